@@ -1,0 +1,106 @@
+package mail
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
+)
+
+// Limits of RFC 1035, Section 2.3.4, without the root label.
+const (
+	maxDomainOctets = 253
+	maxLabelOctets  = 63
+)
+
+// ErrBadDomain says that a text cannot be a domain name in mail.
+var ErrBadDomain = errors.New("mail: not a domain name")
+
+// Domain is a domain name as A-labels, lower case, without a trailing dot:
+// "xn--bcher-kva.example". The zero Domain is "no domain".
+type Domain string
+
+// lookup maps U-labels as RFC 5891, Section 5 does, with the length checks that
+// idna.Lookup leaves out.
+var lookup = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(), idna.VerifyDNSLength(true), idna.StrictDomainName(false))
+
+// ParseDomain reads a domain name written with A-labels or U-labels.
+//
+// Letters, digits, hyphen and underscore are allowed in a label; one trailing
+// dot is dropped. Invisible characters are refused rather than mapped away:
+// a reader of the message does not see that they are gone.
+func ParseDomain(s string) (Domain, error) {
+	s = strings.TrimSuffix(s, ".")
+	if s == "" || len(s) > 4*maxDomainOctets {
+		return "", fmt.Errorf("%w: %.80q", ErrBadDomain, s)
+	}
+	if !isASCII(s) {
+		for _, r := range s {
+			if unicode.In(r, unicode.Cf, unicode.Cc, unicode.Zs) {
+				return "", fmt.Errorf("%w: invisible character in %.80q", ErrBadDomain, s)
+			}
+		}
+		a, err := lookup.ToASCII(s)
+		if err != nil {
+			return "", fmt.Errorf("%w: %.80q", ErrBadDomain, s)
+		}
+		s = a
+	}
+	s = strings.ToLower(s)
+	if len(s) > maxDomainOctets {
+		return "", fmt.Errorf("%w: longer than %d octets", ErrBadDomain, maxDomainOctets)
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if !validLabel(label) {
+			return "", fmt.Errorf("%w: %.80q", ErrBadDomain, s)
+		}
+	}
+	return Domain(s), nil
+}
+
+func validLabel(label string) bool {
+	if label == "" || len(label) > maxLabelOctets || label[0] == '-' || label[len(label)-1] == '-' {
+		return false
+	}
+	for i := 0; i < len(label); i++ {
+		c := label[i]
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
+
+// Unicode returns d with U-labels, for display only. A label that is not valid
+// IDNA stays an A-label.
+func (d Domain) Unicode() string {
+	if !strings.Contains(string(d), "xn--") {
+		return string(d)
+	}
+	labels := strings.Split(string(d), ".")
+	for i, label := range labels {
+		if u, err := lookup.ToUnicode(label); err == nil {
+			labels[i] = u
+		}
+	}
+	return strings.Join(labels, ".")
+}
+
+// Within reports whether d is parent or a name below it, on label boundaries.
+func (d Domain) Within(parent Domain) bool {
+	if parent == "" {
+		return false
+	}
+	return d == parent || strings.HasSuffix(string(d), "."+string(parent))
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,187 @@
+package mail
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Limits of the header section, SMTP-DUTIES F6. What exceeds them is refused:
+// no honest message comes near, and every check is linear in them.
+const (
+	MaxHeaderOctets = 1 << 20
+	MaxFieldOctets  = 128 << 10
+	MaxFields       = 2000
+)
+
+// ErrHeaderLimit says that a header section exceeds a limit above.
+var ErrHeaderLimit = errors.New("mail: header section exceeds a limit")
+
+// Field is one header field as received.
+type Field struct {
+	Name string // as written, without white space before the colon; "" for a line that is no field
+	Raw  []byte // name, colon, value, folding and the final line end
+}
+
+// Is reports whether f has the given name, ignoring case.
+func (f Field) Is(name string) bool { return strings.EqualFold(f.Name, name) }
+
+// Value returns the unfolded value without surrounding white space. NUL and
+// stray CR are kept: the caller decides what they mean.
+func (f Field) Value() string {
+	raw := f.Raw
+	if f.Name != "" {
+		raw = raw[bytes.IndexByte(raw, ':')+1:]
+	}
+	var b strings.Builder
+	b.Grow(len(raw))
+	for line := range bytes.Lines(raw) {
+		b.Write(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r")))
+	}
+	return strings.Trim(b.String(), " \t")
+}
+
+// Message is a message as received: its bytes, and its header fields newest
+// first, as they stand.
+type Message struct {
+	Fields       []Field
+	HeaderOctets int // the header section with the empty line that ends it, if there is one
+	Junk         int // lines in the header section that are no field
+	NoBlankLine  bool
+	Size         int64 // octets of the whole content
+	content      io.ReaderAt
+}
+
+// ParseMessage splits the header section of a message of size octets held by
+// content, which must stay readable and unchanged while the Message is used.
+//
+// Lines may end in CRLF or LF. What a mail client survives is survived: junk
+// lines, a leading continuation line, an mbox "From " line, white space before
+// the colon. It fails with ErrHeaderLimit, or with an error of content.
+func ParseMessage(content io.ReaderAt, size int64) (*Message, error) {
+	m := &Message{Size: size, content: content}
+	header, err := m.readHeader()
+	if err != nil {
+		return nil, err
+	}
+	m.HeaderOctets = len(header)
+	return m, m.split(header)
+}
+
+// readHeader returns the octets up to and with the first empty line.
+func (m *Message) readHeader() ([]byte, error) {
+	window := int64(16 << 10)
+	for {
+		n := min(window, m.Size)
+		buf := make([]byte, n)
+		if _, err := io.ReadFull(io.NewSectionReader(m.content, 0, n), buf); err != nil {
+			return nil, fmt.Errorf("mail: reading the header section: %w", err)
+		}
+		if end := headerEnd(buf); end >= 0 {
+			if end > MaxHeaderOctets {
+				return nil, fmt.Errorf("%w: more than %d octets", ErrHeaderLimit, MaxHeaderOctets)
+			}
+			return buf[:end:end], nil
+		}
+		if n == m.Size && n <= MaxHeaderOctets {
+			m.NoBlankLine = true
+			return buf, nil
+		}
+		if n > MaxHeaderOctets {
+			return nil, fmt.Errorf("%w: more than %d octets", ErrHeaderLimit, MaxHeaderOctets)
+		}
+		window = min(window*8, MaxHeaderOctets+1)
+	}
+}
+
+// headerEnd returns the offset behind the first empty line, or -1.
+func headerEnd(b []byte) int {
+	for off := 0; off < len(b); {
+		i := bytes.IndexByte(b[off:], '\n')
+		if i < 0 {
+			return -1
+		}
+		if i == 0 || i == 1 && b[off] == '\r' {
+			return off + i + 1
+		}
+		off += i + 1
+	}
+	return -1
+}
+
+func (m *Message) split(header []byte) error {
+	start, end := 0, 0 // of the field being read, in header
+	for line := range bytes.Lines(header) {
+		if len(bytes.TrimRight(line, "\r\n")) == 0 {
+			break
+		}
+		last := len(m.Fields) - 1
+		folded := (line[0] == ' ' || line[0] == '\t') && last >= 0
+		if !folded {
+			start = end
+		}
+		end += len(line)
+		if end-start > MaxFieldOctets {
+			return fmt.Errorf("%w: a field of more than %d octets", ErrHeaderLimit, MaxFieldOctets)
+		}
+		if folded {
+			m.Fields[last].Raw = header[start:end:end]
+			continue
+		}
+		if len(m.Fields) == MaxFields {
+			return fmt.Errorf("%w: more than %d fields", ErrHeaderLimit, MaxFields)
+		}
+		name := fieldName(line)
+		if name == "" {
+			m.Junk++
+		}
+		m.Fields = append(m.Fields, Field{Name: name, Raw: header[start:end:end]})
+	}
+	return nil
+}
+
+// fieldName returns the name of the field that line starts, or "".
+func fieldName(line []byte) string {
+	colon := bytes.IndexByte(line, ':')
+	if colon <= 0 {
+		return ""
+	}
+	name := bytes.TrimRight(line[:colon], " \t")
+	for _, c := range name {
+		if c <= ' ' || c >= 0x7f {
+			return "" // RFC 5322, Section 3.6.8
+		}
+	}
+	return string(name)
+}
+
+// Named returns the fields with the given name, newest first.
+func (m *Message) Named(name string) []Field {
+	var found []Field
+	for _, f := range m.Fields {
+		if f.Is(name) {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// First returns the value of the newest field of that name, or "".
+func (m *Message) First(name string) string {
+	for _, f := range m.Fields {
+		if f.Is(name) {
+			return f.Value()
+		}
+	}
+	return ""
+}
+
+// Reader reads the whole content as received.
+func (m *Message) Reader() io.Reader { return io.NewSectionReader(m.content, 0, m.Size) }
+
+// Body reads what follows the header section.
+func (m *Message) Body() io.Reader {
+	return io.NewSectionReader(m.content, int64(m.HeaderOctets), m.Size-int64(m.HeaderOctets))
+}
