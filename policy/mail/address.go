@@ -73,6 +73,10 @@ func ParsePath(s string) (a Address, rest string, err error) {
 	if a, err = ParseMailbox(inner); err != nil {
 		return Address{}, "", err
 	}
+	// U-labels grow: what is passed on must fit as well as what came in.
+	if len(a.String()) > maxPathOctets+1 {
+		return Address{}, "", fmt.Errorf("%w: path %.80q too long with A-labels", ErrBadAddress, s)
+	}
 	return a, rest, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -33,7 +34,8 @@ var lookup = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRu
 // a reader of the message does not see that they are gone.
 func ParseDomain(s string) (Domain, error) {
 	s = strings.TrimSuffix(s, ".")
-	if s == "" || len(s) > 4*maxDomainOctets {
+	// idna takes octets that are no UTF-8 for U+FFFD and encodes that.
+	if s == "" || len(s) > 4*maxDomainOctets || !utf8.ValidString(s) {
 		return "", fmt.Errorf("%w: %.80q", ErrBadDomain, s)
 	}
 	if !isASCII(s) {
@@ -74,7 +76,8 @@ func validLabel(label string) bool {
 }
 
 // Unicode returns d with U-labels, for display only. A label that is not valid
-// IDNA stays an A-label.
+// IDNA stays an A-label, and so do all where the text would not read back as d:
+// what is shown must name the domain that was meant.
 func (d Domain) Unicode() string {
 	if !strings.Contains(string(d), "xn--") {
 		return string(d)
@@ -85,7 +88,11 @@ func (d Domain) Unicode() string {
 			labels[i] = u
 		}
 	}
-	return strings.Join(labels, ".")
+	shown := strings.Join(labels, ".")
+	if again, err := ParseDomain(shown); err != nil || again != d {
+		return string(d) // U-labels side by side that break the rule for right-to-left text
+	}
+	return shown
 }
 
 // Within reports whether d is parent or a name below it, on label boundaries.

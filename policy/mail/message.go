@@ -111,10 +111,16 @@ func headerEnd(b []byte) int {
 	return -1
 }
 
+// isBlank reports whether line is what headerEnd takes for the empty line: a
+// line of several CR is junk among the fields, not their end.
+func isBlank(line []byte) bool {
+	return len(line) == 1 && line[0] == '\n' || len(line) == 2 && line[0] == '\r' && line[1] == '\n'
+}
+
 func (m *Message) split(header []byte) error {
 	start, end := 0, 0 // of the field being read, in header
 	for line := range bytes.Lines(header) {
-		if len(bytes.TrimRight(line, "\r\n")) == 0 {
+		if isBlank(line) {
 			break
 		}
 		last := len(m.Fields) - 1

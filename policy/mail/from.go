@@ -1,0 +1,359 @@
+package mail
+
+import (
+	"fmt"
+	"io"
+	"mime"
+	netmail "net/mail"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
+)
+
+// maxFromOctets bounds the From field that is parsed; a longer one is ambiguous.
+const maxFromOctets = 32 << 10
+
+// ParseAuthor reads the author out of the From field, RFC 5322, Section 3.6.2.
+//
+// It first reads the field strictly. What is no address list of RFC 5322 it
+// reads as a mail client would, and accepts it only if no reading can lead to a
+// second domain: mail that people can read is not ambiguous, and mail that two
+// programs read differently is. Encoded words are decoded, comments and quoted
+// strings are searched. It never fails; Ambiguous says what was wrong.
+func ParseAuthor(m *Message) Author {
+	values, malformed := fromValues(m)
+	var found candidates
+	for _, v := range values {
+		found.collect(v)
+	}
+	refuse := func(why string) Author { return Author{Candidates: found.domains, Ambiguous: why} }
+	switch {
+	case len(values) == 0:
+		return refuse("no From field")
+	case len(values) == 2:
+		return refuse("two From fields")
+	case len(values) > 2:
+		return refuse(fmt.Sprintf("%d From fields", len(values)))
+	case malformed != "":
+		return refuse(malformed)
+	}
+	value := values[0]
+	if why := unreadable(value); why != "" {
+		return refuse(why)
+	}
+	boxes, why := strictMailboxes(value)
+	if why != "" {
+		return refuse(why)
+	}
+	if boxes == nil {
+		boxes = tolerantMailboxes(value)
+		for _, b := range boxes {
+			found.add(b.address.Domain)
+		}
+		if len(found.domains) > 1 {
+			return refuse(addressesOf(found.domains))
+		}
+	}
+	if boxes == nil {
+		return refuse("From cannot be read strictly")
+	}
+	var own candidates
+	for _, b := range boxes {
+		own.add(b.address.Domain)
+	}
+	if len(own.domains) != 1 {
+		return refuse(addressesOf(own.domains))
+	}
+	for _, d := range found.domains {
+		own.add(d)
+	}
+	return Author{Address: boxes[0].address, Display: boxes[0].display, Candidates: own.domains}
+}
+
+// mailbox is one address of the From field.
+type mailbox struct {
+	address Address
+	display string
+}
+
+// fromValues returns the unfolded values of all fields that a mail client may
+// take for From, newest first. malformed says what is wrong with the shape of
+// one of them: a name with octets that a client skips, a folded name, or a line
+// behind it that is no field and that a client may take for its continuation.
+func fromValues(m *Message) (values []string, malformed string) {
+	for i, f := range m.Fields {
+		isFrom := f.Is("From")
+		value := f.Value()
+		if f.Name == "" {
+			if value, isFrom = almostFrom(value); isFrom {
+				malformed = "From stands in a malformed header field"
+			}
+		}
+		if !isFrom {
+			continue
+		}
+		if i+1 < len(m.Fields) && noHonestName(m.Fields[i+1].Name) {
+			value += " " + string(m.Fields[i+1].Raw)
+			malformed = "From is followed by a line that is no header field"
+		}
+		values = append(values, value)
+	}
+	return values, malformed
+}
+
+// noHonestName reports whether a line is no field, or one whose name, though RFC
+// 5322, Section 2.2 allows it, is made of what addresses are made of.
+func noHonestName(name string) bool { return name == "" || strings.ContainsAny(name, `<>()@,;"[]\`) }
+
+// almostFrom returns the value of a line that is no field for us, and would be
+// From for a reader that skips controls, white space and 8-bit octets in names.
+func almostFrom(line string) (value string, ok bool) {
+	name, value, found := strings.Cut(line, ":")
+	if !found || len(name) > maxFromOctets {
+		return "", false
+	}
+	visible := strings.Map(func(r rune) rune {
+		if r <= ' ' || r >= 0x7f {
+			return -1
+		}
+		return r
+	}, name)
+	return strings.Trim(value, " \t"), strings.EqualFold(visible, "From")
+}
+
+// unreadable says why value is not worth parsing, or "".
+func unreadable(value string) string {
+	if len(value) > maxFromOctets {
+		return fmt.Sprintf("From field of more than %d octets", maxFromOctets)
+	}
+	for i := 0; i < len(value); i++ {
+		// ESC is left out: it starts a character set in raw ISO-2022-JP.
+		if c := value[i]; c < ' ' && c != '\t' && c != 0x1b || c == 0x7f {
+			return "control character in From"
+		}
+	}
+	if strings.Trim(value, " \t") == "" {
+		return "empty From field"
+	}
+	return ""
+}
+
+// strictMailboxes reads an address list of RFC 5322. It returns nil if value is
+// none, and a reason if it is one without a usable author domain.
+func strictMailboxes(value string) (boxes []mailbox, why string) {
+	parser := netmail.AddressParser{WordDecoder: wordDecoder}
+	list, err := parser.ParseList(value)
+	if err != nil {
+		return nil, ""
+	}
+	for _, a := range list {
+		at := strings.LastIndexByte(a.Address, '@')
+		local, domain := a.Address[:at], a.Address[at+1:]
+		if strings.HasPrefix(domain, "[") {
+			return nil, "address literal instead of an author domain"
+		}
+		d, err := ParseDomain(domain)
+		if err != nil {
+			return nil, "From holds an address without a valid domain"
+		}
+		if hasEncodedWord(a.Address) {
+			return nil, "encoded word inside the address" // decoded by some clients, to anything
+		}
+		boxes = append(boxes, mailbox{Address{Local: local, Domain: d}, decodeWords(a.Name)})
+	}
+	if len(boxes) == 0 {
+		return nil, "From holds no address" // empty groups
+	}
+	return boxes, ""
+}
+
+// tolerantMailboxes reads value as people do: names with special or raw 8-bit
+// characters, lists with semicolons, trailing dots, lost quotes and brackets.
+// It returns nil where two people could disagree about an address.
+func tolerantMailboxes(value string) []mailbox {
+	var boxes []mailbox
+	shape := outline(value)
+	for start := 0; start < len(shape); {
+		end := start + entryEnd(shape[start:])
+		entry, entryShape := value[start:end], shape[start:end]
+		start = end + 1
+		if !strings.ContainsAny(entryShape, "@<") {
+			continue // part of a name with a comma in it
+		}
+		b, ok := tolerantMailbox(entry, entryShape)
+		if !ok {
+			return nil
+		}
+		boxes = append(boxes, b)
+	}
+	return boxes
+}
+
+// entryEnd returns the length of the first entry of a list.
+func entryEnd(shape string) int {
+	angle := false
+	for i := 0; i < len(shape); i++ {
+		switch c := shape[i]; {
+		case c == '<':
+			angle = true
+		case c == '>':
+			angle = false
+		case !angle && (c == ',' || c == ';'):
+			return i
+		}
+	}
+	return len(shape)
+}
+
+// tolerantMailbox reads one entry of a list; shape is its outline.
+func tolerantMailbox(s, shape string) (mailbox, bool) {
+	var from, to int // of the address
+	if lt := strings.IndexByte(shape, '<'); lt >= 0 {
+		from = lt + 1
+		for from < len(s) && s[from] == '<' {
+			from++
+		}
+		to = len(s)
+		if gt := strings.IndexByte(shape[from:], '>'); gt >= 0 {
+			to = from + gt
+		}
+	} else {
+		at := strings.IndexByte(shape, '@')
+		from = strings.LastIndexAny(shape[:at], " \t") + 1
+		to = len(s)
+		if space := strings.IndexAny(shape[at:], " \t"); space >= 0 {
+			to = at + space
+		}
+	}
+	if strings.ContainsAny(shape[to:], "@<") {
+		return mailbox{}, false
+	}
+	address, ok := tolerantAddress(strings.Trim(s[from:to], " \t"))
+	display := strings.TrimRight(s[:from], "< \t")
+	if strings.Trim(display, " \t") == "" {
+		display = strings.Trim(s[to:], "> \t()")
+	}
+	return mailbox{address, decodeWords(toUTF8(strings.Trim(display, " \t\"")))}, ok
+}
+
+// tolerantAddress reads an addr-spec whose local part may break the rules for
+// dots and spaces, which mobile operators and old gateways do.
+func tolerantAddress(s string) (Address, bool) {
+	at := strings.LastIndexByte(s, '@')
+	if at <= 0 || hasEncodedWord(s) || !utf8.ValidString(s) {
+		return Address{}, false
+	}
+	d, err := ParseDomain(s[at+1:])
+	if err != nil {
+		return Address{}, false
+	}
+	local := s[:at]
+	if strings.HasPrefix(local, `"`) {
+		a, err := ParseMailbox(local + "@" + string(d))
+		return a, err == nil
+	}
+	return Address{Local: local, Domain: d}, !strings.ContainsAny(local, `()<>[]:;@\,"`)
+}
+
+// outline returns s with the inside of quoted strings and comments blanked out,
+// octet for octet: "q" for what is quoted, a space for comments. A kind of
+// bracket that is not closed everywhere stands for itself everywhere.
+func outline(s string) string {
+	for _, try := range []struct{ quotes, comments bool }{{true, true}, {false, true}, {true, false}} {
+		if shape, ok := blank(s, try.quotes, try.comments); ok {
+			return shape
+		}
+	}
+	return s
+}
+
+func blank(s string, quotes, comments bool) (string, bool) {
+	out := []byte(s)
+	quoted, depth := false, 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		inside := quoted || depth > 0
+		if inside && c == '\\' && i+1 < len(s) {
+			out[i], out[i+1] = 'q', 'q'
+			i++
+			continue
+		}
+		switch {
+		case quotes && c == '"' && depth == 0:
+			quoted = !quoted
+		case comments && c == '(' && !quoted:
+			depth++
+			out[i] = ' '
+		case comments && c == ')' && depth > 0:
+			depth--
+			out[i] = ' '
+		case quoted:
+			out[i] = 'q'
+		case depth > 0:
+			out[i] = ' '
+		}
+	}
+	return string(out), !quoted && depth == 0
+}
+
+func addressesOf(domains []Domain) string {
+	const shown = 4
+	names := make([]string, 0, shown+1)
+	for _, d := range domains[:min(len(domains), shown)] {
+		names = append(names, string(d))
+	}
+	count := "two"
+	if len(domains) > 2 {
+		count = "several"
+	}
+	if len(domains) > shown {
+		names = append(names, "...")
+	}
+	return "addresses of " + count + " domains: " + strings.Join(names, ", ")
+}
+
+// wordDecoder knows the character sets of the web; what it does not know it
+// reads as Latin-1, so that an address in it stays visible.
+var wordDecoder = &mime.WordDecoder{CharsetReader: func(charset string, in io.Reader) (io.Reader, error) {
+	charset, _, _ = strings.Cut(charset, "*") // a language tag, RFC 2231, Section 5
+	if enc, err := htmlindex.Get(charset); err == nil {
+		return enc.NewDecoder().Reader(in), nil
+	}
+	return charmap.ISO8859_1.NewDecoder().Reader(in), nil
+}}
+
+// decodeWords decodes the encoded words of RFC 2047 wherever they stand.
+func decodeWords(s string) string {
+	if !strings.Contains(s, "=?") {
+		return s
+	}
+	decoded, err := wordDecoder.DecodeHeader(s)
+	if err != nil {
+		return s
+	}
+	return decoded
+}
+
+func hasEncodedWord(s string) bool {
+	start := strings.Index(s, "=?")
+	return start >= 0 && strings.Contains(s[start+2:], "?=")
+}
+
+// toUTF8 reads octets that are no UTF-8 as Latin-1.
+func toUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 {
+			r = rune(s[0])
+		}
+		b.WriteRune(r)
+		s = s[n:]
+	}
+	return b.String()
+}

@@ -1,0 +1,73 @@
+package mail
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func parse(t testing.TB, text string) *Message {
+	t.Helper()
+	m, err := ParseMessage(strings.NewReader(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// nestedMultipart builds a message of the given multipart depth.
+func nestedMultipart(depth int) string {
+	var b strings.Builder
+	b.WriteString("From: a@example.org\r\n")
+	for i := range depth {
+		fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=b%dx\r\n\r\n--b%dx\r\n", i, i)
+	}
+	b.WriteString("\r\ntext\r\n")
+	return b.String()
+}
+
+func TestWalkMIME(t *testing.T) {
+	many := "Content-Type: multipart/mixed; boundary=x\r\n\r\n" + strings.Repeat("--x\r\n\r\npart\r\n", MaxMIMEParts+1)
+	for _, c := range []struct {
+		name, text  string
+		unscannable bool
+	}{
+		{"a message without MIME is fine", "Subject: x\r\n\r\nbody\r\n", false},
+		{"a message without a body is fine", "Subject: x\r\n", false},
+		{"an ordinary multipart is fine", "Content-Type: multipart/alternative; boundary=\"a b\"\r\n\r\n--a b\r\n\r\nx\r\n--a b--\r\n", false},
+		{"the deepest allowed structure is fine", nestedMultipart(MaxMIMEDepth), false},
+		{"one level more is unscannable", nestedMultipart(MaxMIMEDepth + 1), true},
+		{"300 levels are unscannable", nestedMultipart(300), true},
+		{"nested message/rfc822 count too", strings.Repeat("Content-Type: message/rfc822\r\n\r\n", MaxMIMEDepth+1) + "x\r\n", true},
+		{"too many parts are unscannable", many, true},
+		{"a boundary that is closed and used again does not add depth", "Content-Type: multipart/mixed; boundary=o\r\n\r\n" +
+			strings.Repeat("--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n--i--\r\n", 200), false},
+		{"an outer boundary closes the inner multipart", "Content-Type: multipart/mixed; boundary=o\r\n\r\n" +
+			strings.Repeat("--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n", 200), false},
+		{"two boundaries contradict each other", "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\nx\r\n", true},
+		{"two Content-Type fields contradict each other", "Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\nx\r\n", true},
+		{"a Content-Type the standard parser refuses is still followed", "Content-Type: multipart/mixed; boundary=\"x\r\n\r\n" + strings.Repeat("--x\r\n\r\npart\r\n", MaxMIMEParts+1), true},
+		{"a folded Content-Type is read", "Content-Type: multipart/mixed;\r\n\tboundary=x\r\n\r\n" + strings.Repeat("--x\r\n\r\npart\r\n", MaxMIMEParts+1), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := WalkMIME(parse(t, c.text)); errors.Is(err, ErrUnscannable) != c.unscannable || err != nil && !c.unscannable {
+				t.Errorf("WalkMIME: %v, want unscannable %v", err, c.unscannable)
+			}
+		})
+	}
+}
+
+func FuzzWalkMIME(f *testing.F) {
+	f.Add(nestedMultipart(3))
+	f.Add("Content-Type: MULTIPART/x; İ boundary=\"x\r\n\r\n--x\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := ParseMessage(strings.NewReader(text), int64(len(text)))
+		if err != nil {
+			return
+		}
+		if err := WalkMIME(m); err != nil && !errors.Is(err, ErrUnscannable) {
+			t.Errorf("an error of reading from memory: %v", err)
+		}
+	})
+}
