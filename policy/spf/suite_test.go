@@ -1,0 +1,195 @@
+package spf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"mxgate/policy/dns"
+	"mxgate/policy/mail"
+)
+
+// notPassed holds the cases of the RFC 7208 suite whose result differs, with
+// the reason why ours is right or is accepted.
+var notPassed = map[string]string{
+	"a-colon-domain":            slashInDomain,
+	"a-colon-domain-ip4mapped":  slashInDomain,
+	"mx-colon-domain":           slashInDomain,
+	"mx-colon-domain-ip4mapped": slashInDomain,
+	"p-macro-multiple": "the library expands %{p} to \"unknown\", which RFC 7208, Section 7.3 allows and Section 7.2 makes likely: " +
+		"it tells publishers not to use it",
+}
+
+const slashInDomain = "the library takes what follows \"/\" in a domain-spec for a prefix length; " +
+	"no host name holds a \"/\", so only a broken record differs, and permerror says that it is broken"
+
+// scenario is one document of the suite.
+type scenario struct {
+	Description string
+	Tests       map[string]struct {
+		Helo, Host, Mailfrom string
+		Result               results
+	}
+	Zonedata map[string][]yaml.Node
+}
+
+// results are the accepted ones.
+type results []string
+
+func (r *results) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.SequenceNode {
+		return n.Decode((*[]string)(r))
+	}
+	*r = results{n.Value}
+	return nil
+}
+
+func TestRFC7208Suite(t *testing.T) {
+	file, err := os.Open(filepath.Join(corpora(t), "spf", "rfc7208-tests-2014.05.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	passed, total := 0, 0
+	for decoder := yaml.NewDecoder(file); ; {
+		var s scenario
+		if err := decoder.Decode(&s); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		zone := s.zone(t)
+		for id, test := range s.Tests {
+			total++
+			got := Check(t.Context(), zone, netip.MustParseAddr(test.Host), test.Helo, reversePath(test.Mailfrom))
+			reason, listed := notPassed[id]
+			switch ok := slices.Contains(test.Result, string(got.Status)); {
+			case ok && listed:
+				t.Errorf("%s / %s passes, but is listed: %s", s.Description, id, reason)
+			case ok:
+				passed++
+			case listed:
+				t.Logf("%s / %s: %s, want %v: %s", s.Description, id, got.Status, test.Result, reason)
+			default:
+				t.Errorf("%s / %s: %s (%s), want %v", s.Description, id, got.Status, got.Why, test.Result)
+			}
+			if got.Why == "" || got.Identity == "" {
+				t.Errorf("%s / %s: nothing is said about %+v", s.Description, id, got)
+			}
+		}
+	}
+	t.Logf("passed %d/%d", passed, total)
+	if total < 190 {
+		t.Errorf("the suite has %d cases", total)
+	}
+}
+
+// zone returns the zone data as a Resolver. SPF (type 99) records stand for TXT
+// records at a name that has none; "TXT: NONE" says that it really has none.
+func (s *scenario) zone(t *testing.T) dns.Resolver {
+	t.Helper()
+	zone := dns.MustSnapshot(t, "")
+	for name, entries := range s.Zonedata {
+		held := map[string][]string{}
+		timeout := false
+		for _, n := range entries {
+			if n.Kind == yaml.ScalarNode {
+				timeout = n.Value == "TIMEOUT"
+				continue
+			}
+			held[n.Content[0].Value] = append(held[n.Content[0].Value], record(n.Content[0].Value, n.Content[1]))
+		}
+		if held["TXT"] == nil {
+			held["TXT"] = held["SPF"]
+		}
+		for _, typ := range []string{"TXT", "A", "AAAA", "MX", "PTR", "CNAME"} {
+			for _, data := range held[typ] {
+				if data != "NONE" {
+					zone.Add(name, typ, data)
+				}
+			}
+			if data, _ := zone.Raw(name, typ); timeout && data == nil && typ != "CNAME" {
+				zone.Add(name, typ, "TIMEOUT")
+			}
+		}
+	}
+	return nullMX{zone}
+}
+
+// record returns the data of one record as zone text.
+func record(typ string, n *yaml.Node) string {
+	if n.Kind != yaml.SequenceNode {
+		return n.Value
+	}
+	var parts []string
+	for _, c := range n.Content {
+		parts = append(parts, c.Value)
+	}
+	if typ == "MX" {
+		return strings.TrimSpace(strings.Join(parts, " "))
+	}
+	return strings.Join(parts, "")
+}
+
+// nullMX reads an MX record without a host, which zone text cannot write.
+type nullMX struct{ *dns.Snapshot }
+
+func (z nullMX) MX(ctx context.Context, name string) (dns.Answer[dns.MX], error) {
+	if data, _ := z.Raw(name, "MX"); len(data) == 1 && !strings.Contains(data[0], " ") {
+		return dns.Answer[dns.MX]{Records: []dns.MX{{}}}, nil
+	}
+	return z.Snapshot.MX(ctx, name)
+}
+
+// reversePath reads a mailbox of the suite, some of which no MAIL command could
+// hold.
+func reversePath(s string) mail.Address {
+	if a, _, err := mail.ParsePath("<" + s + ">"); err == nil {
+		return a
+	}
+	at := strings.LastIndexByte(s, '@')
+	return mail.Address{Local: s[:max(at, 0)], Domain: mail.Domain(s[at+1:])}
+}
+
+// corpora returns the directory of the shared corpora.
+func corpora(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("MXGATE_CORPORA")
+	if dir == "" {
+		root, err := moduleRoot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir = filepath.Join(root, "../shared/corpora")
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("shared corpora not found; set MXGATE_CORPORA")
+	}
+	return dir
+}
+
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("no go.mod above the working directory")
+		}
+		dir = parent
+	}
+}
