@@ -1,0 +1,48 @@
+package dkim
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	library "github.com/emersion/go-msgauth/dkim"
+
+	"mxgate/policy/mail"
+)
+
+func benchmark(b *testing.B, size int) {
+	body := strings.Repeat("The quick brown fox jumps over the lazy dog, and then some more text.\r\n", size/71)
+	raw := sign(b, plain+body, func(o *library.SignOptions) { o.Signer = rsaKey() })
+	z := &keys{Resolver: zone(b, keyRecord(rsaKey().Public())).Resolver}
+	b.SetBytes(int64(len(raw)))
+	b.ReportAllocs()
+	for b.Loop() {
+		z.asked = z.asked[:0]
+		got := Verify(b.Context(), z, message(b, []byte(raw)), "example.com", time.Now())
+		if got[0].Status != mail.Pass {
+			b.Fatal(got)
+		}
+	}
+}
+
+func BenchmarkVerify4K(b *testing.B)   { benchmark(b, 4<<10) }
+func BenchmarkVerify100K(b *testing.B) { benchmark(b, 100<<10) }
+
+// The worst header section that is let through.
+func BenchmarkVerifyHostile(b *testing.B) {
+	fields := strings.Repeat("To:"+strings.Repeat(" ", 200)+"\r\n", 900)
+	names := []string{"From"}
+	for range 99 {
+		names = append(names, "To")
+	}
+	signed := sign(b, fields+plain, func(o *library.SignOptions) { o.Signer, o.HeaderKeys = rsaKey(), names })
+	field := strings.TrimSuffix(signed, fields+plain)
+	raw := []byte(strings.Repeat(field, 4) + signed)
+	z := zone(b, keyRecord(rsaKey().Public()))
+	for b.Loop() {
+		if got := Verify(b.Context(), z, message(b, raw), "example.com", time.Now()); len(got) != 5 || got[4].Status != mail.Pass {
+			b.Fatal(fmt.Sprint(got))
+		}
+	}
+}
