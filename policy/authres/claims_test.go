@@ -1,0 +1,188 @@
+package authres
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const ours = "gate.example.com"
+
+func TestClaims(t *testing.T) {
+	for _, value := range []string{
+		"gate.example.com; none",
+		"gate.example.com",
+		"gate.example.com;",
+		"gate.example.com 1; spf=pass",
+		"gate.example.com 99 ; spf=pass",
+		"gate.example.com/1; spf=pass",
+		"GATE.Example.COM; spf=pass",
+		"gate.example.com.; spf=pass",
+		"gate.example.com spf=pass",
+		`"gate.example.com"; spf=pass`,
+		`"gate.example.com" 1; spf=pass`,
+		`"gate\.example.com"; spf=pass`,
+		`"gate.example.com; spf=pass`,
+		`gate.example.com"; spf=pass`,
+		`ga"te.exam"ple.com; spf=pass`,
+		"(comment) gate.example.com; spf=pass",
+		"(a (nested) comment) gate.example.com (another) 1 (third); spf=pass",
+		"(with ; semicolon) gate.example.com; spf=pass",
+		`(with \) escape) gate.example.com; spf=pass`,
+		"gate(c).example(d).com; spf=pass",
+		"gate.example.com(c)1; spf=pass",
+		"ga(c)te.example.com; spf=pass",
+		`"gate(c).example.com; spf=pass`,
+		`(with " quote) gate.example.com; spf=pass`,
+		`"(" gate.example.com ")"; spf=pass`,
+		"(not closed gate.example.com; spf=pass",
+		"(gate.example.com; spf=pass",
+		") gate.example.com; spf=pass",
+		")( gate.example.com; spf=pass",
+		" \t gate.example.com; spf=pass",
+		"\x00gate.example.com; spf=pass",
+		"gate\x00.example.com; spf=pass",
+		"gate.example\x7f.com\x01; spf=pass",
+		"gate.example.com\x00; spf=pass",
+		"\u00a0gate.example.com; spf=pass",
+		"\r\n gate.example.com; spf=pass",
+		"gate.\r\n example.com; spf=pass",
+		"gate . example . com; spf=pass",
+		"; gate.example.com; spf=pass",
+		"= gate.example.com; spf=pass",
+		"<gate.example.com>; spf=pass",
+		"junk gate.example.com; spf=pass",
+		"=?utf-8?q?gate.example.com?=; spf=pass",
+		"=?utf-8?b?Z2F0ZS5leGFtcGxlLmNvbQ==?=; spf=pass",
+		"mx.example.net; spf=pass; gate.example.com; dkim=pass",
+		"ｇate.example.com; spf=pass",
+		"gate。example。com; spf=pass",
+	} {
+		if !Claims(value, "other.example.com", ours) {
+			t.Errorf("Claims(%q) = false", value)
+		}
+	}
+	for _, value := range []string{
+		"",
+		"; none",
+		"mx.example.net; none",
+		"mx.example.net; spf=pass smtp.mailfrom=gate.example.com",
+		"mx.example.net; spf=pass smtp.helo=gate.example.com; dkim=pass header.d=gate.example.com",
+		"mx.example.net (gate.example.com); spf=pass",
+		"mx.example.net (relay for (gate.example.com)); spf=pass (gate.example.com: fine)",
+		`mx.example.net; spf=pass reason="gate.example.com says so"`,
+		"gate.example.com.evil.example; spf=pass",
+		"gate.example.comx; spf=pass",
+		"xgate.example.com; spf=pass",
+		"example.com; spf=pass",
+	} {
+		if Claims(value, "other.example.com", ours) {
+			t.Errorf("Claims(%q) = true", value)
+		}
+	}
+	if Claims("gate.example.com; none") || Claims("; none", "") {
+		t.Error("without an authserv-id nothing is ours")
+	}
+	if !Claims("gäte.example.com; none", "xn--gte-qla.example.com") || !Claims("xn--gte-qla.example.com; none", "gäte.example.com") {
+		t.Error("U-labels and A-labels of our authserv-id differ")
+	}
+}
+
+func TestClaimsIsLinear(t *testing.T) {
+	for _, unit := range []string{"(", ")", "()", `"`, `\`, ";", " a", "=?", "=?utf-8?q?a?= ", ".", " .", "ä ", "a.", "\x00"} {
+		start := time.Now()
+		Claims(strings.Repeat(unit, maxClaimOctets/len(unit)), ours)
+		if spent := time.Since(start); spent > 10*time.Second {
+			t.Errorf("%q repeated took %v", unit, spent)
+		}
+	}
+}
+
+// The corpus says how values of other hosts are parsed. Of it Claims must know
+// the authserv-id, whoever wrote it, and no other.
+func TestClaimsKnowsTheAuthservIDsOfTheCorpus(t *testing.T) {
+	file, err := os.Open(corpora(t, "authres/cases.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	passed, total, skipped := 0, 0, 0
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var tc struct {
+			Parse string `json:"parse"`
+			Value string `json:"value"`
+			ID    string `json:"authserv_id"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &tc); err != nil {
+			t.Fatal(err)
+		}
+		value := strings.TrimSpace(strings.TrimPrefix(tc.Value, "Authentication-Results:"))
+		if value == "" {
+			skipped++ // an element of a value, for a parser of results
+			continue
+		}
+		total++
+		id := tc.ID
+		if id == "" {
+			id = strings.TrimRight(strings.Fields(value)[0], ";")
+			id, _, _ = strings.Cut(id, ";")
+		}
+		switch {
+		case !Claims(value, id):
+			t.Errorf("%q does not claim %q", value, id)
+		case !Claims(value, strings.ToUpper(id)):
+			t.Errorf("%q does not claim %q", value, strings.ToUpper(id))
+		case Claims(value, ours):
+			t.Errorf("%q claims %q", value, ours)
+		default:
+			passed++
+		}
+	}
+	t.Logf("passed %d/%d (%d lines hold no whole value)", passed, total, skipped)
+}
+
+func FuzzClaims(f *testing.F) {
+	f.Add(`(c) "gate.example.com" 1`)
+	f.Add("=?utf-8?b?Z2F0ZS5leGFtcGxlLmNvbQ==?=")
+	f.Fuzz(func(t *testing.T, s string) {
+		Claims(s, ours)
+		// Whatever stands in balanced comments and behind, a value that starts
+		// with our authserv-id is ours.
+		if !Claims("gate.example.com; "+s, ours) {
+			t.Fatalf("gate.example.com; %q is not claimed", s)
+		}
+		if !Claims(" \x00(x) \"GATE.example.com\" 1; "+s, ours) {
+			t.Fatalf("spelled otherwise and followed by %q it is not claimed", s)
+		}
+	})
+}
+
+// corpora finds the shared test data.
+func corpora(t testing.TB, path string) string {
+	t.Helper()
+	root := os.Getenv("MXGATE_CORPORA")
+	if root == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for !exists(filepath.Join(dir, "go.mod")) && dir != filepath.Dir(dir) {
+			dir = filepath.Dir(dir)
+		}
+		root = filepath.Join(dir, "../shared/corpora")
+	}
+	path = filepath.Join(root, path)
+	if !exists(path) {
+		t.Skip("shared corpora not found; set MXGATE_CORPORA")
+	}
+	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

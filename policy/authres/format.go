@@ -1,0 +1,182 @@
+package authres
+
+import (
+	"strings"
+
+	"mxgate/policy/mail"
+)
+
+// Limits of what we write. The sum of a line's parts stays far below the 998
+// octets of RFC 5322, Section 2.1.1.
+const (
+	foldAt          = 78 // columns, RFC 5322, Section 2.1.1
+	maxValueOctets  = 400
+	maxReasonOctets = 200
+)
+
+// fieldName is counted in the first line, whoever writes it.
+const fieldName = "Authentication-Results: "
+
+// Property is one statement about what was evaluated: smtp.mailfrom=value.
+type Property struct {
+	Type  string // "smtp", "header", "policy"
+	Name  string
+	Value string
+}
+
+// Method is the result of one authentication method: a resinfo of RFC 8601,
+// Section 2.2. The zero Status is written as none.
+type Method struct {
+	Name       string
+	Status     mail.Status
+	Reason     string
+	Properties []Property
+}
+
+// Format returns the value of the field: folded with CRLF and tab to 78 columns
+// where a single value allows it, without field name and final line end.
+//
+// Everything in methods may come from an attacker. A value that holds anything
+// but the permitted alphabet is dropped; of an address its domain is kept if
+// that is valid. What is dropped does not come back in another shape: neither
+// CR, LF nor NUL, nor a quote, a backslash, a comment or a semicolon, which the
+// simpler parsers downstream read wrongly even where RFC 8601 allows them.
+// Without a method to tell of it says "none".
+func Format(authservID string, methods []Method) string {
+	w := writer{}
+	w.b.WriteString(safeID(authservID))
+	w.column = len(fieldName) + w.b.Len()
+	n := 0
+	for _, m := range methods {
+		if !isKeyword(m.Name) || m.Status != "" && !isKeyword(string(m.Status)) {
+			continue
+		}
+		n++
+		w.method(m)
+	}
+	if n == 0 {
+		w.b.WriteString("; none")
+	}
+	return w.b.String()
+}
+
+type writer struct {
+	b      strings.Builder
+	column int
+}
+
+func (w *writer) method(m Method) {
+	status := m.Status
+	if status == "" {
+		status = mail.None
+	}
+	w.b.WriteString(";\r\n\t")
+	w.column = 8 // of a tab
+	w.raw(m.Name + "=" + string(status))
+	if reason := permitted(m.Reason[:min(len(m.Reason), maxReasonOctets)]); reason != "" {
+		w.part(`reason="` + reason + `"`)
+	}
+	for _, p := range m.Properties {
+		if value := pvalue(p.Value); value != "" && isKeyword(p.Type) && isKeyword(p.Name) {
+			w.part(p.Type + "." + p.Name + "=" + value)
+		}
+	}
+}
+
+func (w *writer) raw(s string) {
+	w.b.WriteString(s)
+	w.column += len(s)
+}
+
+// part writes s after a space, or on a new line if it would not fit; 1 column
+// is left for the semicolon that may follow.
+func (w *writer) part(s string) {
+	if w.column+1+len(s)+1 <= foldAt {
+		w.raw(" " + s)
+		return
+	}
+	w.b.WriteString("\r\n\t")
+	w.column = 8
+	w.raw(s)
+}
+
+// safeID returns the authserv-id as a token.
+func safeID(id string) string {
+	id = strings.Map(func(r rune) rune {
+		if r > 0x7f || !isTokenByte(byte(r)) {
+			return -1
+		}
+		return r
+	}, id)
+	if id == "" || len(id) > maxValueOctets {
+		return "unknown"
+	}
+	return id
+}
+
+// pvalue returns v as RFC 8601 writes it, or "" if nothing of it can be written.
+func pvalue(v string) string {
+	if v == "" || len(v) > maxValueOctets || permitted(v) != v {
+		at := strings.LastIndexByte(v, '@')
+		d, err := mail.ParseDomain(v[at+1:])
+		if at < 0 || err != nil {
+			return ""
+		}
+		return string(d)
+	}
+	// An address is the one pvalue that may hold "@" outside quotes.
+	local, domain, isAddress := strings.Cut(v, "@")
+	if isToken(local) && (!isAddress || isDotAtom(local) && isDotAtom(domain)) {
+		return v
+	}
+	return `"` + v + `"`
+}
+
+// permitted returns what of s may stand in a quoted string of ours. No start of
+// an encoded word is left: a reader that decodes those would undo all of this.
+func permitted(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t', r == '\r', r == '\n':
+			return ' '
+		case r < ' ' || r >= 0x7f || strings.ContainsRune(`"\;()`, r):
+			return -1
+		}
+		return r
+	}, s)
+	return strings.TrimSpace(strings.ReplaceAll(s, "=?", "= "))
+}
+
+// isDotAtom reports whether s is a token that is a dot-atom too.
+func isDotAtom(s string) bool {
+	return isToken(s) && s[0] != '.' && s[len(s)-1] != '.' && !strings.Contains(s, "..")
+}
+
+// isToken reports whether s is a token of RFC 2045, Section 5.1.
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isTokenByte(s[i]) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isTokenByte(c byte) bool {
+	return c > ' ' && c < 0x7f && strings.IndexByte(`()<>@,;:\"/[]?=`, c) < 0
+}
+
+// isKeyword reports whether s is a Keyword of RFC 5321, Section 4.1.2 (letters,
+// digits and inner hyphens), of a length that no registry exceeds.
+func isKeyword(s string) bool {
+	if s == "" || len(s) > 64 || s[0] == '-' || s[len(s)-1] == '-' {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	return true
+}
