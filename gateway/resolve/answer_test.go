@@ -1,0 +1,224 @@
+package resolve
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	mdns "github.com/miekg/dns"
+
+	"mxgate/policy/dns"
+)
+
+// reply makes an answer to q from records; those after "--" are its authority.
+func reply(t testing.TB, q question, rcode int, records ...string) *mdns.Msg {
+	t.Helper()
+	m := new(mdns.Msg)
+	m.SetQuestion(mdns.Fqdn(q.name), q.typ)
+	m.Response, m.Rcode = true, rcode
+	section := &m.Answer
+	for _, text := range records {
+		if text == "--" {
+			section = &m.Ns
+			continue
+		}
+		rr, err := mdns.NewRR(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*section = append(*section, rr)
+	}
+	return m
+}
+
+func TestTTLIsTheLowestOfTheAnswerWithinBounds(t *testing.T) {
+	a := question{"example.com", mdns.TypeA}
+	soa := "example.com 600 IN SOA ns.example.com. hostmaster.example.com. 1 2 3 4 "
+	tests := []struct {
+		name    string
+		rcode   int
+		records []string
+		class   error
+		want    time.Duration
+	}{
+		{"one record", 0, []string{"example.com 300 IN A 192.0.2.1"}, nil, 300 * time.Second},
+		{"lowest of the set", 0, []string{"example.com 300 IN A 192.0.2.1", "example.com 60 IN A 192.0.2.2"}, nil, time.Minute},
+		{"lowest of the chain", 0, []string{"example.com 30 IN CNAME b.example.com.", "b.example.com 300 IN A 192.0.2.1"}, nil, 30 * time.Second},
+		{"others do not count", 0, []string{"example.com 300 IN A 192.0.2.1", "other.example.com 1 IN A 192.0.2.2"}, nil, 300 * time.Second},
+		{"a week is an hour", 0, []string{"example.com 604800 IN A 192.0.2.1"}, nil, maxTTL},
+		{"zero is zero", 0, []string{"example.com 0 IN A 192.0.2.1"}, nil, 0},
+		{"highest bit set is zero", 0, []string{"example.com 4294967295 IN A 192.0.2.1"}, nil, 0},
+		{"NXDOMAIN: minimum", mdns.RcodeNameError, []string{"--", soa + "60"}, dns.ErrNoSuchName, time.Minute},
+		{"NXDOMAIN: TTL of the SOA", mdns.RcodeNameError, []string{"--", soa + "86400"}, dns.ErrNoSuchName, 600 * time.Second},
+		{"NXDOMAIN: a day is a quarter of an hour", mdns.RcodeNameError,
+			[]string{"--", "example.com 86400 IN SOA ns.example.com. hostmaster.example.com. 1 2 3 4 86400"}, dns.ErrNoSuchName, maxNegativeTTL},
+		{"NXDOMAIN: alias before it", mdns.RcodeNameError, []string{"example.com 5 IN CNAME b.example.com.", "--", soa + "60"}, dns.ErrNoSuchName, 5 * time.Second},
+		{"NXDOMAIN without SOA", mdns.RcodeNameError, nil, dns.ErrNoSuchName, 0},
+		{"NODATA", 0, []string{"--", soa + "60"}, dns.ErrNoData, time.Minute},
+		{"NODATA behind an alias", 0, []string{"example.com 300 IN CNAME b.example.com.", "--", soa + "60"}, dns.ErrNoData, time.Minute},
+		{"NODATA without SOA", 0, nil, dns.ErrNoData, 0},
+		{"records of another class", 0, []string{"example.com 300 CH A 192.0.2.1"}, dns.ErrNoData, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			e, err := read(reply(t, a, test.rcode, test.records...), a)
+			if err != nil || e.class != test.class || e.ttl != test.want {
+				t.Errorf("got %+v, %v, want %v for %v", e, err, test.class, test.want)
+			}
+		})
+	}
+}
+
+// The library accepts records without data. None of them may become an answer:
+// an empty MX would be a null MX, an empty TXT an empty policy.
+func TestRecordWithoutDataIsGarbage(t *testing.T) {
+	for _, typ := range []uint16{mdns.TypeA, mdns.TypeAAAA, mdns.TypeTXT, mdns.TypeMX, mdns.TypePTR, mdns.TypeCNAME} {
+		q := question{"example.com", typ}
+		if typ == mdns.TypeCNAME {
+			q.typ = mdns.TypeA
+		}
+		m := reply(t, q, 0)
+		m.Answer = []mdns.RR{&mdns.ANY{Hdr: mdns.RR_Header{Name: "example.com.", Rrtype: typ, Class: mdns.ClassINET, Ttl: 60}}}
+		packet, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		msg, err := accept(packet, m.Id, q)
+		if err != nil {
+			t.Fatalf("%s: %v", mdns.TypeToString[typ], err)
+		}
+		if e, err := read(msg, q); !errors.Is(err, errGarbage) {
+			t.Errorf("%s: got %+v, %v, want garbage", mdns.TypeToString[typ], e, err)
+		}
+	}
+}
+
+func TestOnlyTheAnswerToTheQuestionIsAccepted(t *testing.T) {
+	q := question{"example.com", mdns.TypeA}
+	pack := func(change func(*mdns.Msg)) []byte {
+		m := reply(t, q, 0, "example.com 300 IN A 192.0.2.1")
+		m.Id = 7
+		change(m)
+		packet, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return packet
+	}
+	good := pack(func(*mdns.Msg) {})
+	for name, test := range map[string]struct {
+		packet []byte
+		want   error
+	}{
+		"honest":              {good, nil},
+		"other case":          {pack(func(m *mdns.Msg) { m.Question[0].Name = "EXAMPLE.com." }), nil},
+		"truncated, cut off":  {pack(func(m *mdns.Msg) { m.Truncated = true })[:len(good)-2], nil},
+		"refused, no section": {pack(func(m *mdns.Msg) { m.Rcode, m.Question, m.Answer = mdns.RcodeRefused, nil, nil }), nil},
+		"no section":          {pack(func(m *mdns.Msg) { m.Question, m.Answer = nil, nil }), errStray},
+		"NXDOMAIN, no section": {pack(func(m *mdns.Msg) {
+			m.Rcode, m.Question, m.Answer = mdns.RcodeNameError, nil, nil
+		}), errStray},
+		"other id":      {pack(func(m *mdns.Msg) { m.Id = 8 }), errStray},
+		"a question":    {pack(func(m *mdns.Msg) { m.Response = false }), errStray},
+		"other name":    {pack(func(m *mdns.Msg) { m.Question[0].Name = "example.net." }), errStray},
+		"other type":    {pack(func(m *mdns.Msg) { m.Question[0].Qtype = mdns.TypeAAAA }), errStray},
+		"other class":   {pack(func(m *mdns.Msg) { m.Question[0].Qclass = mdns.ClassCHAOS }), errStray},
+		"two questions": {pack(func(m *mdns.Msg) { m.Question = append(m.Question, m.Question[0]) }), errStray},
+		"an update":     {pack(func(m *mdns.Msg) { m.Opcode = mdns.OpcodeUpdate }), errGarbage},
+		"cut off":       {good[:len(good)-2], errGarbage},
+		"nothing":       {nil, errStray},
+		"half a header": {good[:6], errStray},
+	} {
+		if _, err := accept(test.packet, 7, q); !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v, want %v", name, err, test.want)
+		}
+	}
+}
+
+func TestAnswerWithThousandsOfAliasesEndsAtTheLimit(t *testing.T) {
+	records := make([]string, 1000)
+	for i := range records {
+		records[i] = fmt.Sprintf("a%d.example.com 60 IN CNAME a%d.example.com.", i, i+1)
+	}
+	q := question{"a0.example.com", mdns.TypeA}
+	if e, err := read(reply(t, q, 0, records...), q); !errors.Is(err, errLinks) {
+		t.Errorf("got %+v, %v", e, err)
+	}
+}
+
+// FuzzRead turns any packet into an answer, or refuses it.
+func FuzzRead(f *testing.F) {
+	types := []uint16{mdns.TypeTXT, mdns.TypeA, mdns.TypeAAAA, mdns.TypeMX, mdns.TypePTR}
+	for i, records := range [][]string{
+		{`example.com 60 IN TXT "v=spf1 \"\\ \200" "-all"`},
+		{"example.com 60 IN CNAME b.example.com.", "b.example.com 60 IN A 192.0.2.1"},
+		{"example.com 60 IN CNAME b.example.com."},
+		{"example.com 60 IN MX 0 ."},
+		{`example.com 60 IN PTR a\@b.example.com.`, "--", "example.com 900 IN SOA a. b. 1 2 3 4 5"},
+	} {
+		m := reply(f, question{"example.com", types[i]}, 0, records...)
+		m.SetEdns0(udpOctets, true)
+		packet, err := m.Pack()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(packet, byte(i))
+	}
+	f.Fuzz(func(t *testing.T, packet []byte, which byte) {
+		if len(packet) < 2 {
+			return
+		}
+		q := question{"example.com", types[int(which)%len(types)]}
+		msg, err := accept(packet, uint16(packet[0])<<8|uint16(packet[1]), q)
+		if err != nil {
+			return
+		}
+		e, err := read(msg, q)
+		if err != nil {
+			return
+		}
+		if e.ttl < 0 || e.ttl > maxTTL || e.links > maxLinks {
+			t.Errorf("out of bounds: %+v", e)
+		}
+		records := len(e.texts) + len(e.addrs) + len(e.exchanges)
+		if records > 0 && (e.alias != "" || e.class != nil) || e.alias != "" && (e.links == 0 || e.class != nil) {
+			t.Errorf("more than one of records, alias, error: %+v", e)
+		}
+		if records == 0 && e.alias == "" && e.class == nil && q.typ != mdns.TypePTR {
+			t.Errorf("nothing at all: %+v", e)
+		}
+		if e.size() > 40*len(packet) {
+			t.Errorf("%d octets became %d", len(packet), e.size())
+		}
+		for _, addr := range e.addrs {
+			if q.typ == mdns.TypeA && !addr.Is4() || q.typ == mdns.TypeAAAA && addr.BitLen() != 128 {
+				t.Errorf("address %v", addr)
+			}
+		}
+		for _, host := range e.texts {
+			if _, err := checkName(host); q.typ == mdns.TypePTR && (err != nil || host != strings.ToLower(host)) {
+				t.Errorf("name %q", host)
+			}
+		}
+	})
+}
+
+func TestUnescapeUndoesThePresentationForm(t *testing.T) {
+	for in, want := range map[string]string{
+		``: ``, `plain`: `plain`, `\"`: `"`, `\\`: `\`, `\\065`: `\065`, `\065`: `A`, `\255\000`: "\xff\x00", `a\`: `a\`, `\06`: `06`,
+	} {
+		if got := unescape(in); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestEntryKnowsItsSize(t *testing.T) {
+	e := &entry{texts: []string{strings.Repeat("a", 1000)}, addrs: make([]netip.Addr, 10), exchanges: []dns.MX{{Host: "mx.example.com"}}, alias: "b"}
+	if n := e.size(); n < 1200 || n > 1400 {
+		t.Errorf("got %d", n)
+	}
+}

@@ -1,0 +1,269 @@
+package resolve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	mdns "github.com/miekg/dns"
+	"golang.org/x/sync/singleflight"
+
+	"mxgate/policy/dns"
+)
+
+const (
+	defaultTimeout      = 5 * time.Second
+	defaultCacheEntries = 50_000
+
+	// maxLinks is how many CNAME records are followed for one look-up.
+	maxLinks = 8
+
+	// maxOutstanding bounds the questions, and so the sockets, in flight: a
+	// flood of sessions must not eat the file descriptors of the relay.
+	maxOutstanding = 512
+)
+
+// ErrBudget is the cause of a failed look-up whose Budget is used up.
+var ErrBudget = errors.New("resolve: budget spent")
+
+// Config says whom to ask.
+type Config struct {
+	Servers      []netip.AddrPort // recursive servers, best first; at least one
+	Timeout      time.Duration    // for one question, all servers and tries together; 0: 5 s. A look-up ends within twice that
+	CacheEntries int              // answers kept, in all; 0: 50,000
+	TrustAD      bool             // the servers validate DNSSEC and nobody sits between us and them
+	Now          func() time.Time // clock of the cache, safe for concurrent use; nil: time.Now
+}
+
+// Resolver is a dns.Resolver that asks servers and remembers what they said.
+//
+// Questions in flight are shared and outlive a caller that gives up, at most by
+// Config.Timeout: the answer is then there for the client's next try.
+type Resolver struct {
+	servers     []*server
+	timeout     time.Duration // one question
+	tryTimeout  time.Duration // one exchange with one server
+	trustAD     bool
+	now         func() time.Time
+	cache       *cache
+	flights     singleflight.Group
+	outstanding chan struct{} // a slot per question in flight
+	counters    counters
+}
+
+var _ dns.Resolver = (*Resolver)(nil)
+
+// New checks the configuration; it asks nothing yet.
+func New(c Config) (*Resolver, error) {
+	if len(c.Servers) == 0 {
+		return nil, errors.New("resolve: no DNS server configured")
+	}
+	if c.Timeout < 0 || c.CacheEntries < 0 {
+		return nil, fmt.Errorf("resolve: time-out %v, cache entries %d: want neither below zero", c.Timeout, c.CacheEntries)
+	}
+	r := &Resolver{timeout: c.Timeout, trustAD: c.TrustAD, now: c.Now, outstanding: make(chan struct{}, maxOutstanding)}
+	for _, addr := range c.Servers {
+		if !addr.IsValid() || addr.Port() == 0 {
+			return nil, fmt.Errorf("resolve: server %v: want address and port", addr)
+		}
+		r.servers = append(r.servers, &server{addr: addr.String()})
+	}
+	if r.timeout == 0 {
+		r.timeout = defaultTimeout
+	}
+	// Two whole tries and the start of a third fit into a question: 2 s each
+	// by default, as resolvers do it since 4.3BSD.
+	r.tryTimeout = r.timeout * 2 / 5
+	if r.now == nil {
+		r.now = time.Now
+	}
+	entries := c.CacheEntries
+	if entries == 0 {
+		entries = defaultCacheEntries
+	}
+	r.cache = newCache(entries)
+	return r, nil
+}
+
+// TXT implements dns.Resolver.
+func (r *Resolver) TXT(ctx context.Context, name string) (dns.Answer[string], error) {
+	return find(ctx, r, name, mdns.TypeTXT, func(e *entry) []string { return e.texts })
+}
+
+// A implements dns.Resolver.
+func (r *Resolver) A(ctx context.Context, name string) (dns.Answer[netip.Addr], error) {
+	return find(ctx, r, name, mdns.TypeA, func(e *entry) []netip.Addr { return e.addrs })
+}
+
+// AAAA implements dns.Resolver.
+func (r *Resolver) AAAA(ctx context.Context, name string) (dns.Answer[netip.Addr], error) {
+	return find(ctx, r, name, mdns.TypeAAAA, func(e *entry) []netip.Addr { return e.addrs })
+}
+
+// MX implements dns.Resolver. Hosts are lower case; one that is not a valid
+// name is kept, so that the domain is not taken for one without MX: asking for
+// its addresses then fails with dns.ErrPermanent.
+func (r *Resolver) MX(ctx context.Context, name string) (dns.Answer[dns.MX], error) {
+	return find(ctx, r, name, mdns.TypeMX, func(e *entry) []dns.MX { return e.exchanges })
+}
+
+// PTR implements dns.Resolver. Names that are not valid host names are left
+// out; when none remains the answer is dns.ErrNoData.
+func (r *Resolver) PTR(ctx context.Context, addr netip.Addr) (dns.Answer[string], error) {
+	if !addr.IsValid() {
+		return dns.Answer[string]{}, &dns.Error{Type: "PTR", Class: dns.ErrPermanent, Cause: errors.New("no address")}
+	}
+	return find(ctx, r, dns.ReverseName(addr), mdns.TypePTR, func(e *entry) []string { return e.texts })
+}
+
+// question is what is asked: a valid name, lower case, and a type.
+type question struct {
+	name string
+	typ  uint16
+}
+
+func (q question) key() string { return q.name + " " + mdns.TypeToString[q.typ] }
+
+// entry is what one exchange said about a question. It is shared by all who
+// asked and must not be changed.
+type entry struct {
+	texts     []string // TXT, or the names of PTR
+	addrs     []netip.Addr
+	exchanges []dns.MX
+
+	alias     string // no records: the answer ended at this alias, ask on
+	links     int    // CNAME records followed inside the answer
+	authentic bool
+	class     error // nil: records or alias
+	cause     error
+	ttl       time.Duration // 0: not to be kept
+}
+
+// find looks q up and follows aliases that lead out of the answer, so that each
+// part of a chain is kept for its own TTL.
+func find[T any](ctx context.Context, r *Resolver, name string, typ uint16, records func(*entry) []T) (dns.Answer[T], error) {
+	fail := func(class, cause error) (dns.Answer[T], error) {
+		return dns.Answer[T]{}, &dns.Error{Type: mdns.TypeToString[typ], Name: name, Class: class, Cause: cause}
+	}
+	at, err := checkName(name)
+	if err != nil {
+		return fail(dns.ErrPermanent, err)
+	}
+	authentic, links, began := true, 0, r.now()
+	for {
+		e, err := r.lookup(ctx, question{at, typ})
+		if err != nil {
+			return fail(dns.ErrTemporary, err)
+		}
+		authentic = authentic && e.authentic
+		links += e.links
+		switch {
+		case links > maxLinks:
+			return fail(dns.ErrTemporary, errLinks)
+		case e.class != nil:
+			return fail(e.class, e.cause)
+		case e.alias == "" && len(records(e)) == 0:
+			// Records there were, but none that can be used: PTR to nonsense.
+			return fail(dns.ErrNoData, nil)
+		case e.alias == "":
+			return dns.Answer[T]{Records: slices.Clone(records(e)), Authentic: authentic}, nil
+		case r.now().Sub(began) >= r.timeout:
+			// Each link has the time of a question: a chain must not have
+			// the sum of them.
+			return fail(dns.ErrTemporary, errSilent)
+		}
+		if at, err = checkAlias(e.alias); err != nil {
+			return fail(dns.ErrPermanent, err)
+		}
+	}
+}
+
+// lookup answers from the cache or asks. The error is the caller's own: its
+// context ended or its budget is spent.
+func (r *Resolver) lookup(ctx context.Context, q question) (*entry, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if e := r.cache.get(q, r.now()); e != nil {
+		r.counters.hits.Add(1)
+		return e, nil
+	}
+	if !spend(ctx) {
+		return nil, ErrBudget
+	}
+	// The question runs on its own time, not on that of the caller who came
+	// first: when he gives up, the others still get their answer.
+	flight := r.flights.DoChan(q.key(), func() (any, error) { return r.fly(q), nil })
+	select {
+	case result := <-flight:
+		return result.Val.(*entry), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// fly asks q for all who wait, within r.timeout.
+func (r *Resolver) fly(q question) (e *entry) {
+	defer func() {
+		// singleflight would end the process: what a server sent must not.
+		if p := recover(); p != nil {
+			e = &entry{class: dns.ErrTemporary, cause: fmt.Errorf("resolve: panic: %v", p)}
+		}
+	}()
+	// The flight before this one may have landed after our caller looked.
+	if e := r.cache.get(q, r.now()); e != nil {
+		return e
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
+	defer cancel()
+	select {
+	case r.outstanding <- struct{}{}:
+		defer func() { <-r.outstanding }()
+	case <-ctx.Done():
+		return &entry{class: dns.ErrTemporary, cause: fmt.Errorf("resolve: %d questions in flight: %w", maxOutstanding, ctx.Err())}
+	}
+	e = r.ask(ctx, q)
+	r.cache.put(q, e, r.now())
+	return e
+}
+
+// Stats is what the resolver did since New.
+type Stats struct {
+	Questions  uint64 // asked of servers: not answered by the cache, not joined to one in flight
+	CacheHits  uint64
+	Timeouts   uint64 // tries in which a server stayed silent
+	ServFails  uint64 // tries answered with SERVFAIL
+	TCPRetries uint64 // repeated over TCP: truncated, or strays came
+	Strays     uint64 // datagrams that did not answer the question asked: spoofing, or late
+
+	// FailingSince is when the first of a row of questions began that no server
+	// answered at all; zero while they answer. A SERVFAIL is an answer: it is
+	// mostly the asked domain's trouble.
+	FailingSince time.Time
+}
+
+type counters struct {
+	questions, hits, timeouts, servFails, tcpRetries, strays atomic.Uint64
+
+	failingSince atomic.Pointer[time.Time]
+}
+
+// Stats returns the counters; they are read one by one.
+func (r *Resolver) Stats() Stats {
+	s := Stats{
+		Questions:  r.counters.questions.Load(),
+		CacheHits:  r.counters.hits.Load(),
+		Timeouts:   r.counters.timeouts.Load(),
+		ServFails:  r.counters.servFails.Load(),
+		TCPRetries: r.counters.tcpRetries.Load(),
+		Strays:     r.counters.strays.Load(),
+	}
+	if since := r.counters.failingSince.Load(); since != nil {
+		s.FailingSince = *since
+	}
+	return s
+}
