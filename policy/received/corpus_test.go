@@ -1,0 +1,319 @@
+package received_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mxgate/policy/mail"
+	"mxgate/policy/provider"
+	"mxgate/policy/received"
+)
+
+// corpora returns the directory of the shared corpora, or skips the test.
+func corpora(tb testing.TB) string {
+	tb.Helper()
+	dir := os.Getenv("MXGATE_CORPORA")
+	if dir == "" {
+		root, err := os.Getwd()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for !exists(filepath.Join(root, "go.mod")) && root != filepath.Dir(root) {
+			root = filepath.Dir(root)
+		}
+		dir = filepath.Join(root, "../shared/corpora")
+	}
+	if !exists(dir) {
+		tb.Skip("shared corpora not found; set MXGATE_CORPORA")
+	}
+	return dir
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// sample is a message that came through Microsoft 365, and the client that
+// Microsoft says it had.
+type sample struct {
+	id         string
+	msg        *mail.Message
+	client     netip.Addr // zero: not stated
+	anonymised bool       // the address was replaced by text in the whole message
+}
+
+func parseMessage(tb testing.TB, text []byte) *mail.Message {
+	tb.Helper()
+	m, err := mail.ParseMessage(bytes.NewReader(text), int64(len(text)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+// headersOnly reads mail/phish-headers-only.jsonl.gz.
+func headersOnly(tb testing.TB) []sample {
+	tb.Helper()
+	f, err := os.Open(filepath.Join(corpora(tb), "mail/phish-headers-only.jsonl.gz"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var samples []sample
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var row struct {
+			ID      string
+			Headers [][2]string
+			Truth   struct {
+				SenderIP   string `json:"sender_ip"`
+				Anonymised bool   `json:"ip_anonymised"`
+			}
+		}
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+			tb.Fatal(err)
+		}
+		var text bytes.Buffer
+		for _, h := range row.Headers {
+			fmt.Fprintf(&text, "%s: %s\r\n", h[0], h[1])
+		}
+		text.WriteString("\r\n")
+		client, _ := netip.ParseAddr(row.Truth.SenderIP)
+		samples = append(samples, sample{row.ID, parseMessage(tb, text.Bytes()), client, row.Truth.Anonymised})
+	}
+	if err := lines.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	return samples
+}
+
+// wholeMessages reads mail/phish/*.eml with the truth of index.tsv.
+func wholeMessages(tb testing.TB) []sample {
+	tb.Helper()
+	dir := filepath.Join(corpora(tb), "mail/phish")
+	index, err := os.ReadFile(filepath.Join(dir, "index.tsv"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var samples []sample
+	for line := range strings.Lines(string(index)) {
+		columns := strings.Split(strings.TrimRight(line, "\r\n"), "\t")
+		if columns[0] == "file" {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, columns[0]))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		s := sample{id: columns[0], msg: parseMessage(tb, text)}
+		if s.client, err = netip.ParseAddr(columns[8]); err != nil {
+			// Microsoft states it in a field of its own, too.
+			sender := s.msg.First("X-Sender-IP")
+			s.client, err = netip.ParseAddr(sender)
+			s.anonymised = err != nil && sender != ""
+		}
+		samples = append(samples, s)
+	}
+	return samples
+}
+
+// microsoft365 is the boundary as the catalogue states it.
+func microsoft365(tb testing.TB, ranges func(netip.Addr) bool) received.Boundary {
+	tb.Helper()
+	e, ok := provider.Lookup("microsoft365")
+	if !ok {
+		tb.Fatal("microsoft365 is not in the catalogue")
+	}
+	return received.Boundary{Ingress: e.Ingress, Inner: e.Inner, ReceivedBy: e.ReceivedBySuffixes, Ranges: ranges, Chained: e.IngressChained}
+}
+
+// catalogueRanges admits what the catalogue states for Microsoft 365, as an
+// operator would write it.
+func catalogueRanges(addr netip.Addr) bool {
+	e, _ := provider.Lookup("microsoft365")
+	for _, s := range e.Ranges {
+		for _, p := range s.List {
+			if p.Contains(addr) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// notThroughMicrosoft lists messages that Microsoft did not hand to the
+// mailbox: another host wrote the newest hop, so that the right answer with this
+// boundary is "unknown", although somebody's Authentication-Results are in them.
+var notThroughMicrosoft = map[string]string{
+	"sample-392.eml": "forwarded by Microsoft 365 to mx02.picture.com.br, whose hops are the newest",
+	"sample-394.eml": "forwarded by Microsoft 365 to mx02.picture.com.br, whose hops are the newest",
+	"sample-404.eml": "forwarded by Microsoft 365 to mx02.picture.com.br, whose hops are the newest",
+}
+
+func TestOriginOfRealMessagesThroughMicrosoft365(t *testing.T) {
+	for _, set := range []struct {
+		name    string
+		samples []sample
+		right   int // at least
+	}{
+		{"headers only", headersOnly(t), 1161},
+		{"whole messages", wholeMessages(t), 389},
+	} {
+		for _, known := range []bool{false, true} {
+			b := microsoft365(t, nil)
+			if known {
+				b = microsoft365(t, catalogueRanges)
+			}
+			right, wrong, unknown, extra := 0, 0, 0, 0
+			for _, s := range set.samples {
+				o := received.Walk(received.Hops(s.msg), b, time.Time{})
+				switch {
+				case o.IP.IsValid() && o.IP == s.client:
+					right++
+				case o.IP.IsValid() && !s.client.IsValid() && !s.anonymised:
+					extra++ // nothing to compare with: not counted as right
+				case o.IP.IsValid():
+					wrong++
+					t.Errorf("%s: got %s, want %s: %s", s.id, o.IP, s.client, o.Why)
+				default:
+					unknown++
+					if s.client.IsValid() && notThroughMicrosoft[s.id] == "" {
+						t.Errorf("%s: unknown, want %s: %s", s.id, s.client, o.Why)
+					}
+					if o.Why == "" || o.Method != received.MethodNone || o.Confidence != received.None {
+						t.Errorf("%s: unknown without a reason: %+v", s.id, o)
+					}
+				}
+			}
+			t.Logf("%s, ranges known %v: right %d, wrong %d, unknown %d, without truth %d, of %d",
+				set.name, known, right, wrong, unknown, extra, len(set.samples))
+			if right < set.right {
+				t.Errorf("%s: right %d, want at least %d", set.name, right, set.right)
+			}
+		}
+	}
+}
+
+// TestOwnRelaysInFrontOfTheProvider reads the two messages that another host
+// has forwarded, with that host named as the operator would.
+func TestOwnRelaysInFrontOfTheProvider(t *testing.T) {
+	b := microsoft365(t, func(a netip.Addr) bool {
+		return catalogueRanges(a) || netip.MustParsePrefix("200.229.128.0/24").Contains(a)
+	})
+	b.ReceivedBy = append([]string{"picture.com.br"}, b.ReceivedBy...)
+	n := 0
+	for _, s := range append(headersOnly(t), wholeMessages(t)...) {
+		if notThroughMicrosoft[s.id] == "" {
+			continue
+		}
+		n++
+		if o := received.Walk(received.Hops(s.msg), b, time.Time{}); o.IP != s.client {
+			t.Errorf("%s: got %s, want %s: %s", s.id, o.IP, s.client, o.Why)
+		}
+	}
+	if n != len(notThroughMicrosoft) {
+		t.Errorf("%d messages tried, want %d", n, len(notThroughMicrosoft))
+	}
+}
+
+const forged = "198.51.100.66" // what the forger wants to be found
+
+// forgedChain copies the hops of m down to the border, with the client of the
+// border replaced.
+func forgedChain(m *mail.Message, client netip.Addr) []byte {
+	var chain bytes.Buffer
+	for _, f := range m.Named("Received") {
+		raw := string(f.Raw)
+		if client.IsValid() {
+			raw = strings.ReplaceAll(raw, client.String(), forged)
+		}
+		chain.WriteString(raw)
+		if strings.Contains(f.Value(), ".mail.protection.outlook.com") {
+			break
+		}
+	}
+	// Whatever the copy looked like, one that surely is readable.
+	chain.WriteString("Received: from mail.example.org (" + forged + ") by AB1PEPF0000AAAA.mail.protection.outlook.com (10.167.0.1)" +
+		" with Microsoft SMTP Server id 15.20.9000.1 via Frontend Transport; Mon, 2 Nov 2026 09:00:00 +0000\r\n")
+	return chain.Bytes()
+}
+
+// plant returns m with text put below field number below.
+func plant(tb testing.TB, m *mail.Message, below int, text []byte) *mail.Message {
+	var out bytes.Buffer
+	for i, f := range m.Fields {
+		out.Write(f.Raw)
+		if i == below {
+			out.Write(text)
+		}
+	}
+	out.WriteString("\r\n")
+	return parseMessage(tb, out.Bytes())
+}
+
+func TestAForgedProviderChainBelowTheBorderChangesNothing(t *testing.T) {
+	b := microsoft365(t, catalogueRanges)
+	planted := 0
+	for _, s := range append(headersOnly(t), wholeMessages(t)...) {
+		want := received.Walk(received.Hops(s.msg), b, time.Time{})
+		chain := forgedChain(s.msg, s.client)
+		if want.Field < 0 {
+			t.Fatalf("%s: no hop decided: %s", s.id, want.Why)
+		}
+		for _, below := range []int{want.Field, len(s.msg.Fields) - 1} {
+			got := received.Walk(received.Hops(plant(t, s.msg, below, chain)), b, time.Time{})
+			if got != want {
+				t.Errorf("%s: forged chain below field %d: got %+v, want %+v", s.id, below, got, want)
+			}
+			planted++
+		}
+	}
+	t.Logf("%d forged chains", planted)
+}
+
+func TestANameInjectedIntoTheBorderHopNeverNamesAnotherOrigin(t *testing.T) {
+	b := microsoft365(t, catalogueRanges)
+	right, unknown := 0, 0
+	for i, s := range headersOnly(t) {
+		want := received.Walk(received.Hops(s.msg), b, time.Time{})
+		if i%40 != 0 || !want.IP.IsValid() {
+			continue
+		}
+		for _, helo := range injections {
+			fields := *s.msg
+			fields.Fields = append([]mail.Field(nil), s.msg.Fields...)
+			border := &fields.Fields[want.Field]
+			raw := string(border.Raw)
+			before, after, ok := strings.Cut(raw, want.Helo)
+			if !ok || strings.TrimSpace(before) != "Received: from" {
+				t.Fatalf("%s: no name to replace in %q", s.id, raw)
+			}
+			border.Raw = []byte(before + helo + after)
+			got := received.Walk(received.Hops(plant(t, &fields, want.Field, forgedChain(s.msg, s.client))), b, time.Time{})
+			switch got.IP {
+			case want.IP:
+				right++
+			case netip.Addr{}:
+				unknown++
+			default:
+				t.Fatalf("%s: HELO %q: got %s, want %s or none", s.id, helo, got.IP, want.IP)
+			}
+		}
+	}
+	t.Logf("right %d, unknown %d, wrong 0", right, unknown)
+}

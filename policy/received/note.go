@@ -1,0 +1,73 @@
+package received
+
+import "strings"
+
+// Beginnings of comments that are remarks about the session, not about who the
+// client is. In the `from` part each has a space where a name of the client
+// cannot have one: a reverse name must not pass for a remark, because then the
+// address beside it would be overlooked and one in the client's HELO found.
+var (
+	fromNotes = []string{
+		"using TLS", "Client CN ", "Client did not ", "No client certificate", "Client hello ",
+		"Authenticated sender", "authenticated bits", "authenticated (", "authenticated as ", "AUTH: ", "proxying for ", "envelope-from ", "envelope-sender ",
+		"may be forged", "not verified", "no ssl",
+	}
+	byNotes = []string{"TLS", "version=TLS", "version=SSL", "AUTH=", "auth="}
+)
+
+// note reads what a remark says about the session and reports whether c is one.
+func (p *parser) note(c string) bool {
+	for _, start := range fromNotes {
+		if hasPrefixFold(c, start) {
+			p.readNote(c)
+			return true
+		}
+	}
+	if strings.Contains(c[:min(len(c), 64)], " authenticated user") && c[0] != '[' { // web mailers
+		p.hop.Auth = true
+		return true
+	}
+	if strings.EqualFold(c, "authenticated") {
+		p.hop.Auth = true
+		return true
+	}
+	return strings.EqualFold(c, "unverified")
+}
+
+// byRemark reads a comment of the `by` part, all of which are remarks.
+func (p *parser) byRemark(c string) {
+	switch {
+	case p.note(c):
+	case hasPrefixFold(c, "Exim"):
+		p.exim = true
+	case hasPrefixFold(c, "Postfix, from userid"), strings.HasSuffix(c, "/Submit"):
+		p.local = true
+	case strings.HasSuffix(c, " encrypted"):
+		p.hop.TLS = true
+	default:
+		for _, start := range byNotes {
+			if hasPrefixFold(c, start) {
+				p.readNote(c)
+				return
+			}
+		}
+	}
+}
+
+func (p *parser) readNote(c string) {
+	h := &p.hop
+	switch {
+	case hasPrefixFold(c, "using TLS"), hasPrefixFold(c, "TLS"), hasPrefixFold(c, "version="):
+		h.TLS = true
+	case hasPrefixFold(c, "auth"):
+		h.Auth = true
+	case hasPrefixFold(c, "envelope-"):
+		_, path, _ := strings.Cut(c, " ")
+		path, _, _ = strings.Cut(strings.TrimSpace(path), " ")
+		if h.EnvFrom == "" {
+			h.EnvFrom = strings.Trim(path, "<>,")
+		}
+	case hasPrefixFold(c, "may be forged"):
+		p.defect(DefectForgedName)
+	}
+}

@@ -1,0 +1,265 @@
+package received
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Bounds of a walk.
+const (
+	defaultMaxHops = 8
+	maxFuture      = 10 * time.Minute    // a clock that is wrong, or a forged hop
+	maxAge         = 14 * 24 * time.Hour // longer than any queue keeps a message
+	maxSkew        = 5 * time.Minute     // between the clocks of two hops
+)
+
+// Boundary says whose hops are believed. Its host names are written by the
+// operator or the catalogue, in lower case.
+type Boundary struct {
+	// Host globs for the `by` host: "*.prod.example". A "*" stands for one or
+	// more characters, dots included.
+	Ingress, Inner []string
+	// ReceivedBy lists host suffixes of the provider and of relays of our own.
+	ReceivedBy []string
+	// Ranges reports whether an address belongs to the provider; nil: unknown.
+	Ranges func(netip.Addr) bool
+	// Chained allows an ingress hop to show a client in Ranges: another tenant
+	// of the same provider.
+	Chained bool
+	MaxHops int // 0: 8
+}
+
+// Confidence says how far an Origin may be relied on.
+type Confidence string
+
+// The levels. Walk gives High to nothing: that needs a second witness, such as
+// a header field of the provider that shows the same address.
+const (
+	High   Confidence = "high"
+	Medium Confidence = "medium" // the hop has the role of ingress in the catalogue
+	Low    Confidence = "low"    // the writer is known by its name only, or the times are odd
+	None   Confidence = "none"
+)
+
+// The methods of an Origin.
+const (
+	MethodIngress    = "ingress-role" // at a host that the catalogue calls an ingress
+	MethodReceivedBy = "received-by"  // at the last host with a believed name
+	MethodNone       = "none"
+)
+
+// Origin is the client that handed the message to the provider.
+type Origin struct {
+	IP         netip.Addr // zero: not determinable, Why says why
+	Helo       string
+	Method     string
+	Confidence Confidence
+	Why        string // a sentence for people; peer text in it is quoted
+	Field      int    // of the hop that decided, index into Message.Fields; -1 if none did
+	Time       time.Time
+}
+
+// Walk goes from the newest hop to the first one that the provider's border
+// wrote, and returns the client that it shows.
+//
+// Only the `by` host decides which role a hop has: it is the writer's own name,
+// while HELO and reverse name are the client's choice. The newest border counts,
+// because an older one may be the sender's own tenant at the same provider, or
+// forged. A hop that cannot be read or attributed ends the walk without a
+// result. A zero now leaves out the comparison with the present.
+func Walk(hops []Hop, b Boundary, now time.Time) Origin {
+	limit := b.MaxHops
+	if limit <= 0 {
+		limit = defaultMaxHops
+	}
+	for i := range hops {
+		if i == limit {
+			return none(&hops[i], "The first %d Received fields were written within the provider, and no border was found among them", limit)
+		}
+		origin, done := b.judge(hops, i)
+		if !done {
+			continue
+		}
+		if origin.IP.IsValid() {
+			origin.checkTimes(hops[:i+1], now)
+		}
+		return origin
+	}
+	if len(hops) == 0 {
+		return none(nil, "The message has no Received field")
+	}
+	return none(nil, "All %d Received fields were written within the provider: the message has not come in from outside, or its trace was removed", len(hops))
+}
+
+// judge looks at hop i, all newer ones being believed. It returns done == false
+// to step over it.
+func (b Boundary) judge(hops []Hop, i int) (Origin, bool) {
+	h := &hops[i]
+	by := hostKey(h.By)
+	ingress, inner, named := matchAny(b.Ingress, by), matchAny(b.Inner, by), withinAny(b.ReceivedBy, by)
+	believed := ingress || inner || named
+	switch {
+	case h.By == "" && h.Kind == Garbage && len(h.Defects) > 0:
+		return none(h, "Received #%d cannot be read (%s)", i+1, strings.Join(h.Defects, ", ")), true
+	case h.By == "":
+		return none(h, "Received #%d does not say which host wrote it", i+1), true
+	case !believed:
+		return none(h, "Received #%d was written by %s, which is not a host of the provider", i+1, hostText(h.By)), true
+	case h.Kind == Internal || h.Kind == Local:
+		return Origin{}, false
+	case ingress:
+		return b.border(h, i), true
+	case inner:
+		return Origin{}, false
+	case h.Ambiguous:
+		return none(h, "Received #%d by %s shows two different client addresses", i+1, hostText(h.By)), true
+	case h.Kind != SMTP:
+		return none(h, "Received #%d by %s shows no client address", i+1, hostText(h.By)), true
+	case !isPublic(h.IP) || b.Ranges != nil && b.Ranges(h.IP):
+		return Origin{}, false
+	case len(b.Ingress) > 0:
+		return none(h, "Received #%d by %s shows client %s, which is not known to be the provider's, but the host is not known to take mail from outside", i+1, hostText(h.By), h.IP), true
+	}
+	o := found(h, MethodReceivedBy, Low)
+	o.Why = fmt.Sprintf("Received #%d by %s was written by a host with a name of the provider and shows client %s, which is outside its ranges", i+1, hostText(h.By), h.IP)
+	if b.Ranges == nil {
+		o.Why = fmt.Sprintf("Received #%d by %s was written by a host with a name of the provider and shows client %s; the provider's ranges are not known", i+1, hostText(h.By), h.IP)
+	}
+	return o, true
+}
+
+// border reads the client from a hop in the role of ingress.
+func (b Boundary) border(h *Hop, i int) Origin {
+	switch {
+	case h.Ambiguous:
+		return none(h, "Received #%d by %s was written at the provider's border but shows two different client addresses", i+1, hostText(h.By))
+	case h.Kind != SMTP:
+		return none(h, "Received #%d by %s was written at the provider's border but shows no client address that can be read", i+1, hostText(h.By))
+	case !isPublic(h.IP):
+		return none(h, "Received #%d by %s was written at the provider's border but shows client %s, which is not an address on the Internet", i+1, hostText(h.By), h.IP)
+	case !b.Chained && b.Ranges != nil && b.Ranges(h.IP):
+		return none(h, "Received #%d by %s was written at the provider's border but shows client %s, which is the provider's own", i+1, hostText(h.By), h.IP)
+	}
+	o := found(h, MethodIngress, Medium)
+	o.Why = fmt.Sprintf("Received #%d by %s was written by the provider and shows client %s", i+1, hostText(h.By), h.IP)
+	return o
+}
+
+func found(h *Hop, method string, c Confidence) Origin {
+	return Origin{IP: h.IP, Helo: h.Helo, Method: method, Confidence: c, Field: h.Field, Time: h.Time}
+}
+
+// none says why there is no origin; h is the hop that ended the walk, or nil.
+func none(h *Hop, format string, args ...any) Origin {
+	o := Origin{Method: MethodNone, Confidence: None, Field: -1, Why: fmt.Sprintf(format, args...)}
+	if h != nil {
+		o.Field = h.Field
+	}
+	return o
+}
+
+// checkTimes lowers the confidence when the times of the hops down to o make
+// no sense. Clocks are wrong too often to refuse an origin for it.
+func (o *Origin) checkTimes(hops []Hop, now time.Time) {
+	odd := ""
+	switch {
+	case o.Time.IsZero():
+		odd = "it has no date that can be read"
+	case !now.IsZero() && o.Time.After(now.Add(maxFuture)):
+		odd = "its date is in the future"
+	case !now.IsZero() && o.Time.Before(now.Add(-maxAge)):
+		odd = "its date is more than 14 days ago"
+	}
+	newer := time.Time{}
+	for _, h := range hops {
+		if h.Time.IsZero() {
+			continue
+		}
+		if odd == "" && !newer.IsZero() && h.Time.After(newer.Add(maxSkew)) {
+			odd = "the dates of the hops run backwards"
+		}
+		newer = h.Time
+	}
+	if odd != "" {
+		o.Confidence = Low
+		o.Why += "; " + odd
+	}
+}
+
+// hostKey returns a host as it is compared, or "" if it is not one: lower case,
+// without trailing dot. A homoglyph is no host. Any other octet will do, since
+// only whole labels on the right are compared, and real writers put underscores
+// and worse into the left ones.
+func hostKey(by string) string {
+	by = strings.TrimSuffix(by, ".")
+	for i := 0; i < len(by); i++ {
+		if by[i] <= ' ' || by[i] >= 0x7f {
+			return ""
+		}
+	}
+	return strings.ToLower(by)
+}
+
+// hostText returns a host for a sentence: as it is if it is one, else quoted.
+func hostText(by string) string {
+	for i := 0; i < len(by); i++ {
+		c := by[i]
+		if !(c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_' || c == ':') {
+			return fmt.Sprintf("%.80q", by)
+		}
+	}
+	return by[:min(len(by), 253)]
+}
+
+// withinAny reports whether host is one of suffixes or a name below one.
+func withinAny(suffixes []string, host string) bool {
+	for _, s := range suffixes {
+		if s == "" || len(host) < len(s) || !strings.EqualFold(host[len(host)-len(s):], s) {
+			continue
+		}
+		if len(host) == len(s) || host[len(host)-len(s)-1] == '.' {
+			return true
+		}
+	}
+	return false
+}
+
+func matchAny(globs []string, host string) bool {
+	if host == "" {
+		return false
+	}
+	for _, g := range globs {
+		if matchGlob(g, host) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchGlob reports whether host has the shape of glob, where "*" stands for
+// one or more characters. Each piece is taken where it first fits, which is
+// enough because the last one is tied to the end: no backtracking.
+func matchGlob(glob, host string) bool {
+	piece, rest, star := strings.Cut(glob, "*")
+	if !strings.HasPrefix(host, piece) {
+		return false
+	}
+	host = host[len(piece):]
+	for star {
+		piece, rest, star = strings.Cut(rest, "*")
+		if !star {
+			return len(host) > len(piece) && strings.HasSuffix(host, piece)
+		}
+		i := -1
+		if len(host) > 0 {
+			i = strings.Index(host[1:], piece)
+		}
+		if i < 0 {
+			return false
+		}
+		host = host[1+i+len(piece):]
+	}
+	return host == ""
+}

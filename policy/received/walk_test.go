@@ -1,0 +1,153 @@
+package received
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+var nine = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+
+const stamp = "; Mon, 2 Nov 2026 09:00:00 +0000"
+
+// Hops of a made-up provider; its ranges are 198.51.100.0/24.
+const (
+	edge      = "from c.example.org (c.example.org [192.0.2.7]) by in1.edge.provider.example with ESMTP" + stamp
+	inside    = "from in1.edge.provider.example (203.0.113.200) by n2.core.provider.example with SMTP" + stamp
+	private   = "from n2 (unknown [10.1.2.3]) by out.provider.example with SMTP" + stamp
+	inRange   = "from n2 (unknown [198.51.100.9]) by out.provider.example with SMTP" + stamp
+	loopback  = "from pps.filterd (f [127.0.0.1]) by in1.edge.provider.example with ESMTP" + stamp
+	foreign   = "from d.example.org (d.example.org [192.0.2.8]) by mx.example.org with ESMTP" + stamp
+	outside   = "from c.example.org (c.example.org [192.0.2.7]) by mx.provider.example with ESMTP" + stamp
+	ownRelay  = "from out.provider.example (out.provider.example [198.51.100.9]) by relay.example.com (Postfix) with ESMTPS id 1" + stamp
+	amavis    = "from relay.example.com (localhost [127.0.0.1]) by relay.example.com (Postfix) with ESMTP id 2" + stamp
+	pickup    = "by relay.example.com (Postfix, from userid 1001) id 3" + stamp
+	otherEdge = "from e.example.org (e.example.org [192.0.2.99]) by in9.edge.provider.example with ESMTP" + stamp
+)
+
+func hopsOf(values ...string) []Hop {
+	var hops []Hop
+	for i, v := range values {
+		h := Parse(v)
+		h.Field = i
+		hops = append(hops, h)
+	}
+	return hops
+}
+
+func inProvider(a netip.Addr) bool { return netip.MustParsePrefix("198.51.100.0/24").Contains(a) }
+
+func TestWalkFindsTheClientAtTheBorderOrSaysWhyNot(t *testing.T) {
+	roles := Boundary{Ingress: []string{"*.edge.provider.example"}, Inner: []string{"*.core.provider.example"}, ReceivedBy: []string{"provider.example", "relay.example.com"}, Ranges: inProvider}
+	chained := roles
+	chained.Chained = true
+	blind := roles
+	blind.Ranges = nil
+	byName := Boundary{ReceivedBy: []string{"provider.example"}, Ranges: inProvider}
+	for _, c := range []struct {
+		name   string
+		b      Boundary
+		hops   []string
+		ip     string // "" for none
+		method string
+		conf   Confidence
+		why    string // part of it
+	}{
+		{"no hop at all", roles, nil, "", MethodNone, None, "no Received field"},
+		{"ingress on top", roles, []string{edge}, "192.0.2.7", MethodIngress, Medium, "Received #1 by in1.edge.provider.example was written by the provider and shows client 192.0.2.7"},
+		{"inner hop with a public address outside the ranges", roles, []string{inside, edge}, "192.0.2.7", MethodIngress, Medium, "Received #2"},
+		{"ranges not known", blind, []string{inside, edge, foreign}, "192.0.2.7", MethodIngress, Medium, "Received #2"},
+		{"private and own addresses between", roles, []string{private, inRange, inside, edge}, "192.0.2.7", MethodIngress, Medium, "Received #4"},
+		{"filter on loopback at the border host", roles, []string{loopback, edge}, "192.0.2.7", MethodIngress, Medium, "Received #2"},
+		{"our own Postfix in front", roles, []string{amavis, pickup, ownRelay, inside, edge}, "192.0.2.7", MethodIngress, Medium, "Received #5"},
+		{"the newest of two borders", roles, []string{edge, otherEdge}, "192.0.2.7", MethodIngress, Medium, "Received #1"},
+		{"a forged border below", roles, []string{inside, edge, inside, otherEdge}, "192.0.2.7", MethodIngress, Medium, "Received #2"},
+		{"a foreign host on top", roles, []string{foreign, edge}, "", MethodNone, None, "Received #1 was written by mx.example.org, which is not a host of the provider"},
+		{"the provider's name as HELO only", roles, []string{strings.Replace(foreign, "from d.example.org", "from in1.edge.provider.example", 1), edge}, "", MethodNone, None, "mx.example.org"},
+		{"the provider's name as a part of another", roles, []string{strings.Replace(edge, "in1.edge.provider.example", "in1.edge.provider.example.net", 1)}, "", MethodNone, None, "not a host"},
+		{"the provider's name without label boundary", byName, []string{strings.Replace(outside, "mx.provider.example", "notprovider.example", 1)}, "", MethodNone, None, "not a host"},
+		{"a homoglyph of the provider's name", roles, []string{strings.Replace(edge, "provider.example", "prοvider.example", 1)}, "", MethodNone, None, "not a host"},
+		{"upper case and trailing dot", roles, []string{strings.Replace(edge, "in1.edge.provider.example", "IN1.EDGE.Provider.EXAMPLE.", 1)}, "192.0.2.7", MethodIngress, Medium, ""},
+		{"an unreadable hop on top", roles, []string{"\x00\x01", edge}, "", MethodNone, None, "Received #1 cannot be read"},
+		{"a hop without writer", roles, []string{"(qmail 1 invoked from network)" + stamp, edge}, "", MethodNone, None, "does not say which host wrote it"},
+		{"the border shows no address", roles, []string{strings.Replace(edge, "[192.0.2.7]", "", 1), otherEdge}, "", MethodNone, None, "shows no client address that can be read"},
+		{"the border shows text for an address", roles, []string{strings.Replace(edge, "c.example.org [192.0.2.7]", "192.0.2.somebody@pot", 1), otherEdge}, "", MethodNone, None, "no client address"},
+		{"the border shows two addresses", roles, []string{strings.Replace(edge, "(c", "(x [203.0.113.1]) (c", 1), otherEdge}, "", MethodNone, None, "two different client addresses"},
+		{"the border shows a private client", roles, []string{strings.Replace(edge, "192.0.2.7", "10.0.0.7", 1), otherEdge}, "", MethodNone, None, "not an address on the Internet"},
+		{"the border shows a shared address", roles, []string{strings.Replace(edge, "192.0.2.7", "100.64.0.7", 1)}, "", MethodNone, None, "not an address on the Internet"},
+		{"the border shows the provider itself", roles, []string{strings.Replace(edge, "192.0.2.7", "198.51.100.7", 1), otherEdge}, "", MethodNone, None, "the provider's own"},
+		{"the border shows another tenant, where that is allowed", chained, []string{strings.Replace(edge, "192.0.2.7", "198.51.100.7", 1), otherEdge}, "198.51.100.7", MethodIngress, Medium, ""},
+		{"fetched by POP3 at the border", roles, []string{strings.Replace(edge, "ESMTP", "POP3", 1), otherEdge}, "", MethodNone, None, "no client address"},
+		{"a host of the provider without role, from outside", roles, []string{outside, edge}, "", MethodNone, None, "not known to take mail from outside"},
+		{"only hops of the provider", roles, []string{private, inside}, "", MethodNone, None, "has not come in from outside"},
+		{"too many hops of the provider", roles, []string{inside, inside, inside, inside, inside, inside, inside, inside, edge}, "", MethodNone, None, "first 8"},
+		{"by name, from outside", byName, []string{private, inRange, outside, foreign}, "192.0.2.7", MethodReceivedBy, Low, "Received #3 by mx.provider.example"},
+		{"by name, ranges not known", Boundary{ReceivedBy: byName.ReceivedBy}, []string{private, outside}, "192.0.2.7", MethodReceivedBy, Low, "ranges are not known"},
+		{"by name, a hop without address is not stepped over", byName, []string{"from x by a.provider.example with SMTP" + stamp, outside}, "", MethodNone, None, "Received #1 by a.provider.example shows no client address"},
+		{"nobody is believed", Boundary{}, []string{edge}, "", MethodNone, None, "not a host of the provider"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := Walk(hopsOf(c.hops...), c.b, nine)
+			got := ""
+			if o.IP.IsValid() {
+				got = o.IP.String()
+			}
+			if got != c.ip || o.Method != c.method || o.Confidence != c.conf || !strings.Contains(o.Why, c.why) {
+				t.Errorf("got %q %s %s: %s\nwant %q %s %s: ..%s..", got, o.Method, o.Confidence, o.Why, c.ip, c.method, c.conf, c.why)
+			}
+		})
+	}
+}
+
+func TestOddTimesLowerTheConfidence(t *testing.T) {
+	b := Boundary{Ingress: []string{"*.edge.provider.example"}, Inner: []string{"*.core.provider.example"}}
+	at := func(hop, when string) string { return strings.Replace(hop, "09:00:00", when, 1) }
+	for _, c := range []struct {
+		name string
+		hops []string
+		now  time.Time
+		want Confidence
+		why  string
+	}{
+		{"in time", []string{inside, edge}, nine.Add(time.Minute), Medium, ""},
+		{"within the skew", []string{inside, at(edge, "09:04:59")}, nine.Add(5 * time.Minute), Medium, ""},
+		{"from the future", []string{edge}, nine.Add(-11 * time.Minute), Low, "future"},
+		{"older than any queue", []string{edge}, nine.Add(15 * 24 * time.Hour), Low, "14 days"},
+		{"the present is not known", []string{edge}, time.Time{}, Medium, ""},
+		{"without date", []string{strings.TrimSuffix(edge, stamp)}, nine, Low, "no date"},
+		{"backwards", []string{inside, at(edge, "09:05:01")}, nine.Add(6 * time.Minute), Low, "backwards"},
+	} {
+		o := Walk(hopsOf(c.hops...), b, c.now)
+		if !o.IP.IsValid() || o.Confidence != c.want || !strings.Contains(o.Why, c.why) {
+			t.Errorf("%s: %s, want %s: %s", c.name, o.Confidence, c.want, o.Why)
+		}
+	}
+}
+
+func TestAGlobMatchesOneOrMoreCharacters(t *testing.T) {
+	for _, c := range []struct {
+		glob, host string
+		want       bool
+	}{
+		{"*.edge.example", "a.edge.example", true},
+		{"*.edge.example", "a.b.edge.example", true},
+		{"*.edge.example", "edge.example", false},
+		{"*.edge.example", ".edge.example", false},
+		{"*.edge.example", "a.edge.example.net", false},
+		{"*.edge.example", "aedge.example", false},
+		{"mx.example", "mx.example", true},
+		{"mx.example", "mx.example.net", false},
+		{"mx*.ess.example", "mx11-2.eu-west-2a.ess.example", true},
+		{"server-*.tower-*.example", "server-9.tower-99.example", true},
+		{"server-*.tower-*.example", "server-9.tower-.example", false},
+		{"server-*.tower-*.example", "server-.tower-9.example", false},
+		{"server-*.tower-*.example", "server-9.tower-9.tower-1.example", true},
+		{"*", "", false},
+		{"", "", true},
+	} {
+		if got := matchGlob(c.glob, c.host); got != c.want {
+			t.Errorf("matchGlob(%q, %q) = %v", c.glob, c.host, got)
+		}
+	}
+}
