@@ -1,0 +1,158 @@
+package lookalike
+
+//go:generate go run ./internal/gen -confusables confusables.txt -from "Debian source package icu 72.1-3+deb12u1, source/data/unidata"
+
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxGlyphs bounds a label after folding. Decomposition can lengthen a label
+// eighteenfold; what then exceeds a label's length imitates no label.
+const maxGlyphs = maxLabelOctets
+
+// glyph is one letter of a label as a reader takes it.
+type glyph struct {
+	c   rune // prototype: ASCII if there is one, else the character itself
+	src rune // character written, or continued
+}
+
+// continued stands for the character written in the second and later letters
+// of a prototype: æ is read as a and e.
+const continued rune = -1
+
+// prototypeOf maps characters to what they look like, UTS #39, Section 4.
+var prototypeOf = func() map[rune]string {
+	m := map[rune]string{}
+	for _, entry := range confusables {
+		for _, r := range entry.chars {
+			m[r] = entry.prototype
+		}
+	}
+	return m
+}()
+
+// glyphsOf folds a U-label into what a reader takes it for. Marks and format
+// characters vanish, as they do at a glance. Nil when longer than maxGlyphs.
+func glyphsOf(label string) []glyph {
+	glyphs := make([]glyph, 0, len(label))
+	for _, src := range label {
+		if src < 0x80 {
+			lower := unicode.ToLower(src)
+			glyphs = append(glyphs, glyph{lower, lower})
+		} else {
+			glyphs = appendFolded(glyphs, src)
+		}
+		if len(glyphs) > maxGlyphs {
+			return nil
+		}
+	}
+	return glyphs
+}
+
+// appendFolded appends the prototype of one non-ASCII character.
+func appendFolded(glyphs []glyph, src rune) []glyph {
+	first := src
+	add := func(c rune) {
+		glyphs = append(glyphs, glyph{c, first})
+		first = continued
+	}
+	for _, r := range norm.NFKD.String(string(src)) {
+		if unicode.In(r, unicode.M, unicode.Cf) {
+			continue
+		}
+		r = unicode.ToLower(r)
+		prototype, ok := prototypeOf[r]
+		if !ok {
+			add(r)
+			continue
+		}
+		for _, c := range prototype {
+			add(c)
+		}
+	}
+	return glyphs
+}
+
+// plainFold maps a letter to the one that stands for all it is confused with.
+// One character in, one out: a typed edit stays one edit.
+func plainFold(c rune) rune {
+	switch c {
+	case '0':
+		return 'o'
+	case '1', 'i':
+		return 'l'
+	case '2':
+		return 'z'
+	case '3':
+		return 'e'
+	case '4':
+		return 'a'
+	case '5':
+		return 's'
+	case '6', '8':
+		return 'b'
+	case '7':
+		return 't'
+	case '9', 'q':
+		return 'g'
+	}
+	return c
+}
+
+// key is a folded label, by which look-alikes are found.
+type key struct {
+	runes []rune
+	at    []int // index of the glyph that each rune comes from
+}
+
+// plainKey drops hyphens and folds single characters.
+func plainKey(glyphs []glyph) key {
+	k := key{make([]rune, 0, len(glyphs)), make([]int, 0, len(glyphs))}
+	for i, g := range glyphs {
+		if g.c != '-' {
+			k.runes = append(k.runes, plainFold(g.c))
+			k.at = append(k.at, i)
+		}
+	}
+	return k
+}
+
+// wideKey spells letters as the pairs that imitate them: rn and m become nn,
+// w and vv become uu, d becomes cl. It is kept apart from the plain key
+// because one edit in the letters of a pair would be two here.
+//
+// Spelling out, not contracting, makes the result independent of where a
+// reader starts: nnn is both nm and mn. The result reports false when it
+// equals k.
+func wideKey(k key) (key, bool) {
+	w := key{make([]rune, 0, 2*len(k.runes)), make([]int, 0, 2*len(k.runes))}
+	changed := false
+	for i, r := range k.runes {
+		pair, ok := pairs[r]
+		if !ok {
+			pair = string(r)
+		}
+		changed = changed || ok
+		for _, c := range pair {
+			w.runes = append(w.runes, c)
+			w.at = append(w.at, k.at[i])
+		}
+	}
+	for i := len(w.runes) - 2; i >= 0; i-- {
+		if w.runes[i] == 'r' && w.runes[i+1] == 'n' {
+			w.runes[i] = 'n'
+			changed = true
+		}
+	}
+	return w, changed
+}
+
+var pairs = map[rune]string{'m': "nn", 'w': "uu", 'v': "u", 'd': "cl"}
+
+// foldWord gives the plain key of an ASCII word as a string.
+func foldWord(word string) string {
+	return string(plainKey(glyphsOf(strings.ToLower(word))).runes)
+}
