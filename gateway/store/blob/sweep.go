@@ -1,0 +1,80 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// orphanAge is how old content that nobody wants must be to be removed: far more
+// than lies between Put and the commit of a row.
+const orphanAge = 10 * time.Minute
+
+// Sweep removes what a crash left: temporary files of no running Put of this
+// process, and content older than ten minutes that wanted does not know. A Put
+// of another process whose file is swept fails: it has promised nothing yet. The
+// result names the removed files below the root.
+func (d *Dir) Sweep(ctx context.Context, now time.Time, wanted func(id string) (bool, error)) ([]string, error) {
+	removed, err := d.sweep(ctx, d.tmp(), func(id string, _ os.FileInfo) (bool, error) {
+		return d.isWriting(id), nil
+	})
+	if err != nil {
+		return removed, err
+	}
+	places, err := os.ReadDir(filepath.Join(d.root, "blobs"))
+	if err != nil {
+		return removed, fmt.Errorf("store: sweep: %w", err)
+	}
+	for _, place := range places {
+		more, err := d.sweep(ctx, filepath.Join(d.root, "blobs", place.Name()), func(id string, info os.FileInfo) (bool, error) {
+			if now.Sub(info.ModTime()) < orphanAge {
+				return true, nil
+			}
+			return wanted(id)
+		})
+		removed = append(removed, more...)
+		if err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// sweep removes the files of one directory that are named like content and not
+// to be kept.
+func (d *Dir) sweep(ctx context.Context, dir string, keep func(id string, info os.FileInfo) (bool, error)) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store: sweep: %w", err)
+	}
+	var removed []string
+	for _, entry := range entries {
+		if err := ctx.Err(); err != nil {
+			return removed, err
+		}
+		id, ours := strings.CutSuffix(entry.Name(), ".eml")
+		info, err := entry.Info()
+		if !ours || CheckID(id) != nil || err != nil || !info.Mode().IsRegular() {
+			continue // a stranger's file, or gone meanwhile
+		}
+		path := filepath.Join(dir, entry.Name())
+		kept, err := keep(id, info)
+		if err == nil && !kept {
+			err = os.Remove(path)
+		}
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // someone was faster
+		case err != nil:
+			return removed, Fault("sweep", err)
+		case !kept:
+			name, _ := filepath.Rel(d.root, path) // it is below d.root
+			removed = append(removed, name)
+		}
+	}
+	return removed, nil
+}

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"mxgate/policy/mail"
+)
+
+// Outcome is how a transaction ended.
+type Outcome string
+
+// The outcomes of a transaction. Uncertain: the next hop may have the message,
+// the client may send it again.
+const (
+	Relayed     Outcome = "relayed"
+	Quarantined Outcome = "quarantined"
+	Refused     Outcome = "refused"
+	Deferred    Outcome = "deferred"
+	Aborted     Outcome = "aborted"
+	Uncertain   Outcome = "uncertain"
+)
+
+// Entry is a row of the journal: one transaction, also one that came to nothing.
+type Entry struct {
+	ID           string
+	At           time.Time
+	Client       netip.Addr
+	Helo         string
+	Source       string
+	OriginIP     netip.Addr
+	ReversePath  mail.Address
+	ForwardPaths []mail.Address
+	Author       string // addr-spec of RFC5322.From
+	MessageID    string
+	Size         int64
+	Disposition  string
+	Reason       string
+	Sentence     string
+	ReplyCode    int
+	Enhanced     string
+	NextHop      string
+	Outcome      Outcome
+	Duration     time.Duration
+	Evidence     []byte // JSON
+}
+
+// Journal hands e to the writer, which commits it within 100 ms in the usual
+// case. It blocks while 1000 entries wait: a store that cannot keep up slows the
+// gateway down, it does not forget. After Close the entry goes to OnError.
+func (s *Store) Journal(e Entry) {
+	err := s.send(context.Background(), func(context.Context) error {
+		select {
+		case s.entries <- e:
+			return nil
+		case <-s.closing:
+			return ErrClosed
+		}
+	})
+	if err != nil {
+		s.onError(fmt.Errorf("store: journal entry %s lost: %w", e.ID, err))
+	}
+}
+
+// Behind reports whether half the backlog of Journal is full: the disk is full
+// or far too slow, and it is time to take on no more work.
+func (s *Store) Behind() bool { return len(s.entries) > entryBacklog/2 }
+
+const entryColumns = "id, at, client, helo, source, origin_ip, reverse_path, forward_paths, author, message_id, size, disposition, reason, sentence, reply_code, enhanced, next_hop, outcome, duration, evidence"
+
+const insertEntry = "INSERT INTO journal (" + entryColumns + ", author_domain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+// insertEntries writes a batch of the journal.
+func insertEntries(tx *sql.Tx, entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	insert, err := tx.Prepare(insertEntry)
+	if err != nil {
+		return fault("journal", err)
+	}
+	defer insert.Close()
+	for i := range entries {
+		e := &entries[i]
+		paths := make([]string, len(e.ForwardPaths))
+		for j, p := range e.ForwardPaths {
+			paths[j] = p.String()
+		}
+		forward, err := json.Marshal(paths)
+		if err != nil {
+			return fmt.Errorf("store: journal entry %s: %w", e.ID, err)
+		}
+		_, err = insert.Exec(e.ID, nanos(e.At), addrText(e.Client), clip(e.Helo), e.Source, addrText(e.OriginIP),
+			e.ReversePath.String(), string(forward), clip(e.Author), clip(e.MessageID), e.Size, e.Disposition, e.Reason,
+			clip(e.Sentence), e.ReplyCode, e.Enhanced, e.NextHop, string(e.Outcome), int64(e.Duration), string(e.Evidence),
+			domainOf(e.Author))
+		if err != nil {
+			return fault("journal", err)
+		}
+	}
+	return nil
+}
+
+// domainOf is the domain of an addr-spec, for the index.
+func domainOf(author string) string {
+	return clip(strings.ToLower(author[strings.LastIndexByte(author, '@')+1:]))
+}
+
+// Entries lists the journal, newest first. Entries given to Journal less than
+// 100 ms ago may be missing; Flush waits for them.
+func (s *Store) Entries(ctx context.Context, f Filter) ([]Entry, error) {
+	var c conditions
+	c.addText("id", f.ID)
+	c.addText("reason", f.Reason)
+	c.addText("disposition", f.Disposition)
+	c.addText("outcome", string(f.Outcome))
+	c.addText("author_domain", string(f.AuthorDomain))
+	c.addSpan("at", f)
+	rows, err := s.read.QueryContext(ctx, "SELECT "+entryColumns+" FROM journal"+c.where()+" ORDER BY at DESC, seq DESC LIMIT ?", append(c.args, f.limit())...)
+	return collect(rows, err, scanEntry)
+}
+
+func scanEntry(row interface{ Scan(...any) error }) (Entry, error) {
+	var e Entry
+	var client, origin, reverse, forward, evidence string
+	var at, duration int64
+	err := row.Scan(&e.ID, &at, &client, &e.Helo, &e.Source, &origin, &reverse, &forward, &e.Author, &e.MessageID, &e.Size,
+		&e.Disposition, &e.Reason, &e.Sentence, &e.ReplyCode, &e.Enhanced, &e.NextHop, &e.Outcome, &duration, &evidence)
+	if err != nil {
+		return Entry{}, err
+	}
+	var paths []string
+	if err := json.Unmarshal([]byte(forward), &paths); err != nil {
+		return Entry{}, fmt.Errorf("journal entry %s: %w", e.ID, err)
+	}
+	e.At, e.Duration, e.Client, e.OriginIP = fromNanos(at), time.Duration(duration), parseAddr(client), parseAddr(origin)
+	e.ReversePath = parseAddress(reverse)
+	for _, p := range paths {
+		e.ForwardPaths = append(e.ForwardPaths, parseAddress(p))
+	}
+	if evidence != "" {
+		e.Evidence = []byte(evidence)
+	}
+	return e, nil
+}
+
+// parseAddress reads what Address.String wrote. A text that is no path is kept
+// as a local part: one odd row must not hide the journal.
+func parseAddress(s string) mail.Address {
+	a, rest, err := mail.ParsePath("<" + s + ">")
+	if err != nil || rest != "" {
+		return mail.Address{Local: s}
+	}
+	return a
+}

@@ -1,0 +1,186 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// claimTime is how long a release may take before its process is taken for dead
+// and another may claim the message. It is above the 540 s that gateway/relay
+// has for one delivery.
+const claimTime = 10 * time.Minute
+
+// Change is one line in the history of a message.
+type Change struct {
+	At     time.Time
+	Who    string
+	What   string // quarantined, release started, released, release failed, deleted
+	Detail string
+}
+
+// History lists what was done with a message, oldest first.
+func (s *Store) History(ctx context.Context, id string) ([]Change, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT at, who, what, detail FROM audit WHERE id = ? ORDER BY seq", id)
+	return collect(rows, err, func(row interface{ Scan(...any) error }) (Change, error) {
+		var c Change
+		var at int64
+		err := row.Scan(&at, &c.Who, &c.What, &c.Detail)
+		c.At = fromNanos(at)
+		return c, err
+	})
+}
+
+func (s *Store) audit(tx *sql.Tx, id, who, what, detail string) error {
+	_, err := tx.Exec("INSERT INTO audit (id, at, who, what, detail) VALUES (?, ?, ?, ?, ?)", id, nanos(s.now()), who, what, clip(detail))
+	return fault("audit", err)
+}
+
+// stateError is ErrState with what a person needs to understand it.
+func stateError(h Held) error {
+	return fmt.Errorf("store: %s: %w: %s since %s by %q", h.ID, ErrState, h.State, h.ChangedAt.Format(time.RFC3339), h.ChangedBy)
+}
+
+// Release gives a held message to deliver and marks it as released if deliver
+// returns nil; otherwise it is held again and the error is returned. by says who
+// wants it. The content stays until Delete. deliver gets the row and the content,
+// compared with what was received, and must be done within 10 minutes.
+//
+// Only one process at a time gets to deliver a message. The claim of a process
+// that died can be taken over after 10 minutes: then nobody knows whether it had
+// delivered, and the message may arrive twice.
+//
+// Errors: ErrNotFound, ErrState (not held), ErrCorrupt (deliver was not called),
+// ErrUncertain (deliver returned nil but the row could not be changed), those of
+// writing, of deliver and of ctx.
+func (s *Store) Release(ctx context.Context, id, by string, deliver func(Held, *os.File) error) error {
+	if by == "" {
+		return fmt.Errorf("store: release %.80q: who releases must be said", id)
+	}
+	claim := rand.Text()
+	var h Held
+	err := s.change(ctx, func(tx *sql.Tx) (err error) {
+		h, err = s.moveHeld(tx, id, by, StateReleasing, claim)
+		if err != nil {
+			return err
+		}
+		return s.audit(tx, id, by, "release started", "")
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.deliver(h, deliver); err != nil {
+		settled := s.settle(ctx, h, by, claim, StateHeld, "release failed", err.Error())
+		return errors.Join(fmt.Errorf("store: release %s: %w", id, err), settled)
+	}
+	if err := s.settle(ctx, h, by, claim, StateReleased, "released", h.NextHop); err != nil {
+		return fmt.Errorf("store: release %s: %w: %w", id, ErrUncertain, err)
+	}
+	return nil
+}
+
+func (s *Store) deliver(h Held, deliver func(Held, *os.File) error) error {
+	content, err := s.open(h)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	return deliver(h, content)
+}
+
+// settle ends a claim. It does so even if ctx has ended: deliver has happened.
+func (s *Store) settle(ctx context.Context, h Held, by, claim string, to State, what, detail string) error {
+	return s.change(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
+		res, err := tx.Exec("UPDATE quarantine SET state = ?, changed_at = ?, changed_by = ?, claim = '' WHERE id = ? AND state = 'releasing' AND claim = ?",
+			string(to), nanos(s.now()), by, h.ID, claim)
+		if err != nil {
+			return fault("settle "+h.ID, err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n != 1 {
+			return fmt.Errorf("store: %s: %w: another process has taken over the release", h.ID, ErrState)
+		}
+		return s.audit(tx, h.ID, by, what, detail)
+	})
+}
+
+// moveHeld moves a message to another state if nobody is releasing it and
+// returns it. Held messages may go to releasing, held and released ones to
+// deleted; a claim of a process that died counts as held.
+func (s *Store) moveHeld(tx *sql.Tx, id, by string, to State, claim string) (Held, error) {
+	h, err := getHeld(tx.QueryRow(selectHeld, id), id)
+	if err != nil {
+		return Held{}, err
+	}
+	now := s.now()
+	stale := h.State == StateReleasing && now.Sub(h.ChangedAt) >= claimTime
+	if h.State != StateHeld && !stale && (h.State != StateReleased || to != StateDeleted) {
+		return Held{}, stateError(h)
+	}
+	_, err = tx.Exec("UPDATE quarantine SET state = ?, changed_at = ?, changed_by = ?, claim = ? WHERE id = ?", string(to), nanos(now), by, claim, id)
+	if err != nil {
+		return Held{}, fault("change "+id, err)
+	}
+	h.State, h.ChangedAt, h.ChangedBy = to, now, by
+	return h, nil
+}
+
+// Delete removes the content of a message that is held or was released; its row
+// stays as evidence. If the file could not be removed after the row was changed,
+// the error says so, and Sweep will try again.
+func (s *Store) Delete(ctx context.Context, id, by string) error {
+	if by == "" {
+		return fmt.Errorf("store: delete %.80q: who deletes must be said", id)
+	}
+	err := s.freeing(ctx, func(tx *sql.Tx) error {
+		if _, err := s.moveHeld(tx, id, by, StateDeleted, ""); err != nil {
+			return err
+		}
+		return s.audit(tx, id, by, "deleted", "")
+	})
+	if err != nil {
+		return err
+	}
+	return s.removeContent(id)
+}
+
+// removeContent removes the content of a message whose row says deleted.
+func (s *Store) removeContent(id string) error {
+	if err := s.blobs.Remove(id); err != nil {
+		return fmt.Errorf("store: the row of %s is deleted, its content not yet: %w", id, err)
+	}
+	s.keepReserve()
+	return nil
+}
+
+// reserveOctets is kept back on the disk: deleting a message must be committed
+// before its content goes, and on a full disk not even that would have room.
+const reserveOctets = 1 << 20
+
+func (s *Store) reserve() string { return filepath.Join(s.dir, "reserve") }
+
+// freeing is change for changes that lead to more room: they may use the reserve.
+func (s *Store) freeing(ctx context.Context, apply func(*sql.Tx) error) error {
+	err := s.change(ctx, apply)
+	if errors.Is(err, ErrFull) && os.Remove(s.reserve()) == nil {
+		err = s.change(ctx, apply)
+	}
+	return err
+}
+
+// keepReserve restores the reserve where there is room for it.
+func (s *Store) keepReserve() {
+	if _, err := os.Lstat(s.reserve()); err == nil {
+		return
+	}
+	// Random, so that no file system stores it in less.
+	fill := make([]byte, reserveOctets)
+	rand.Read(fill)
+	if err := os.WriteFile(s.reserve(), fill, 0o600); err != nil {
+		os.Remove(s.reserve()) // still too little room: the next one tries again
+	}
+}

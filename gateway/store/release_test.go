@@ -1,0 +1,203 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var errNextHop = errors.New("451 4.4.1 next hop unreachable")
+
+func deliverOK(Held, *os.File) error { return nil }
+
+// story is the history of a message as "who what, who what".
+func story(t *testing.T, s *Store, id string) string {
+	t.Helper()
+	changes, err := s.History(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []string
+	for _, c := range changes {
+		if c.At.IsZero() {
+			t.Errorf("%+v has no time", c)
+		}
+		parts = append(parts, c.Who+" "+c.What)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func TestReleaseDeliversTheOriginalOnce(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	quarantine(t, s, "A", content)
+	err := s.Release(t.Context(), "A", "erika", func(h Held, f *os.File) error {
+		got, err := io.ReadAll(f)
+		if err != nil || string(got) != content {
+			t.Errorf("%q, %v", got, err)
+		}
+		if h.ID != "A" || h.NextHop != "mail.example.com:25" || len(h.Envelope.ForwardPaths) != 1 {
+			t.Errorf("%+v", h)
+		}
+		if err := s.Delete(t.Context(), "A", "admin"); !errors.Is(err, ErrState) {
+			t.Errorf("Delete while it is being delivered: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Release(t.Context(), "A", "otto", deliverOK); !errors.Is(err, ErrState) || !strings.Contains(err.Error(), `released since`) {
+		t.Errorf("a second time: %v", err)
+	}
+	if h, err := s.Get(t.Context(), "A"); err != nil || h.State != StateReleased || h.ChangedBy != "erika" {
+		t.Errorf("%+v, %v", h, err)
+	}
+	if readContent(t, s, "A") != content {
+		t.Error("the content must stay until Delete")
+	}
+	if got := story(t, s, "A"); got != "mxgate quarantined, erika release started, erika released" {
+		t.Error(got)
+	}
+	if st, err := s.Stats(t.Context()); err != nil || st.Held != 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+func TestAFailedDeliveryLeavesTheMessageHeld(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	quarantine(t, s, "A", content)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := s.Release(ctx, "A", "erika", func(Held, *os.File) error {
+		cancel() // the person has left: the claim is given back all the same
+		return errNextHop
+	})
+	if !errors.Is(err, errNextHop) {
+		t.Errorf("%v", err)
+	}
+	if err := s.Release(t.Context(), "A", "otto", deliverOK); err != nil {
+		t.Error(err)
+	}
+	if got := story(t, s, "A"); got != "mxgate quarantined, erika release started, erika release failed, otto release started, otto released" {
+		t.Error(got)
+	}
+}
+
+func TestReleaseAndDeleteRefuse(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	quarantine(t, s, "held", content)
+	quarantine(t, s, "deleted", content)
+	if err := s.Delete(t.Context(), "deleted", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		id, by string
+		want   error
+	}{{"none", "erika", ErrNotFound}, {"../x", "erika", ErrNotFound}, {"deleted", "erika", ErrState}} {
+		if err := s.Release(t.Context(), tt.id, tt.by, deliverOK); !errors.Is(err, tt.want) {
+			t.Errorf("Release %s: %v", tt.id, err)
+		}
+		if err := s.Delete(t.Context(), tt.id, tt.by); !errors.Is(err, tt.want) {
+			t.Errorf("Delete %s: %v", tt.id, err)
+		}
+		if _, err := s.Content(tt.id); !errors.Is(err, tt.want) {
+			t.Errorf("Content %s: %v", tt.id, err)
+		}
+	}
+	if s.Release(t.Context(), "held", "", deliverOK) == nil || s.Delete(t.Context(), "held", "") == nil {
+		t.Error("a change by nobody")
+	}
+	if got := story(t, s, "deleted"); got != "mxgate quarantined, admin deleted" {
+		t.Error(got)
+	}
+	if files := filesOf(t, s.dir); len(files) != 1 {
+		t.Errorf("%q", files)
+	}
+}
+
+func TestOnlyOneOfManyReleasesDelivers(t *testing.T) {
+	dir := t.TempDir()
+	stores := []*Store{openStore(t, dir), openStore(t, dir)} // as two processes
+	quarantine(t, stores[0], "A", content)
+	var delivered, refused atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			err := stores[i%2].Release(t.Context(), "A", "erika", func(Held, *os.File) error {
+				delivered.Add(1)
+				return nil
+			})
+			if errors.Is(err, ErrState) {
+				refused.Add(1)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if delivered.Load() != 1 || refused.Load() != 15 {
+		t.Errorf("%d delivered, %d refused", delivered.Load(), refused.Load())
+	}
+}
+
+func TestTheClaimOfADeadProcessCanBeTakenOver(t *testing.T) {
+	dir := t.TempDir()
+	slow, other := openStore(t, dir), openStore(t, dir)
+	quarantine(t, slow, "A", content)
+	later := time.Now()
+	other.now = func() time.Time { return later }
+	err := slow.Release(t.Context(), "A", "erika", func(Held, *os.File) error {
+		later = time.Now().Add(claimTime - time.Minute)
+		if err := other.Release(t.Context(), "A", "otto", deliverOK); !errors.Is(err, ErrState) {
+			t.Errorf("too early: %v", err)
+		}
+		later = time.Now().Add(claimTime + time.Minute)
+		if err := other.Release(t.Context(), "A", "otto", deliverOK); err != nil {
+			t.Errorf("taking over: %v", err)
+		}
+		return nil
+	})
+	// It was not dead, only slow: it must learn that its delivery was the second.
+	if !errors.Is(err, ErrUncertain) || !errors.Is(err, ErrState) {
+		t.Errorf("%v", err)
+	}
+	if h, err := slow.Get(t.Context(), "A"); err != nil || h.State != StateReleased || h.ChangedBy != "otto" {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+func TestADeliveryThatCannotBeRecordedIsUncertain(t *testing.T) {
+	s, d := openFaulty(t, nil)
+	quarantine(t, s, "A", content)
+	err := s.Release(t.Context(), "A", "erika", func(Held, *os.File) error {
+		d.set("commit", syscall.EIO)
+		return nil
+	})
+	if !errors.Is(err, ErrUncertain) {
+		t.Errorf("%v", err)
+	}
+	if st := state(t, s, "A"); st != StateReleasing { // neither held nor released: nobody knows
+		t.Errorf("state %s", st)
+	}
+}
+
+func TestDeleteSurvivesACrashBeforeItsFileIsRemoved(t *testing.T) {
+	s, d := openFaulty(t, nil)
+	quarantine(t, s, "A", content)
+	d.set("sync blobs", syscall.EIO)
+	if err := s.Delete(t.Context(), "A", "admin"); !errors.Is(err, ErrNotWritable) {
+		t.Errorf("%v", err)
+	}
+	if st := state(t, s, "A"); st != StateDeleted {
+		t.Errorf("state %s", st)
+	}
+	if err := s.Delete(t.Context(), "A", "admin"); !errors.Is(err, ErrState) {
+		t.Errorf("again: %v", err)
+	}
+}

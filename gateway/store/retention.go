@@ -1,0 +1,145 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Bounds of one change of Expire: live mail must not wait for it.
+const (
+	expireRows  = 1000
+	expirePages = 1000
+	expireBlobs = 100
+)
+
+// Sweep removes what a crash left: content that nobody is writing any more, and
+// content older than ten minutes whose message has no row or is deleted. Nothing
+// was promised for either. It returns their paths below the data directory. The
+// server calls it at its start; it may be called at any time.
+func (s *Store) Sweep(ctx context.Context) ([]string, error) {
+	return s.blobs.Sweep(ctx, s.now(), func(id string) (bool, error) {
+		h, err := s.Get(ctx, id)
+		if errors.Is(err, ErrNotFound) {
+			return false, nil
+		}
+		return h.State != StateDeleted, err
+	})
+}
+
+// Expired counts what Expire removed.
+type Expired struct {
+	Entries   int64 // of the journal
+	Strangers int64 // rows
+	Contents  int64 // messages whose content was deleted
+	Messages  int64 // rows of messages deleted long ago, with their history
+}
+
+// Expire applies the retention periods. Journal entries and strangers from before
+// journalBefore go; so do rows of messages that were deleted before it. The
+// content of messages received before quarantineBefore is deleted, in whatever
+// state but being released; their rows stay, as with Delete. A zero time keeps
+// everything. Freed pages are given back to the file system. It works in small
+// steps between live commits; what is counted is done, also on error.
+func (s *Store) Expire(ctx context.Context, journalBefore, quarantineBefore time.Time) (Expired, error) {
+	var e Expired
+	if !journalBefore.IsZero() {
+		before := nanos(journalBefore)
+		for _, step := range []struct {
+			count *int64
+			query string
+		}{
+			{&e.Entries, "DELETE FROM journal WHERE seq IN (SELECT seq FROM journal WHERE at < ? LIMIT ?)"},
+			{&e.Strangers, "DELETE FROM strangers WHERE (hour, network) IN (SELECT hour, network FROM strangers WHERE hour < ? LIMIT ?)"},
+			{&e.Messages, "DELETE FROM quarantine WHERE id IN (SELECT id FROM quarantine WHERE state = 'deleted' AND changed_at < ? LIMIT ?)"},
+		} {
+			if err := s.deleteRows(ctx, step.count, step.query, before); err != nil {
+				return e, err
+			}
+		}
+	}
+	if !quarantineBefore.IsZero() {
+		if err := s.expireContent(ctx, &e.Contents, quarantineBefore); err != nil {
+			return e, err
+		}
+	}
+	return e, s.giveBackPages(ctx)
+}
+
+// deleteRows runs a bounded DELETE until nothing is left for it.
+func (s *Store) deleteRows(ctx context.Context, count *int64, query string, before int64) error {
+	for {
+		var n int64
+		err := s.freeing(ctx, func(tx *sql.Tx) error {
+			res, err := tx.Exec(query, before, expireRows)
+			if err != nil {
+				return fault("expire", err)
+			}
+			n, err = res.RowsAffected()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if *count += n; n < expireRows {
+			return nil
+		}
+	}
+}
+
+// expireContent deletes messages as Delete does, many in one commit.
+func (s *Store) expireContent(ctx context.Context, count *int64, before time.Time) error {
+	for {
+		var ids []string
+		err := s.freeing(ctx, func(tx *sql.Tx) error {
+			rows, err := tx.Query("SELECT id FROM quarantine WHERE received_at < ? AND (state IN ('held', 'released') OR state = 'releasing' AND changed_at <= ?) LIMIT ?",
+				nanos(before), nanos(s.now().Add(-claimTime)), expireBlobs)
+			ids, err = collect(rows, err, func(row interface{ Scan(...any) error }) (id string, err error) {
+				err = row.Scan(&id)
+				return id, err
+			})
+			if err != nil {
+				return err
+			}
+			for _, id := range ids {
+				if _, err := s.moveHeld(tx, id, gateway, StateDeleted, ""); err != nil {
+					return err
+				}
+				if err := s.audit(tx, id, gateway, "deleted", "retention period over"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := s.removeContent(id); err != nil {
+				return err
+			}
+			*count++
+		}
+		if len(ids) < expireBlobs {
+			return nil
+		}
+	}
+}
+
+// giveBackPages returns the free pages of the database to the file system.
+func (s *Store) giveBackPages(ctx context.Context) error {
+	for {
+		var free int64
+		err := s.freeing(ctx, func(tx *sql.Tx) error {
+			if _, err := tx.Exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", expirePages)); err != nil {
+				return fault("vacuum", err)
+			}
+			return fault("vacuum", tx.QueryRow("PRAGMA freelist_count").Scan(&free))
+		})
+		if err != nil || free == 0 {
+			return err
+		}
+	}
+}

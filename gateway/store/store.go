@@ -1,0 +1,221 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"mxgate/gateway/store/blob"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// databaseName is the database's name in the data directory.
+const databaseName = "mxgate.db"
+
+// busyTimeout is how long one process waits for another's write.
+const busyTimeout = 10 * time.Second
+
+// readers is how many reads may run at once.
+const readers = 4
+
+// Config says where a store lives.
+type Config struct {
+	Dir string // the data directory
+	// OnError is told of trouble that no caller can be told of: a journal commit
+	// that failed (it is kept and tried again), an entry given after Close. It
+	// must not call the store. nil: the default slog logger, as an error.
+	OnError func(error)
+}
+
+// Store is an open data directory. It is safe for concurrent use.
+type Store struct {
+	dir     string
+	blobs   *blob.Dir
+	now     func() time.Time
+	onError func(error)
+	commit  func(*sql.Tx) error
+
+	write *sql.DB // one connection, used by the writer goroutine alone
+	read  *sql.DB
+
+	queue
+}
+
+// Open opens the data directory dir, creating what is missing in it. Errors name
+// the directory, what was expected and what to do.
+func Open(dir string) (*Store, error) { return Config{Dir: dir}.Open() }
+
+// Open opens the data directory.
+func (c Config) Open() (*Store, error) { return c.open(nil, (*sql.Tx).Commit) }
+
+// open is Open with the two steps that tests let fail.
+func (c Config) open(disk blob.Disk, commit func(*sql.Tx) error) (*Store, error) {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("store: data_dir %q: %w", c.Dir, err)
+	}
+	blobs, err := layOut(dir, disk)
+	if err != nil {
+		return nil, fault("data_dir "+dir, fmt.Errorf("expected a directory in which the user running mxgate (uid %d) may create files: create it or correct owner and mode (mode 0700), or name another data_dir: %w", os.Getuid(), err))
+	}
+	s := &Store{dir: dir, blobs: blobs, now: time.Now, onError: c.OnError, commit: commit, queue: newQueue()}
+	if s.onError == nil {
+		s.onError = func(err error) { slog.Error("store", "err", err) }
+	}
+	if err := s.openDatabase(); err != nil {
+		return nil, errors.Join(err, s.closeDatabase())
+	}
+	s.keepReserve()
+	s.writer.Go(s.serve) // ends when Close has closed s.last
+	return s, nil
+}
+
+// openDatabase opens the two handles and brings the schema up to date.
+func (s *Store) openDatabase() error {
+	path := filepath.Join(s.dir, databaseName)
+	var err error
+	if s.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=synchronous(full)", "_pragma=foreign_keys(on)", "_pragma=journal_size_limit(67108864)")); err != nil {
+		return fmt.Errorf("store: open %s: %w", path, err)
+	}
+	s.write.SetMaxOpenConns(1)
+	if err := errors.Join(setWAL(s.write), migrate(s.write)); err != nil {
+		return fmt.Errorf("store: database %s: %w", path, err)
+	}
+	if s.read, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(on)")); err != nil {
+		return fmt.Errorf("store: open %s: %w", path, err)
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return nil
+}
+
+// setWAL brings a new database into WAL mode, which the file remembers, and
+// checks what custody rests on: a file system that refuses WAL must be known now,
+// not after the first power cut.
+func setWAL(db *sql.DB) error {
+	var journal string
+	var synchronous int
+	if err := db.QueryRow("PRAGMA journal_mode").Scan(&journal); err != nil {
+		return fault("open", err)
+	}
+	if journal != "wal" {
+		// Possible only before the first page is written. Not repeated at each
+		// opening: it writes, and on a full disk that would keep everyone out.
+		if _, err := db.Exec("PRAGMA auto_vacuum = incremental"); err != nil {
+			return fault("open", err)
+		}
+		if err := db.QueryRow("PRAGMA journal_mode = wal").Scan(&journal); err != nil {
+			return fault("open", err)
+		}
+	}
+	if err := db.QueryRow("PRAGMA synchronous").Scan(&synchronous); err != nil {
+		return fault("open", err)
+	}
+	if journal != "wal" || synchronous != 2 {
+		return fmt.Errorf("journal mode %q, synchronous %d; expected wal and 2 (full): data_dir must be on a local file system that supports shared memory files", journal, synchronous)
+	}
+	return nil
+}
+
+// dsn names the database file with options as a URI: a path may contain "?".
+func dsn(path string, options ...string) string {
+	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout.Milliseconds())}
+	for _, o := range options {
+		u.RawQuery += "&" + o
+	}
+	return u.String()
+}
+
+// layOut creates what is missing in dir, and checks that it can be written to.
+func layOut(dir string, disk blob.Disk) (*blob.Dir, error) {
+	blobs, err := blob.New(dir, disk)
+	if err != nil {
+		return nil, err
+	}
+	spool := filepath.Join(dir, "spool")
+	if err := os.MkdirAll(spool, 0o700); err != nil {
+		return nil, err
+	}
+	db := filepath.Join(dir, databaseName)
+	err = createPrivate(spool, db)
+	if _, exists := os.Stat(db); exists == nil && errors.Is(err, syscall.ENOSPC) {
+		err = nil // no reason not to open: messages can still be released and deleted
+	}
+	if err != nil {
+		return nil, err
+	}
+	return blobs, nil
+}
+
+// createPrivate creates an empty file of mode 0600 unless it exists, and fails
+// in either case if nothing can be written: SQLite would give it mode 0644 (its
+// other files take the mode of this one) and would open a read-only one.
+//
+// It must not open an existing database: closing a file drops all POSIX locks
+// that this process has on it, those of another Store too.
+func createPrivate(tmp, path string) error {
+	f, err := os.CreateTemp(tmp, "new-")
+	if err != nil {
+		return err
+	}
+	err = f.Close()
+	if err == nil {
+		err = os.Link(f.Name(), path)
+	}
+	if errors.Is(err, os.ErrExist) {
+		err = nil
+	}
+	return errors.Join(err, os.Remove(f.Name()))
+}
+
+// SpoolDir is the directory for gateway/wire, in the same file system.
+func (s *Store) SpoolDir() string { return filepath.Join(s.dir, "spool") }
+
+// Close commits what is waiting and closes the database. Its error says how many
+// journal entries could not be written. Calls that come later get ErrClosed.
+func (s *Store) Close() error {
+	err := ErrClosed
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.senders.Lock() // waits until no one is between the check and the send
+		close(s.last)
+		s.senders.Unlock()
+		s.writer.Wait()
+		err = errors.Join(s.lastErr, s.closeDatabase())
+	})
+	return err
+}
+
+func (s *Store) closeDatabase() error {
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write} { // write last: it checkpoints
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Stats is what the quarantine holds now.
+type Stats struct {
+	Held       int64 // messages neither released nor deleted
+	HeldOctets int64
+}
+
+// Stats counts the messages held and their content.
+func (s *Store) Stats(ctx context.Context) (Stats, error) {
+	var st Stats
+	err := s.read.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(size), 0) FROM quarantine WHERE state IN ('held', 'releasing')").Scan(&st.Held, &st.HeldOctets)
+	if err != nil {
+		return Stats{}, fmt.Errorf("store: stats: %w", err)
+	}
+	return st, nil
+}

@@ -1,0 +1,330 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Bounds of a group commit.
+const (
+	maxChanges   = 256                    // changes that share one commit
+	maxEntries   = 500                    // journal entries in one commit, and kept after a failure
+	entryDelay   = 100 * time.Millisecond // longest wait of an entry for company
+	entryBacklog = 1000                   // entries that wait before Journal blocks
+	retryDelay   = time.Second            // between tries of a journal commit that fails
+)
+
+// change is one caller's work in a group commit. Its statements take effect
+// together or not at all, whatever becomes of the others. apply may run twice:
+// what it leaves outside the transaction must not add up.
+type change struct {
+	apply func(*sql.Tx) error
+	done  chan error // receives once, after the commit
+	// taken is set by whoever comes first: the writer, or the caller who gives up.
+	taken atomic.Bool
+}
+
+// queue is what waits for the writer goroutine.
+type queue struct {
+	changes chan *change
+	entries chan Entry
+	flushes chan chan error
+	wake    chan struct{} // strangers are waiting
+
+	closing   chan struct{} // closed first: senders give up
+	last      chan struct{} // closed when no sender is left
+	senders   sync.RWMutex
+	closeOnce sync.Once
+	writer    sync.WaitGroup
+	lastErr   error // of the commit at the end; read after writer.Wait
+
+	strangers strangers
+
+	// Of the writer goroutine alone:
+	pending []Entry // journal entries that are not committed yet
+	failing bool    // the last commit of records failed
+	timer   *time.Timer
+	armed   bool
+}
+
+func newQueue() queue {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return queue{
+		changes: make(chan *change, maxChanges), entries: make(chan Entry, entryBacklog), flushes: make(chan chan error),
+		wake: make(chan struct{}, 1), closing: make(chan struct{}), last: make(chan struct{}), timer: timer,
+		strangers: strangers{tallies: make(map[strangerKey]tally), rows: -1},
+	}
+}
+
+// change has apply done in the next commit and returns when it is durable, or
+// why it is not. When ctx ends before the writer has taken it, it is not done.
+func (s *Store) change(ctx context.Context, apply func(*sql.Tx) error) error {
+	c := &change{apply: apply, done: make(chan error, 1)}
+	if err := s.send(ctx, func(ctx context.Context) error {
+		select {
+		case s.changes <- c:
+			return nil
+		case <-s.closing:
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}); err != nil {
+		return err
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		if c.taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+		return <-c.done // under way: only its end says whether it is durable
+	}
+}
+
+// send runs a channel send so that Close can wait for it.
+func (s *Store) send(ctx context.Context, send func(context.Context) error) error {
+	s.senders.RLock()
+	defer s.senders.RUnlock()
+	select {
+	case <-s.closing:
+		return ErrClosed
+	default:
+		return send(ctx)
+	}
+}
+
+// Flush waits until the entries and strangers given before are durable.
+func (s *Store) Flush(ctx context.Context) error {
+	done := make(chan error, 1)
+	err := s.send(ctx, func(ctx context.Context) error {
+		select {
+		case s.flushes <- done:
+			return nil
+		case <-s.closing:
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// serve is the writer goroutine: it alone writes to the database.
+func (s *Store) serve() {
+	defer s.timer.Stop()
+	for {
+		entries := s.entries
+		if len(s.pending) >= maxEntries {
+			entries = nil // they fail to commit: let Journal block
+		}
+		select {
+		case c := <-s.changes:
+			s.commitGroup(s.takeChanges(c))
+		case e := <-entries:
+			s.pending = append(s.pending, e)
+			if len(s.pending) >= maxEntries && !s.failing {
+				s.commitGroup(nil)
+			}
+		case <-s.wake:
+		case <-s.timer.C:
+			s.armed = false
+			s.failing = false // try again
+			s.commitGroup(nil)
+		case done := <-s.flushes:
+			s.failing = false
+			done <- s.drainEntries()
+		case <-s.last:
+			s.finish()
+			return
+		}
+		s.arm()
+	}
+}
+
+// arm starts the timer when something waits for a commit.
+func (s *Store) arm() {
+	if s.armed || len(s.pending) == 0 && s.strangers.empty() {
+		return
+	}
+	delay := entryDelay
+	if s.failing {
+		delay = retryDelay
+	}
+	s.timer.Reset(delay)
+	s.armed = true
+}
+
+// takeChanges gathers the changes that wait, first among them. Those whose
+// callers gave up are left out.
+func (s *Store) takeChanges(first *change) []*change {
+	var group []*change
+	for c := first; ; {
+		if c.taken.CompareAndSwap(false, true) {
+			group = append(group, c)
+		}
+		if len(group) == maxChanges {
+			return group
+		}
+		select {
+		case c = <-s.changes:
+		default:
+			return group
+		}
+	}
+}
+
+// takeEntries moves entries that wait into pending, up to its bound.
+func (s *Store) takeEntries() {
+	for len(s.pending) < maxEntries {
+		select {
+		case e := <-s.entries:
+			s.pending = append(s.pending, e)
+		default:
+			return
+		}
+	}
+}
+
+// drainEntries commits all entries that wait now, and the strangers.
+func (s *Store) drainEntries() error {
+	for n := len(s.entries) + len(s.pending); ; n -= maxEntries {
+		if err := s.commitGroup(nil); err != nil || n <= maxEntries {
+			return err
+		}
+	}
+}
+
+// finish commits what is left when the store closes.
+func (s *Store) finish() {
+	for len(s.changes) > 0 {
+		s.commitGroup(s.takeChanges(<-s.changes))
+	}
+	s.failing = false
+	if err := s.drainEntries(); err != nil {
+		s.lastErr = fmt.Errorf("store: close: %d journal entries lost: %w", len(s.entries)+len(s.pending), err)
+	}
+}
+
+// commitGroup commits changes, and with them the journal entries and strangers
+// that wait. Each change gets its own answer. The error is that of the records
+// (entries and strangers): they are kept for another try and never cost a
+// change its commit.
+func (s *Store) commitGroup(changes []*change) error {
+	var tallies map[strangerKey]tally
+	if !s.failing {
+		s.takeEntries()
+		tallies = s.strangers.take()
+	}
+	if s.failing || len(s.pending) == 0 && len(tallies) == 0 {
+		s.commitChanges(changes, nil)
+		return nil
+	}
+	answers, err := s.tryCommit(changes, func(tx *sql.Tx) error {
+		return errors.Join(insertEntries(tx, s.pending), s.insertStrangers(tx, tallies))
+	})
+	if err == nil {
+		s.pending = s.pending[:0]
+		answer(changes, answers)
+		return nil
+	}
+	s.failing = true
+	s.strangers.giveBack(tallies)
+	if answers != nil { // the records alone failed
+		answer(changes, answers)
+	} else {
+		s.commitChanges(changes, err)
+	}
+	err = fault("journal kept for another try", err)
+	s.onError(err)
+	return err
+}
+
+// commitChanges commits changes without records, after a try with them that
+// failed with before, or nil if there was none.
+func (s *Store) commitChanges(changes []*change, before error) {
+	if len(changes) == 0 {
+		return
+	}
+	answers, err := s.tryCommit(changes, nil)
+	if err != nil {
+		if errors.Is(before, errUnsettled) { // the rows of that try may still come back
+			err = errors.Join(err, errUnsettled)
+		}
+		answers = slices.Repeat([]error{err}, len(changes))
+	}
+	answer(changes, answers)
+}
+
+func answer(changes []*change, answers []error) {
+	for i, c := range changes {
+		c.done <- answers[i]
+	}
+}
+
+// tryCommit runs one transaction. answers has one error per change if the
+// transaction was committed, and is nil if it was not; err is why it was not,
+// or the error of records, whose statements then were undone.
+func (s *Store) tryCommit(changes []*change, records func(*sql.Tx) error) (answers []error, err error) {
+	tx, err := s.write.Begin()
+	if err != nil {
+		return nil, fault("begin", err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	answers = make([]error, len(changes))
+	for i, c := range changes {
+		var broken error
+		if answers[i], broken = inSavepoint(tx, c.apply); broken != nil {
+			return nil, broken
+		}
+	}
+	var recordsErr error
+	if records != nil {
+		var broken error
+		if recordsErr, broken = inSavepoint(tx, records); broken != nil {
+			return nil, broken
+		}
+	}
+	if err := s.commit(tx); err != nil {
+		if err = fault("commit", err); errors.Is(err, ErrFull) {
+			return nil, err // its last page was not written: it cannot come back
+		}
+		return nil, fmt.Errorf("%w: %w", errUnsettled, err)
+	}
+	return answers, recordsErr
+}
+
+// inSavepoint runs apply. Its error is returned as err, with its statements
+// undone; broken is set when the whole transaction is lost.
+func inSavepoint(tx *sql.Tx, apply func(*sql.Tx) error) (err, broken error) {
+	if _, err := tx.Exec("SAVEPOINT one"); err != nil {
+		return nil, fault("savepoint", err)
+	}
+	err = apply(tx)
+	if err != nil {
+		// Trouble with the disk may have rolled back everything: then this fails.
+		if _, undo := tx.Exec("ROLLBACK TO one"); undo != nil {
+			return nil, fault("write", err)
+		}
+	}
+	if _, release := tx.Exec("RELEASE one"); release != nil {
+		return nil, fault("savepoint", release)
+	}
+	return err, nil
+}
