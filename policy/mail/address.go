@@ -151,11 +151,11 @@ func ParseMailbox(s string) (Address, error) {
 
 // splitLocal takes the local part, unquoted, from the front of a mailbox.
 func splitLocal(s string) (local, domain string, err error) {
-	bad := fmt.Errorf("%w: %.80q", ErrBadAddress, s)
+	bad := func() (string, string, error) { return "", "", fmt.Errorf("%w: %.80q", ErrBadAddress, s) }
 	if !strings.HasPrefix(s, `"`) {
 		local, domain, _ = strings.Cut(s, "@")
 		if !isDotString(local) {
-			return "", "", bad
+			return bad()
 		}
 		return local, domain, nil
 	}
@@ -164,19 +164,19 @@ func splitLocal(s string) (local, domain string, err error) {
 		switch c := s[i]; {
 		case c == '"':
 			if b.Len() == 0 || i+1 >= len(s) || s[i+1] != '@' {
-				return "", "", bad
+				return bad()
 			}
 			return b.String(), s[i+2:], nil
 		case c == '\\' && i+1 < len(s) && s[i+1] >= ' ' && s[i+1] < 0x7f:
 			i++
 			b.WriteByte(s[i])
 		case c < ' ' || c == 0x7f || c == '\\':
-			return "", "", bad
+			return bad()
 		default:
 			b.WriteByte(c)
 		}
 	}
-	return "", "", bad
+	return bad()
 }
 
 // parseLiteral reads "[192.0.2.1]" or "[IPv6:2001:db8::1]". RFC 5321, Section 4.1.3.

@@ -1,0 +1,300 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"mxgate/policy/dkim"
+	"mxgate/policy/dmarc"
+	"mxgate/policy/dns"
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/provider"
+	"mxgate/policy/received"
+	"mxgate/policy/spf"
+)
+
+// Collector gathers Evidence. Its fields are set once; it is safe for
+// concurrent use.
+type Collector struct {
+	Resolver  dns.Resolver
+	Own       []mail.Domain // what is ours
+	Lookalike *lookalike.Index
+	People    []Person
+}
+
+// Person is somebody whose display name is protected.
+type Person struct {
+	Name      string
+	Addresses []mail.Address // theirs
+}
+
+// Given overrides what the trace would tell, for messages that are examined
+// outside a session.
+type Given struct {
+	Origin netip.Addr // the origin's address; zero: recover it
+	Helo   string
+	// Peerless says that Transaction.Client is not known: the message was read
+	// from a file, so only the provider's role in the trace can be used.
+	Peerless bool
+}
+
+// maxHeaderDomains bounds how many domains of To and Cc are compared: a message
+// must not choose how much work it is.
+const maxHeaderDomains = 50
+
+// Collect examines one message that came from src. It asks the resolver and
+// keeps to ctx; what could not be asked in time is a temperror in the Evidence.
+// The error is an inability of ours and never says anything about the message.
+func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provider.Source, given Given) (Evidence, error) {
+	e := Evidence{
+		Source:       src.Name,
+		ReversePath:  tx.Envelope.ReversePath.String(),
+		ForwardPaths: make([]string, len(tx.Envelope.ForwardPaths)),
+		ReceivedAt:   tx.ReceivedAt,
+		DKIM:         []DKIM{},
+		Lookalike:    []Lookalike{},
+	}
+	for i, p := range tx.Envelope.ForwardPaths {
+		e.ForwardPaths[i] = p.String()
+	}
+	author := mail.ParseAuthor(tx.Message)
+	e.author(author)
+	e.ARC = arcState(tx.Message)
+	ip, helo := e.origin(tx, src, given)
+
+	// The checks run side by side; each writes its own part of e.
+	err := sideBySide(
+		func() error {
+			e.spf(spf.Check(ctx, c.Resolver, ip, helo, tx.Envelope.ReversePath))
+			return nil
+		},
+		func() error {
+			e.dkim(dkim.Verify(ctx, c.Resolver, tx.Message, author.Address.Domain, tx.ReceivedAt))
+			return nil
+		},
+		func() error {
+			c.pretence(&e, tx.Message, author)
+			return e.scan(tx.Message)
+		},
+	)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return e, c.alignment(ctx, &e)
+}
+
+// sideBySide runs the checks and waits for all. Recovery does not cross
+// goroutines, so each recovers for itself and hands the panic back as an error.
+func sideBySide(checks ...func() error) error {
+	errs := make([]error, len(checks))
+	var wg sync.WaitGroup
+	for i, check := range checks {
+		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					errs[i] = fmt.Errorf("policy: panic in a check: %v\n%s", p, debug.Stack())
+				}
+			}()
+			errs[i] = check()
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Evidence) author(a mail.Author) {
+	e.Author = Author{Domain: a.Address.Domain, Display: a.Display, Candidates: a.Candidates, Ambiguous: a.Ambiguous}
+	if !a.Address.IsNull() {
+		e.Author.Address = a.Address.String()
+	}
+	if e.Author.Candidates == nil {
+		e.Author.Candidates = []mail.Domain{}
+	}
+}
+
+// origin finds who handed the message to the provider. TRACE, Section 7.
+func (e *Evidence) origin(tx *mail.Transaction, src provider.Source, given Given) (netip.Addr, string) {
+	switch {
+	case given.Origin.IsValid():
+		e.Origin = Origin{IP: given.Origin.String(), Helo: given.Helo, Method: "given", Confidence: "high", Why: "the address was given by whoever asked"}
+		return given.Origin, given.Helo
+	case src.Origin == provider.OriginPeer && !given.Peerless:
+		e.Origin = Origin{IP: tx.Client.Addr.String(), Helo: tx.Client.Helo, Method: "peer", Confidence: "high",
+			Why: fmt.Sprintf("source %q delivers its own mail: the client is the origin", src.Name)}
+		return tx.Client.Addr, tx.Client.Helo
+	}
+	boundary := boundaryOf(src)
+	hops := received.Hops(tx.Message)
+	o := received.Walk(hops, boundary, tx.ReceivedAt)
+	e.Origin = Origin{Helo: o.Helo, Method: o.Method, Confidence: string(o.Confidence), Why: o.Why}
+	if o.IP.IsValid() {
+		e.Origin.IP = o.IP.String()
+		return o.IP, o.Helo
+	}
+	named := len(boundary.Ingress)+len(boundary.Inner)+len(boundary.ReceivedBy) > 0
+	e.Origin.HopMissing = named && (len(hops) == 0 || !boundary.Believes(hops[0].By))
+	return netip.Addr{}, ""
+}
+
+// boundaryOf joins what the operator wrote with the catalogue's roles.
+func boundaryOf(src provider.Source) received.Boundary {
+	b := received.Boundary{ReceivedBy: src.ReceivedBy}
+	if entry, ok := provider.Lookup(src.Provider); ok {
+		b.Ingress, b.Inner, b.Chained = entry.Ingress, entry.Inner, entry.IngressChained
+		if len(b.ReceivedBy) == 0 {
+			b.ReceivedBy = entry.ReceivedBySuffixes
+		}
+	}
+	if len(src.Ranges) > 0 {
+		b.Ranges = func(a netip.Addr) bool {
+			return slices.ContainsFunc(src.Ranges, func(p netip.Prefix) bool { return p.Contains(a) })
+		}
+	}
+	return b
+}
+
+func (e *Evidence) spf(r spf.Result) {
+	e.SPF = SPF{Result: r.Status, Domain: r.Domain, Identity: string(r.Identity), Why: r.Why}
+	if e.Origin.IP == "" {
+		e.SPF.Why = "not evaluated: the origin is not known (" + e.Origin.Why + ")"
+	}
+}
+
+func (e *Evidence) dkim(rs []dkim.Result) {
+	for _, r := range rs {
+		e.DKIM = append(e.DKIM, DKIM{Result: r.Status, Domain: r.Domain, Selector: r.Selector, Algorithm: r.Algorithm, B: r.B, Why: r.Why})
+	}
+}
+
+// alignment asks DMARC once SPF and DKIM are known.
+func (c *Collector) alignment(ctx context.Context, e *Evidence) error {
+	if e.Author.Ambiguous != "" {
+		// RFC 9989, Section 4.9 leaves this to us; never "DMARC none": F8.
+		e.DMARC = DMARC{Result: mail.PermError, Why: "no single author domain"}
+		return nil
+	}
+	id := dmarc.Identifiers{Author: e.Author.Domain, SPFDomain: mail.Domain(e.SPF.Domain), SPF: e.SPF.Result}
+	for _, s := range e.DKIM {
+		id.DKIM = append(id.DKIM, dmarc.Signature{Domain: s.Domain, Status: s.Result})
+	}
+	return sideBySide(func() error {
+		r := dmarc.Evaluate(ctx, c.Resolver, id)
+		e.DMARC = DMARC{Result: r.Status, Domain: r.Domain, Policy: r.Policy, SPFAligned: r.SPFAligned, DKIMAligned: r.DKIMAligned, Why: r.Why}
+		return nil
+	})
+}
+
+// pretence asks whom the message pretends to be.
+func (c *Collector) pretence(e *Evidence, m *mail.Message, author mail.Author) {
+	for _, own := range c.Own {
+		if author.Address.Domain.Within(own) {
+			e.OwnDomain = own
+		}
+	}
+	for _, d := range author.Candidates {
+		c.compare(e, d, "author")
+	}
+	for _, where := range []string{"reply-to", "to", "cc"} {
+		for i, d := range mail.HeaderDomains(m, where) {
+			if i == maxHeaderDomains {
+				break
+			}
+			c.compare(e, d, where)
+		}
+	}
+	e.Impersonated = c.impersonation(author)
+}
+
+// compare adds the best look-alike of d, once for each place.
+func (c *Collector) compare(e *Evidence, d mail.Domain, where string) {
+	if c.Lookalike == nil {
+		return
+	}
+	matches := c.Lookalike.Check(d)
+	if len(matches) == 0 {
+		return
+	}
+	m := matches[0]
+	e.Lookalike = append(e.Lookalike, Lookalike{Domain: m.Domain, Target: m.Target, Class: string(m.Class), Confidence: m.Confidence,
+		Why: m.Why, Where: where, Own: m.Tier == lookalike.Own, Alone: m.Alone})
+}
+
+// impersonation reports a protected name shown with an address that is neither
+// that person's nor in an own domain, where the spoof check applies.
+func (c *Collector) impersonation(a mail.Author) *Impersonation {
+	shown := foldName(a.Display)
+	if shown == "" {
+		return nil
+	}
+	for _, p := range c.People {
+		if foldName(p.Name) != shown {
+			continue
+		}
+		for _, own := range p.Addresses {
+			if strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain {
+				return nil
+			}
+		}
+		for _, own := range c.Own {
+			if a.Address.Domain.Within(own) {
+				return nil
+			}
+		}
+		return &Impersonation{Name: p.Name, Address: a.Address.String()}
+	}
+	return nil
+}
+
+// foldName makes "Mustermann, Erika" and "Erika  MUSTERMANN" the same.
+func foldName(s string) string {
+	if last, first, ok := strings.Cut(s, ","); ok {
+		s = first + " " + last
+	}
+	return strings.Join(strings.Fields(strings.ToLower(s)), " ")
+}
+
+// scan walks the MIME structure within its limits.
+func (e *Evidence) scan(m *mail.Message) error {
+	err := mail.WalkMIME(m)
+	if err == nil {
+		return nil
+	}
+	if text, ok := strings.CutPrefix(err.Error(), mail.ErrUnscannable.Error()+": "); ok {
+		e.Unscannable = text
+		return nil
+	}
+	return fmt.Errorf("policy: %w", err)
+}
+
+func arcState(m *mail.Message) ARC {
+	if len(m.Named("ARC-Seal")) > 0 {
+		return ARC{Result: mail.None, Why: "the message carries an ARC chain; chains are not verified yet"}
+	}
+	return ARC{Result: mail.None}
+}
+
+// FileTransaction makes a transaction of a message that was read from a file:
+// reverse-path from Return-Path, recipient unknown.
+func FileTransaction(m *mail.Message, at time.Time) *mail.Transaction {
+	tx := &mail.Transaction{Message: m, ReceivedAt: at}
+	path := strings.TrimSpace(m.First("Return-Path"))
+	if !strings.HasPrefix(path, "<") {
+		path = "<" + path + ">"
+	}
+	if a, _, err := mail.ParsePath(path); err == nil {
+		tx.Envelope.ReversePath = a
+	}
+	return tx
+}

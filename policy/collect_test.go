@@ -1,0 +1,203 @@
+package policy
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-msgauth/dkim"
+
+	"mxgate/policy/dns"
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/provider"
+)
+
+var signingKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+const zoneText = `
+partner.example                TXT "v=spf1 ip4:192.0.2.10 -all"
+sel._domainkey.partner.example TXT "v=DKIM1; k=rsa; p=KEY"
+_dmarc.partner.example         TXT "v=DMARC1; p=reject"
+he1se.de                       TXT "v=spf1 ip4:203.0.113.66 -all"
+_dmarc.he1se.de                TXT "v=DMARC1; p=reject"
+broken.example                 TXT SERVFAIL
+_dmarc.broken.example          TXT SERVFAIL
+`
+
+func zone(t testing.TB) *dns.Snapshot {
+	der, err := x509.MarshalPKIXPublicKey(&signingKey().PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dns.MustSnapshot(t, strings.ReplaceAll(zoneText, "KEY", base64.StdEncoding.EncodeToString(der)))
+}
+
+func collector(t testing.TB) *Collector {
+	return &Collector{
+		Resolver: zone(t), Own: []mail.Domain{"example.com"},
+		Lookalike: lookalike.NewIndex([]lookalike.Target{{Domain: "example.com", Tier: lookalike.Own}, {Domain: "heise.de", Tier: lookalike.Protected}}),
+		People:    []Person{{Name: "Erika Mustermann", Addresses: []mail.Address{{Local: "erika", Domain: "example.com"}}}},
+	}
+}
+
+var viaProvider = provider.Source{Name: "provider", ReceivedBy: []string{"provider.example"}, Ranges: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}, Origin: provider.OriginTrace}
+
+// at is when all test messages arrive.
+var at = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+// transaction carries text as if origin had handed it to the provider.
+func transaction(t testing.TB, origin, reversePath, text string) *mail.Transaction {
+	t.Helper()
+	if origin != "" {
+		text = fmt.Sprintf("Received: from mail.origin.example (mail.origin.example [%s]) by mx1.provider.example (Postfix) with ESMTPS id 1; Sun, 22 Nov 2026 08:59:58 +0000\r\n", origin) + text
+	}
+	m, err := mail.ParseMessage(strings.NewReader(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx := &mail.Transaction{ID: "tx", Message: m, ReceivedAt: at, Client: mail.Client{Addr: netip.MustParseAddr("198.51.100.5"), Helo: "mx1.provider.example", Source: "provider"}}
+	if reversePath != "" {
+		if tx.Envelope.ReversePath, err = mail.ParseMailbox(reversePath); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tx.Envelope.ForwardPaths = []mail.Address{{Local: "bob", Domain: "example.com"}}
+	return tx
+}
+
+func signed(t testing.TB, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	err := dkim.Sign(&out, strings.NewReader(text), &dkim.SignOptions{Domain: "partner.example", Selector: "sel", Signer: signingKey(),
+		HeaderCanonicalization: dkim.CanonicalizationRelaxed, BodyCanonicalization: dkim.CanonicalizationRelaxed, HeaderKeys: []string{"From", "To", "Subject"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func message(from string, more ...string) string {
+	return "From: " + from + "\r\nTo: bob@example.com\r\nSubject: x\r\n" + strings.Join(more, "") + "\r\nHello.\r\n"
+}
+
+func TestCollectAndDecide(t *testing.T) {
+	for _, c := range []struct {
+		name                      string
+		origin, reversePath, text string
+		want                      Disposition
+		reason                    Reason
+		sentence                  string // part of it
+	}{
+		{"a partner is proven by SPF on the origin", "192.0.2.10", "a@partner.example", message("a@partner.example"), Relay, Clean, "192.0.2.10, which partner.example lists in SPF"},
+		{"a forwarded partner is proven by DKIM", "203.0.113.5", "x@list.example", signed(t, message("a@partner.example")), Relay, Clean, "DKIM signature by partner.example holds"},
+		{"a forged partner fails", "203.0.113.5", "a@partner.example", message("a@partner.example"), Quarantine, DMARCFail, "203.0.113.5, which partner.example does not list"},
+		{"a partner whose body was changed fails and says so", "203.0.113.5", "x@list.example", signed(t, message("a@partner.example")) + "footer\r\n", Quarantine, DMARCFail, "body"},
+		{"a message without a known origin proves nothing by SPF", "", "a@partner.example", message("a@partner.example"), Quarantine, DMARCFail, "the origin is not known"},
+		{"our own domain from outside is a spoof", "203.0.113.5", "x@bulk.example", message("bob@example.com"), Quarantine, OwnDomainSpoof, "same address"},
+		{"a subdomain of ours from outside is a spoof", "203.0.113.5", "x@bulk.example", message("bob@mail.example.com"), Quarantine, OwnDomainSpoof, "our own domain"},
+		{"an authenticated look-alike is held", "203.0.113.66", "a@he1se.de", message("Anna <a@he1se.de>"), Quarantine, LookalikeDomain, "he1se.de looks like heise.de: 1 for i"},
+		{"a look-alike in Reply-To is held", "192.0.2.10", "a@partner.example", message("a@partner.example", "Reply-To: a@he1se.de\r\n"), Quarantine, LookalikeDomain, "Reply-To"},
+		{"a look-alike in Cc tags", "192.0.2.10", "a@partner.example", message("a@partner.example", "Cc: a@he1se.de\r\n"), Tag, LookalikeDomain, "Cc"},
+		{"a borrowed name tags", "192.0.2.10", "a@partner.example", message(`"MUSTERMANN, Erika" <a@partner.example>`), Tag, Impersonated, "Erika Mustermann"},
+		{"two From fields are held", "192.0.2.10", "a@partner.example", message("a@partner.example", "From: b@other.example\r\n"), Quarantine, FromAmbiguous, "partner.example"},
+		{"no From is held", "192.0.2.10", "a@partner.example", "Subject: x\r\n\r\nx\r\n", Quarantine, FromAmbiguous, "From"},
+		{"DNS trouble of a domain defers its mail", "203.0.113.5", "a@broken.example", message("a@broken.example"), Defer, AuthUnavailable, "broken.example"},
+		{"too deep a structure is held", "192.0.2.10", "a@partner.example", "From: a@partner.example\r\n" + strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 300), Quarantine, Unscannable, "deeper"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, err := collector(t).Collect(context.Background(), transaction(t, c.origin, c.reversePath, c.text), viaProvider, Given{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := Decide(Rules{}, e)
+			if v.Disposition != c.want || v.Reason != c.reason || !strings.Contains(v.Sentence, c.sentence) {
+				t.Errorf("got %v %s: %s\nwant %v %s with %q\n%+v", v.Disposition, v.Reason, v.Sentence, c.want, c.reason, c.sentence, e)
+			}
+		})
+	}
+}
+
+func TestTheTraceIsNotBelievedPastTheProvider(t *testing.T) {
+	forged := "Received: from mail.partner.example (mail.partner.example [192.0.2.10]) by mx9.provider.example (Postfix) with ESMTPS id 0; Sun, 22 Nov 2026 08:59:00 +0000\r\n"
+	e, err := collector(t).Collect(context.Background(), transaction(t, "203.0.113.5", "a@partner.example", forged+message("a@partner.example")), viaProvider, Given{})
+	if err != nil || e.Origin.IP != "203.0.113.5" || e.SPF.Result != mail.Fail {
+		t.Errorf("origin %+v, SPF %+v, %v", e.Origin, e.SPF, err)
+	}
+}
+
+func TestASourceThatIsItsOwnOriginNeedsNoTrace(t *testing.T) {
+	src := viaProvider
+	src.Origin = provider.OriginPeer
+	tx := transaction(t, "", "a@partner.example", message("a@partner.example"))
+	tx.Client.Addr = netip.MustParseAddr("192.0.2.10")
+	e, err := collector(t).Collect(context.Background(), tx, src, Given{})
+	if err != nil || e.Origin.IP != "192.0.2.10" || !e.DMARC.SPFAligned {
+		t.Errorf("origin %+v, DMARC %+v, %v", e.Origin, e.DMARC, err)
+	}
+}
+
+func TestAPanicInACheckIsAnError(t *testing.T) {
+	c := collector(t)
+	c.Resolver = nil
+	if _, err := c.Collect(context.Background(), transaction(t, "192.0.2.10", "a@partner.example", message("a@partner.example")), viaProvider, Given{}); err == nil {
+		t.Error("a panic was swallowed")
+	}
+}
+
+func FuzzCollect(f *testing.F) {
+	f.Add(message("a@partner.example", "Cc: =?utf-8?q?=00?= <a@he1se.de>\r\n"))
+	f.Add("From : a@b\r\nFrom: x\r\n\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 64<<10 {
+			return
+		}
+		m, err := mail.ParseMessage(strings.NewReader(text), int64(len(text)))
+		if err != nil {
+			return
+		}
+		tx := FileTransaction(m, at)
+		e, err := collector(t).Collect(context.Background(), tx, viaProvider, Given{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		decideAgain(t, Rules{}, e)
+		if e.Author.Ambiguous != "" && e.DMARC.Result == mail.Pass {
+			t.Errorf("DMARC pass for an author who is not exactly one: %+v", e.Author)
+		}
+	})
+}
+
+func BenchmarkCollect(b *testing.B) {
+	for _, size := range []int{4 << 10, 100 << 10} {
+		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
+			body := strings.Repeat(strings.Repeat("x", 70)+"\r\n", size/72)
+			text := signed(b, "From: a@partner.example\r\nTo: bob@example.com\r\nSubject: x\r\n\r\n"+body)
+			tx := transaction(b, "192.0.2.10", "a@partner.example", text)
+			c := collector(b)
+			b.SetBytes(tx.Message.Size)
+			b.ReportAllocs()
+			for b.Loop() {
+				e, err := c.Collect(context.Background(), tx, viaProvider, Given{})
+				if err != nil || !e.DMARC.DKIMAligned {
+					b.Fatalf("%+v %v", e, err)
+				}
+			}
+		})
+	}
+}
