@@ -1,0 +1,62 @@
+package archive
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestEach(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"one message keeps its CRLF", "Subject: a\r\n\r\nb\r\n", []string{"Subject: a\r\n\r\nb\r\n"}},
+		{"LF becomes CRLF", "Subject: a\n\nb\n", []string{"Subject: a\r\n\r\nb\r\n"}},
+		{"a stray CR stays", "Subject: a\n\nb\rc\n", []string{"Subject: a\r\n\r\nb\rc\r\n"}},
+		{"a missing last line end stays missing", "Subject: a\n\nb", []string{"Subject: a\r\n\r\nb"}},
+		{"an mbox holds several messages", "From a@example.org Mon\nSubject: 1\n\nx\n\nFrom b@example.org Tue\nSubject: 2\n\ny\n", []string{"Subject: 1\r\n\r\nx\r\n\r\n", "Subject: 2\r\n\r\ny\r\n"}},
+		{"From inside a paragraph separates nothing", "From a Mon\nSubject: 1\n\nx\nFrom here on\n", []string{"Subject: 1\r\n\r\nx\r\nFrom here on\r\n"}},
+		{"mboxrd quoting is undone once", "From a Mon\nSubject: 1\n\n>From x\n>>From y\n", []string{"Subject: 1\r\n\r\nFrom x\r\n>From y\r\n"}},
+		{"quoting in a single message is left", "Subject: 1\n\n>From x\n", []string{"Subject: 1\r\n\r\n>From x\r\n"}},
+		{"an empty file holds nothing", "", nil},
+		{"an mbox with an empty message holds one", "From a Mon\nFrom b Tue\nSubject: 2\n\n", []string{"From b Tue\r\nSubject: 2\r\n\r\n"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "m")
+			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			err := Each(file, func(n int, content []byte) error {
+				if n != len(got)+1 {
+					t.Errorf("message number %d, want %d", n, len(got)+1)
+				}
+				got = append(got, string(content))
+				return nil
+			})
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("got %q, %v, want %q", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestEachReturnsTheErrorOfItsCallback(t *testing.T) {
+	stop := errors.New("stop")
+	if err := read(strings.NewReader("From a\nx: y\n\nFrom b\nx: y\n"), func(int, []byte) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add("From a Mon\nSubject: 1\n\n>From x\n\nFrom b\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := read(strings.NewReader(text), func(int, []byte) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+}
