@@ -1,0 +1,119 @@
+package wire
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"time"
+
+	"mxgate/policy/mail"
+)
+
+// Verdict says what becomes of a new connection. The zero Verdict is Stranger.
+type Verdict uint8
+
+// The verdicts of admission.
+const (
+	Stranger Verdict = iota // greeted with 554; only QUIT is answered
+	Admitted                // a session
+	Drop                    // closed without a word
+)
+
+// Admission is what is known of a client by its address alone.
+type Admission struct {
+	Source  string // name of the [[source]], set if Verdict is Admitted
+	Verdict Verdict
+}
+
+// Config is what a Listener needs to know. Zero fields take the default named
+// with them; times are those of SMTP-DUTIES M1.
+type Config struct {
+	Hostname string // our name in banner and replies; required
+
+	// Admit judges a client by its address, IPv4 unmapped. It is called in the
+	// accept loop and must not block. Required.
+	Admit func(netip.Addr) Admission
+	// OnStranger is told once of each connection that was not admitted, with
+	// the name given in EHLO or HELO if there was one. It must not block.
+	OnStranger func(addr netip.Addr, helo string)
+
+	TLSConfig  *tls.Config // certificates for STARTTLS; nil: not offered
+	RequireTLS bool        // MAIL in clear is refused with 530
+
+	MaxMessageOctets  int64 // announced with SIZE; 50 MiB
+	MaxRecipients     int   // of one transaction, at least 100; 100
+	MaxConns          int   // admitted connections at once; 1000
+	MaxConnsPerSource int   // of them from one source; 200
+	MaxStrangers      int   // strangers listened to at once; 100
+	MaxErrors         int   // without a finished transaction; 20
+	MaxCommands       int   // without a finished transaction; 100
+
+	SpoolDir     string // for content that does not fit in memory; the system's temporary directory
+	MemoryOctets int64  // of one content held in memory; 1 MiB
+
+	CommandTimeout   time.Duration // waiting for one command line; 300 s
+	ContentTimeout   time.Duration // waiting for the next octets of content; 180 s
+	RateGrace        time.Duration // before the minimum rate is asked of content; 60 s
+	MinOctetsPerSec  int64         // minimum rate of content, averaged; 500
+	SessionTimeout   time.Duration // of a session, ended between transactions; 3600 s
+	HandshakeTimeout time.Duration // of TLS; 30 s
+	WriteTimeout     time.Duration // of one write; 60 s
+	StrangerTimeout  time.Duration // of a stranger's connection; 10 s
+
+	Log *slog.Logger // nil: nothing is logged
+}
+
+// orDefault gives v, or def where v is not set.
+func orDefault[T int | int64 | time.Duration](v *T, def T) {
+	if *v <= 0 {
+		*v = def
+	}
+}
+
+// complete checks c and fills in the defaults.
+func (c *Config) complete() error {
+	if _, err := mail.ParseDomain(c.Hostname); err != nil {
+		return fmt.Errorf("wire: hostname %q: %w", c.Hostname, err)
+	}
+	if c.Admit == nil {
+		return errors.New("wire: no admission rule")
+	}
+	orDefault(&c.MaxMessageOctets, 50<<20)
+	orDefault(&c.MaxRecipients, 100)
+	c.MaxRecipients = max(c.MaxRecipients, 100) // RFC 5321, Section 4.5.3.1.8
+	orDefault(&c.MaxConns, 1000)
+	orDefault(&c.MaxConnsPerSource, 200)
+	orDefault(&c.MaxStrangers, 100)
+	orDefault(&c.MaxErrors, 20)
+	orDefault(&c.MaxCommands, 100)
+	orDefault(&c.MemoryOctets, 1<<20)
+	orDefault(&c.CommandTimeout, 300*time.Second)
+	orDefault(&c.ContentTimeout, 180*time.Second)
+	orDefault(&c.RateGrace, 60*time.Second)
+	orDefault(&c.MinOctetsPerSec, 500)
+	orDefault(&c.SessionTimeout, 3600*time.Second)
+	orDefault(&c.HandshakeTimeout, 30*time.Second)
+	orDefault(&c.WriteTimeout, 60*time.Second)
+	orDefault(&c.StrangerTimeout, 10*time.Second)
+	if c.SpoolDir == "" {
+		c.SpoolDir = os.TempDir()
+	}
+	if c.OnStranger == nil {
+		c.OnStranger = func(netip.Addr, string) {}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.TLSConfig != nil {
+		c.TLSConfig = c.TLSConfig.Clone()
+		c.TLSConfig.MinVersion = max(c.TLSConfig.MinVersion, tls.VersionTLS12)
+		// Microsoft's client offers tickets in a way that Go's server answers
+		// with an error (golang/go #70232), and a ticket must not be good on
+		// another listener.
+		c.TLSConfig.SessionTicketsDisabled = true
+	}
+	return nil
+}

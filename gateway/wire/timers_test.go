@@ -1,0 +1,267 @@
+package wire_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mxgate/gateway/wire"
+)
+
+// pipes is a net.Listener whose connections are net.Pipes, for tests in the
+// time of testing/synctest.
+type pipes struct {
+	conns chan net.Conn
+	errs  chan error
+	once  sync.Once
+	done  chan struct{}
+}
+
+func newPipes() *pipes {
+	return &pipes{conns: make(chan net.Conn), errs: make(chan error), done: make(chan struct{})}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case err := <-p.errs:
+		return nil, err
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.done) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// from is a connection with an address.
+type from struct {
+	net.Conn
+	addr string
+}
+
+func (f from) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(f.addr)) }
+
+func (p *pipes) dial(t *testing.T) *client {
+	ours, theirs := net.Pipe()
+	p.conns <- from{theirs, "192.0.2.1:50000"}
+	return newClient(t, ours)
+}
+
+// open brings a session to where MAIL may be sent.
+func (p *pipes) open(t *testing.T) *client {
+	c := p.dial(t)
+	c.expect("220")
+	c.ehlo()
+	return c
+}
+
+// inTime runs f with the clock of synctest against a server on pipes.
+func inTime(t *testing.T, change func(*wire.Config), f func(*testing.T, *server, *pipes)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		f(t, start(t, change, p), p)
+	})
+}
+
+// after fails unless so much time has passed since begin.
+func after(t *testing.T, begin time.Time, want time.Duration) {
+	t.Helper()
+	if got := time.Since(begin); got != want {
+		t.Errorf("after %v, want %v", got, want)
+	}
+}
+
+// mail sends an envelope and DATA and reads the replies.
+func (c *client) mail() {
+	c.t.Helper()
+	c.send("MAIL FROM:<a@client.example>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n")
+	c.expect("250 2.1.0", "250 2.1.5", "354 ")
+}
+
+func TestDuty_M1_WaitingForACommand(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+		c := p.open(t)
+		begin := time.Now()
+		c.send("MAIL FROM:<a@client.example>\r\n")
+		c.expect("250")
+		for range 3 { // octet by octet does not help: the limit is on the line
+			time.Sleep(90 * time.Second)
+			c.send("R")
+		}
+		c.expect("421 4.4.2", "EOF")
+		after(t, begin, 300*time.Second)
+		if got := s.seen(); got[len(got)-1] != "ABORT time-out" {
+			t.Errorf("at the gate %q", got)
+		}
+	})
+}
+
+func TestDuty_M1_ContentStalls_S1_S18(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+		c := p.open(t)
+		c.mail()
+		begin := time.Now()
+		c.send("Subject: a stall\r\n\r\nfirst line\r\n")
+		c.expect("421 4.4.2")
+		after(t, begin, 60*time.Second)
+		_, err := io.WriteString(c, "MAIL FROM:<forged@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\nforged\r\n.\r\n")
+		c.expect("EOF")
+		if err == nil {
+			t.Error("the rest of the content was read")
+		}
+		want := []string{"REFUSED wire: content came too slowly"}
+		if got := s.seen()[2:]; !slices.Equal(got, want) {
+			t.Errorf("at the gate %q, want %q", got, want)
+		}
+	})
+}
+
+func TestDuty_M1_IdleInsideLargeContent(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+		c := p.open(t)
+		c.mail()
+		c.send(strings.Repeat(strings.Repeat("x", 98)+"\r\n", 10000)) // pays for 2000 s of the minimum rate
+		begin := time.Now()
+		c.expect("421 4.4.2", "EOF")
+		after(t, begin, 180*time.Second)
+	})
+}
+
+func TestDuty_M1_MinimumRate(t *testing.T) {
+	line := strings.Repeat("x", 398) + "\r\n"
+	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+		c := p.open(t)
+		c.mail()
+		begin := time.Now()
+		for {
+			if _, err := io.WriteString(c, line); err != nil {
+				t.Fatal("cut before the answer")
+			}
+			time.Sleep(time.Second)
+			if time.Since(begin) >= 60*time.Second {
+				break
+			}
+		}
+		c.expect("421 4.4.2", "EOF")
+		if d := time.Since(begin); d > 61*time.Second {
+			t.Errorf("400 octets/s were taken for %v", d)
+		}
+	})
+}
+
+func TestS9_SlowButSteadyContentIsTaken(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+		c := p.open(t)
+		c.mail()
+		for range 20 { // 33 minutes
+			c.send(strings.Repeat("a line of text\r\n", 4000))
+			time.Sleep(100 * time.Second)
+		}
+		c.send(".\r\n")
+		c.expect("250 2.0.0 Taken")
+	})
+}
+
+func TestDuty_M1_SessionEndsBetweenTransactions(t *testing.T) {
+	change := func(cfg *wire.Config) { cfg.CommandTimeout = 3000 * time.Second }
+	inTime(t, change, func(t *testing.T, s *server, p *pipes) {
+		c := p.open(t)
+		begin := time.Now()
+		time.Sleep(2000 * time.Second)
+		c.send("MAIL FROM:<a@client.example>\r\nRCPT TO:<b@example.com>\r\n")
+		c.expect("250", "250")
+		time.Sleep(2000 * time.Second)
+		c.send("DATA\r\n")
+		c.expect("354")
+		c.send("late\r\n.\r\n")
+		c.expect("250 2.0.0 Taken", "421 4.4.2", "EOF")
+		after(t, begin, 4000*time.Second)
+
+		c = p.open(t)
+		begin = time.Now()
+		time.Sleep(1000 * time.Second)
+		c.send("NOOP\r\n")
+		c.expect("250", "421 4.4.2", "EOF")
+		after(t, begin, 3600*time.Second)
+	})
+}
+
+func TestDuty_A2_AStrangerHasTenSeconds(t *testing.T) {
+	change := func(cfg *wire.Config) { cfg.Admit = func(netip.Addr) wire.Admission { return wire.Admission{} } }
+	inTime(t, change, func(t *testing.T, s *server, p *pipes) {
+		c := p.dial(t)
+		begin := time.Now()
+		c.expect("554 " + hostname)
+		c.send("EHLO attacker.example\r\n")
+		c.expect("503 5.5.1")
+		time.Sleep(9 * time.Second)
+		c.send("MAIL FROM:<a@client.example>\r\n")
+		c.expect("503 5.5.1", "EOF")
+		after(t, begin, 10*time.Second)
+		if got := <-s.strangers; got != "192.0.2.1 attacker.example" {
+			t.Errorf("told of %q", got)
+		}
+		if len(s.seen()) > 0 {
+			t.Errorf("at the gate %q", s.seen())
+		}
+	})
+}
+
+func TestAFailingAcceptIsTriedAgainMoreAndMoreSlowly(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+		begin := time.Now()
+		for range 10 {
+			p.errs <- errors.New("too many open files")
+		}
+		p.open(t)
+		if d := time.Since(begin); d < time.Second || d > 10*time.Second {
+			t.Errorf("ten failures took %v", d)
+		}
+	})
+}
+
+func TestTLSHandshakeHasThirtySeconds(t *testing.T) {
+	change := func(cfg *wire.Config) { cfg.TLSConfig = serverTLS() }
+	inTime(t, change, func(t *testing.T, s *server, p *pipes) {
+		c := p.open(t)
+		c.send("STARTTLS\r\n")
+		c.expect("220")
+		begin := time.Now()
+		c.expect("EOF")
+		after(t, begin, 30*time.Second)
+		synctest.Wait()
+		if n := s.l.Stats().TLSFailed; n != 1 {
+			t.Errorf("%d failures counted", n)
+		}
+	})
+}
+
+func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+		p.open(t).send("NOOP\r\n")
+		for _, after := range []struct {
+			wait   time.Duration
+			active int64
+		}{{59 * time.Second, 1}, {2 * time.Second, 0}} {
+			time.Sleep(after.wait)
+			synctest.Wait()
+			if n := s.l.Stats().Active; n != after.active {
+				t.Errorf("%d sessions, want %d", n, after.active)
+			}
+		}
+	})
+}
