@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"mxgate/gateway/resolve"
+	"mxgate/policy"
+	"mxgate/policy/dns"
+	"mxgate/policy/mail"
+	"mxgate/policy/provider"
+	"mxgate/policy/received"
+)
+
+// Question says how stored messages are to be examined.
+type Question struct {
+	Config *Config // nil: no own domains, nothing protected
+	// Source names a source of the configuration, or a provider of the
+	// catalogue. Empty: the only source, or none.
+	Source  string
+	Client  netip.Addr // overrides the recovery of the origin
+	Helo    string
+	DNS     string       // resolver to ask, ADDRESS or ADDRESS:PORT; empty: the configured one
+	MailSet bool         // MailFrom was given
+	Mail    mail.Address // reverse-path; the zero Address is the null reverse-path
+	Rcpt    []mail.Address
+}
+
+// Explainer examines stored messages with the same code as live mail.
+type Explainer struct {
+	q         Question
+	collector *policy.Collector
+	source    provider.Source
+	rules     policy.Rules
+}
+
+// Explained is one line of `mxgate explain -json`. Its names are a contract.
+type Explained struct {
+	File        string             `json:"file"`
+	Index       int                `json:"index"` // of the message in the file, from 1
+	MessageID   string             `json:"message_id"`
+	Disposition policy.Disposition `json:"disposition"`
+	Reason      policy.Reason      `json:"reason"`
+	Sentence    string             `json:"sentence"`
+	Evidence    policy.Evidence    `json:"evidence"`
+	Findings    []policy.Finding   `json:"findings"`
+
+	Verdict policy.Verdict `json:"-"`
+}
+
+// NewExplainer prepares to answer q.
+func NewExplainer(q Question) (*Explainer, error) {
+	cfg := q.Config
+	if cfg == nil {
+		cfg = DefaultConfig()
+		cfg.file = "explain"
+	}
+	if q.DNS != "" {
+		cfg.DNS.Servers = []string{q.DNS}
+	}
+	x := &Explainer{q: q, rules: cfg.rules}
+	var err error
+	if x.collector, err = cfg.collector(nil); err != nil {
+		return nil, err
+	}
+	x.source, err = chooseSource(cfg, q.Source)
+	return x, err
+}
+
+// UseResolver makes x ask r instead of the network.
+func (x *Explainer) UseResolver(r dns.Resolver) { x.collector.Resolver = r }
+
+func chooseSource(cfg *Config, name string) (provider.Source, error) {
+	if cfg.sources != nil {
+		if src, ok := cfg.sources.Named(name); ok {
+			return src, nil
+		}
+		if all := cfg.sources.All(); name == "" && len(all) == 1 {
+			return all[0], nil
+		}
+	}
+	if entry, ok := provider.Lookup(name); ok {
+		return provider.Source{Name: entry.ID, Provider: entry.ID, Origin: provider.OriginTrace}, nil
+	}
+	if name == "" {
+		return provider.Source{Origin: provider.OriginTrace}, nil
+	}
+	return provider.Source{}, fmt.Errorf("-source %q: expected the name of a [[source]] in the configuration or a provider of the catalogue: %s", name, strings.Join(provider.IDs(), ", "))
+}
+
+// Explain examines one message.
+func (x *Explainer) Explain(ctx context.Context, file string, n int, content []byte) (Explained, error) {
+	out := Explained{File: file, Index: n}
+	m, err := mail.ParseMessage(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		return out, fmt.Errorf("%s, message %d: %w", file, n, err)
+	}
+	tx := policy.FileTransaction(m, whenReceived(m))
+	if x.q.MailSet {
+		tx.Envelope.ReversePath = x.q.Mail
+	}
+	tx.Envelope.ForwardPaths = x.q.Rcpt
+	ctx, cancel := context.WithTimeout(resolve.Budget(ctx, lookupBudget), time.Minute)
+	defer cancel()
+	e, err := x.collector.Collect(ctx, tx, x.source, policy.Given{Origin: x.q.Client, Helo: x.q.Helo, Peerless: true})
+	if err != nil {
+		return out, fmt.Errorf("%s, message %d: %w", file, n, err)
+	}
+	out.Verdict = policy.Decide(x.rules, e)
+	out.MessageID = m.First("Message-ID")
+	out.Disposition, out.Reason, out.Sentence, out.Findings = out.Verdict.Disposition, out.Verdict.Reason, out.Verdict.Sentence, out.Verdict.Findings
+	out.Evidence = e
+	return out, nil
+}
+
+// whenReceived is when the message was handed over last: signatures are judged
+// as of then. Without a readable date it is now.
+func whenReceived(m *mail.Message) time.Time {
+	for _, hop := range received.Hops(m) {
+		if !hop.Time.IsZero() {
+			return hop.Time
+		}
+	}
+	return time.Now()
+}

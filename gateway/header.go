@@ -1,0 +1,222 @@
+package gateway
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+
+	"mxgate/policy"
+	"mxgate/policy/authres"
+	"mxgate/policy/mail"
+)
+
+// privatePrefix begins the names of our own header fields. Fields that come in
+// with it are removed: only we may say what we said.
+const privatePrefix = "X-Mxgate-"
+
+// headerBlock is what we prepend to a message, newest field first: RFC 5321,
+// Section 4.4 (Received), RFC 8601 (Authentication-Results), and ours.
+func headerBlock(hostname string, tx *mail.Transaction, e *policy.Evidence, v policy.Verdict, mode string) string {
+	var b strings.Builder
+	b.WriteString(receivedField(hostname, tx))
+	b.WriteString("Authentication-Results: " + authres.Format(hostname, authMethods(e)) + "\r\n")
+	b.WriteString(fold(privatePrefix+"Verdict", fmt.Sprintf("%s; reason=%s; mode=%s; id=%s", v.Disposition, v.Reason, mode, tx.ID)))
+	if v.Reason != policy.Clean {
+		b.WriteString(fold(privatePrefix+"Why", v.Sentence))
+	}
+	return b.String()
+}
+
+// receivedField is our trace line. SMTP-DUTIES H1-H3.
+func receivedField(hostname string, tx *mail.Transaction) string {
+	c := tx.Client
+	var b strings.Builder
+	fmt.Fprintf(&b, "Received: from %s (%s)\r\n", hostCharacters(c.Helo), addressLiteral(c.Addr))
+	fmt.Fprintf(&b, "\tby %s (mxgate) with %s", hostname, protocol(c))
+	if c.TLS {
+		fmt.Fprintf(&b, " tls %s", hostCharacters(c.TLSCipher))
+	}
+	fmt.Fprintf(&b, "\r\n\tid %s", tx.ID)
+	if paths := tx.Envelope.ForwardPaths; len(paths) == 1 && paths[0].IsASCII() {
+		fmt.Fprintf(&b, " for <%s>", paths[0])
+	}
+	fmt.Fprintf(&b, ";\r\n\t%s\r\n", tx.ReceivedAt.Format("Mon, 2 Jan 2006 15:04:05 -0700"))
+	return b.String()
+}
+
+// protocol is the word of RFC 3848.
+func protocol(c mail.Client) string {
+	switch {
+	case c.TLS:
+		return "ESMTPS"
+	case c.Extended:
+		return "ESMTP"
+	}
+	return "SMTP"
+}
+
+func addressLiteral(a netip.Addr) string {
+	a = a.Unmap()
+	if a.Is6() {
+		return "[IPv6:" + a.String() + "]"
+	}
+	return "[" + a.String() + "]"
+}
+
+// hostCharacters keeps what a host name or address literal may contain: the
+// client chose this text and must not write a trace of its own with it.
+func hostCharacters(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(".-_:[]", r) {
+			return r
+		}
+		return '?'
+	}, s)
+	if len(s) > 255 {
+		s = s[:255]
+	}
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// authMethods states the evidence in the words of RFC 8601. Each method is
+// named even when it could not be evaluated.
+func authMethods(e *policy.Evidence) []authres.Method {
+	spf := authres.Method{Name: "spf", Status: orNone(e.SPF.Result), Reason: reasonUnless(e.SPF.Result, e.SPF.Why)}
+	name := "mailfrom"
+	if e.SPF.Identity == "helo" {
+		name = "helo"
+	}
+	if e.SPF.Domain != "" {
+		spf.Properties = append(spf.Properties, authres.Property{Type: "smtp", Name: name, Value: e.SPF.Domain})
+	}
+	methods := []authres.Method{spf}
+	for _, s := range e.DKIM {
+		m := authres.Method{Name: "dkim", Status: orNone(s.Result), Reason: reasonUnless(s.Result, s.Why)}
+		for _, p := range []struct{ name, value string }{{"d", string(s.Domain)}, {"s", s.Selector}, {"a", s.Algorithm}, {"b", s.B}} {
+			if p.value != "" {
+				m.Properties = append(m.Properties, authres.Property{Type: "header", Name: p.name, Value: p.value})
+			}
+		}
+		methods = append(methods, m)
+	}
+	if len(e.DKIM) == 0 {
+		methods = append(methods, authres.Method{Name: "dkim", Status: mail.None, Reason: "message not signed"})
+	}
+	dmarc := authres.Method{Name: "dmarc", Status: orNone(e.DMARC.Result), Reason: reasonUnless(e.DMARC.Result, e.DMARC.Why)}
+	if e.Author.Domain != "" {
+		dmarc.Properties = append(dmarc.Properties, authres.Property{Type: "header", Name: "from", Value: string(e.Author.Domain)})
+	}
+	if e.DMARC.Policy != "" {
+		dmarc.Properties = append(dmarc.Properties, authres.Property{Type: "policy", Name: "dmarc", Value: e.DMARC.Policy})
+	}
+	return append(methods, dmarc)
+}
+
+func orNone(s mail.Status) mail.Status {
+	if s == "" {
+		return mail.None
+	}
+	return s
+}
+
+func reasonUnless(s mail.Status, why string) string {
+	if s == mail.Pass {
+		return ""
+	}
+	return why
+}
+
+// fold writes a field of printable ASCII, at most 78 octets on a line where
+// the words allow it.
+func fold(name, value string) string {
+	var b strings.Builder
+	b.WriteString(name + ":")
+	column := len(name) + 1
+	for word := range strings.FieldsSeq(printable(value)) {
+		if column+1+len(word) > 78 && column > len(name)+1 {
+			b.WriteString("\r\n\t")
+			column = 8
+		} else {
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	b.WriteString("\r\n")
+	return b.String()
+}
+
+// printable writes what is not printable ASCII as U+0435 (a reader of the
+// sentence must see which letter is meant) and bounds the length.
+func printable(s string) string {
+	const most = 800
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case b.Len() >= most:
+			return b.String()
+		case r < ' ' || r == 0x7f:
+			b.WriteByte('?')
+		case r > '~':
+			fmt.Fprintf(&b, "U+%04X", r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// stripped reports whether a field is removed on the way through: our private
+// prefix, and Authentication-Results that claim to be ours. SMTP-DUTIES H4, H5.
+func stripped(f mail.Field, authservID string) bool {
+	if len(f.Name) >= len(privatePrefix) && strings.EqualFold(f.Name[:len(privatePrefix)], privatePrefix) {
+		return true
+	}
+	return f.Is("Authentication-Results") && authres.Claims(f.Value(), authservID)
+}
+
+// guard stands between our block and a message that begins with a continuation
+// line: the line would otherwise continue our last field, in the sender's words.
+func guard(m *mail.Message) string {
+	if len(m.Fields) > 0 && (m.Fields[0].Raw[0] == ' ' || m.Fields[0].Raw[0] == '\t') {
+		return "Comments: the message begins with a continuation line\r\n"
+	}
+	return ""
+}
+
+// kept returns the message as it goes on: the octets received, less the
+// stripped fields. Nothing else differs.
+func kept(m *mail.Message, content io.ReaderAt, authservID string) []io.ReadSeeker {
+	var parts []io.ReadSeeker
+	start, at := int64(0), int64(0)
+	for _, f := range m.Fields {
+		end := at + int64(len(f.Raw))
+		if stripped(f, authservID) {
+			if at > start {
+				parts = append(parts, io.NewSectionReader(content, start, at-start))
+			}
+			start = end
+		}
+		at = end
+	}
+	return append(parts, io.NewSectionReader(content, start, m.Size-start))
+}
+
+// loops reports whether the message has been here before: RFC 5321, Section 6.3.
+func loops(m *mail.Message, hostname string) bool {
+	const mostReceived, mostOurs = 100, 2
+	all, ours := 0, 0
+	marker := "by " + strings.ToLower(hostname) + " (mxgate)"
+	for _, f := range m.Named("Received") {
+		all++
+		if strings.Contains(strings.ToLower(strings.Join(strings.Fields(f.Value()), " ")), marker) {
+			ours++
+		}
+	}
+	return all >= mostReceived || ours >= mostOurs
+}

@@ -1,0 +1,293 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"mxgate/gateway/relay"
+	"mxgate/gateway/resolve"
+	"mxgate/gateway/session"
+	"mxgate/gateway/store"
+	"mxgate/gateway/wire"
+	"mxgate/policy"
+	"mxgate/policy/mail"
+)
+
+// lookupBudget bounds the DNS questions one message may cause: SPF for two
+// identities, five DKIM keys, two tree walks, with room to spare.
+const lookupBudget = 100
+
+// pipeline is the story of one message: envelope, content, collect, decide,
+// dispose, record. It joins the rooms, which do not know each other.
+type pipeline struct {
+	cfg       *Config
+	collector *policy.Collector
+	pool      *relay.Pool
+	store     *store.Store
+	metrics   *metrics
+	log       *slog.Logger
+	waiting   *waiting
+	now       func() time.Time
+}
+
+// Begin starts a transaction at MAIL. It implements session.Gate.
+func (p *pipeline) Begin(_ context.Context, c mail.Client, env mail.Envelope) (session.Transaction, error) {
+	now := p.now()
+	if p.store.Behind() {
+		return nil, storeFull // what cannot be recorded is not begun
+	}
+	return &transaction{p: p, tx: mail.Transaction{ID: newID(now), Client: c, Envelope: env, ReceivedAt: now}}, nil
+}
+
+// newID makes a transaction id: 20 lower-case letters and digits, sorted by time.
+func newID(now time.Time) string {
+	var raw [12]byte
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	copy(raw[:6], ms[2:])
+	_, _ = rand.Read(raw[6:]) // never fails: crypto/rand
+	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
+}
+
+// transaction carries one message from MAIL to its final answer. It is replaced
+// whole for the next one.
+type transaction struct {
+	p        *pipeline
+	tx       mail.Transaction
+	nextHop  string
+	delivery *relay.Delivery
+	once     sync.Once // the journal row
+}
+
+// Rcpt puts one recipient to the next hop and passes its answer on.
+func (t *transaction) Rcpt(ctx context.Context, path mail.Address) error {
+	nextHop, err := t.checkRcpt(path)
+	if err != nil {
+		return err
+	}
+	if err := t.askNextHop(ctx, nextHop, path); err != nil {
+		return err
+	}
+	t.tx.Envelope.ForwardPaths = append(t.tx.Envelope.ForwardPaths, path)
+	return nil
+}
+
+// checkRcpt finds the way for path. SMTP-DUTIES E5, E7, E8.
+func (t *transaction) checkRcpt(path mail.Address) (string, error) {
+	if path.Literal.IsValid() {
+		return "", withID(noLiteral, t.tx.ID)
+	}
+	domain := path.Domain
+	if domain == "" { // bare postmaster
+		domain = t.p.cfg.own[0]
+	}
+	nextHop, ours := t.p.cfg.routes[domain]
+	switch {
+	case !ours:
+		return "", withID(notOurs, t.tx.ID)
+	case strings.ContainsAny(path.Local, "%!@"):
+		return "", withID(routedAddress, t.tx.ID)
+	case t.nextHop != "" && t.nextHop != nextHop:
+		return "", withID(otherRoute, t.tx.ID)
+	}
+	return nextHop, nil
+}
+
+// askNextHop opens the way at the first recipient and asks for this one.
+func (t *transaction) askNextHop(ctx context.Context, nextHop string, path mail.Address) error {
+	if t.delivery == nil {
+		d, err := t.p.pool.Open(ctx, nextHop, t.tx.Envelope)
+		if err != nil {
+			t.p.nextHopFailed(t.tx.ID, nextHop, err)
+			return withID(forNextHop(relay.Reply{}, err), t.tx.ID)
+		}
+		t.delivery, t.nextHop = d, nextHop
+	}
+	r, err := t.delivery.Rcpt(ctx, path)
+	if err != nil {
+		t.p.nextHopFailed(t.tx.ID, nextHop, err)
+		if !isMailRefused(err) && len(t.tx.Envelope.ForwardPaths) == 0 {
+			t.release()
+		}
+	}
+	if err != nil || r.Code/100 != 2 {
+		return withID(forNextHop(r, err), t.tx.ID)
+	}
+	return nil
+}
+
+func isMailRefused(err error) bool {
+	f, ok := errors.AsType[*relay.Failure](err)
+	return ok && f.Class == relay.MailRefused
+}
+
+// release gives the connection to the next hop back.
+func (t *transaction) release() {
+	if t.delivery != nil {
+		t.delivery.Abort()
+		t.delivery, t.nextHop = nil, ""
+	}
+}
+
+// Content judges the message and disposes of it; its answer is the final one.
+// ctx is the gateway's: a client that leaves does not stop a message that is on
+// its way (R12).
+func (t *transaction) Content(ctx context.Context, content *wire.Content) *smtp.SMTPError {
+	if len(t.tx.Envelope.ForwardPaths) == 0 {
+		return t.end(ourFault, record{outcome: store.Refused, err: errors.New("content without recipient")})
+	}
+	m, err := mail.ParseMessage(content, content.Size)
+	if err != nil {
+		if errors.Is(err, mail.ErrHeaderLimit) {
+			return t.end(headerLimit, record{outcome: store.Refused, size: content.Size, err: err})
+		}
+		return t.end(ourFault, record{outcome: store.Deferred, size: content.Size, err: err})
+	}
+	t.tx.Message = m
+	if loops(m, t.p.cfg.Hostname) {
+		return t.end(mailLoop, record{outcome: store.Refused, size: content.Size, err: errors.New("mail loop")})
+	}
+	e, err := t.collect(ctx)
+	if err != nil {
+		t.p.metrics.faults.Inc()
+		return t.end(ourFault, record{outcome: store.Deferred, size: content.Size, err: err})
+	}
+	v := policy.Decide(t.p.cfg.rules, e)
+	return t.dispose(ctx, content, e, v)
+}
+
+func (t *transaction) collect(ctx context.Context) (policy.Evidence, error) {
+	start := time.Now()
+	defer func() { t.p.metrics.collect.Observe(time.Since(start).Seconds()) }()
+	ctx, cancel := context.WithTimeout(resolve.Budget(ctx, lookupBudget), time.Duration(t.p.cfg.Policy.TimeBudget))
+	defer cancel()
+	src, ok := t.p.cfg.sources.Named(t.tx.Client.Source)
+	if !ok {
+		return policy.Evidence{}, fmt.Errorf("gateway: source %q vanished", t.tx.Client.Source)
+	}
+	e, err := t.p.collector.Collect(ctx, &t.tx, src, policy.Given{})
+	e.WaitedFor = t.p.waiting.waited(&t.tx, t.p.now())
+	return e, err
+}
+
+// dispose does what the verdict says. In observe mode all mail is relayed, and
+// X-Mxgate-Verdict tells what would have happened.
+func (t *transaction) dispose(ctx context.Context, content *wire.Content, e policy.Evidence, v policy.Verdict) *smtp.SMTPError {
+	rec := record{size: content.Size, sha256: hex.EncodeToString(content.SHA256[:]), evidence: &e, verdict: v, disposition: v.Disposition}
+	if t.p.cfg.Mode == observe {
+		rec.disposition = policy.Relay
+	}
+	if rec.disposition == policy.Reject && t.toPostmaster() {
+		rec.disposition = policy.Quarantine // SMTP-DUTIES E7
+	}
+	switch rec.disposition {
+	case policy.Relay, policy.Tag:
+		return t.relay(ctx, content, rec)
+	case policy.Quarantine:
+		return t.quarantine(ctx, content, rec)
+	case policy.Reject:
+		rec.outcome = store.Refused
+		return t.end(forVerdict(v), rec)
+	}
+	t.p.waiting.deferred(&t.tx, t.p.now())
+	rec.outcome = store.Deferred
+	return t.end(forVerdict(v), rec)
+}
+
+func (t *transaction) toPostmaster() bool {
+	for _, p := range t.tx.Envelope.ForwardPaths {
+		if strings.EqualFold(p.Local, "postmaster") {
+			return true
+		}
+	}
+	return false
+}
+
+// relay hands the message on. The next hop's final answer is ours: I1.
+func (t *transaction) relay(ctx context.Context, content *wire.Content, rec record) *smtp.SMTPError {
+	block := headerBlock(t.p.cfg.Hostname, &t.tx, rec.evidence, rec.verdict, t.p.cfg.Mode) + guard(t.tx.Message)
+	parts := append(readers(block), kept(t.tx.Message, content, t.p.cfg.Hostname)...)
+	d := t.delivery
+	t.delivery = nil // Send ends it
+	r, err := d.Send(ctx, parts...)
+	if err != nil {
+		t.p.nextHopFailed(t.tx.ID, t.nextHop, err)
+	}
+	final := forNextHop(r, err)
+	switch f, failed := errors.AsType[*relay.Failure](err); {
+	case failed && f.AfterDot: // Uncertain, and garbage in place of the final reply
+		t.p.metrics.uncertain.Inc()
+		rec.outcome = store.Uncertain // I4
+	case final.Code/100 == 2:
+		rec.outcome = store.Relayed
+		final = accepted
+	case final.Code/100 == 5:
+		rec.outcome = store.Refused
+	default:
+		rec.outcome = store.Deferred
+	}
+	rec.err = err
+	return t.end(final, rec)
+}
+
+// quarantine holds the message durably, then accepts it: I1.
+func (t *transaction) quarantine(ctx context.Context, content *wire.Content, rec record) *smtp.SMTPError {
+	nextHop := t.nextHop
+	t.release()
+	t.nextHop = nextHop
+	evidence, err := json.Marshal(rec.evidence)
+	if err == nil {
+		err = t.p.store.Quarantine(ctx, t.held(rec, evidence), readers("", content)[0])
+	}
+	if err != nil {
+		rec.outcome, rec.err = store.Deferred, err
+		return t.end(forStore(err), rec)
+	}
+	rec.outcome = store.Quarantined
+	return t.end(held, rec)
+}
+
+func (t *transaction) held(rec record, evidence []byte) store.Held {
+	return store.Held{
+		ID: t.tx.ID, ReceivedAt: t.tx.ReceivedAt, Client: t.tx.Client.Addr, Helo: t.tx.Client.Helo, Source: t.tx.Client.Source,
+		Envelope: t.tx.Envelope, Size: rec.size, SHA256: rec.sha256, Reason: string(rec.verdict.Reason), Sentence: rec.verdict.Sentence,
+		MessageID: t.tx.Message.First("Message-ID"), Author: rec.evidence.Author.Address, Subject: t.tx.Message.First("Subject"),
+		Evidence: evidence, NextHop: t.nextHop, Trace: receivedField(t.p.cfg.Hostname, &t.tx),
+	}
+}
+
+// Refused ends a transaction whose content could not be taken.
+func (t *transaction) Refused(_ context.Context, why error) *smtp.SMTPError {
+	r := forContent(why)
+	outcome := store.Refused
+	if r.Code < 500 {
+		outcome = store.Deferred
+	}
+	return t.end(r, record{outcome: outcome, err: why})
+}
+
+// Abort ends a transaction without content: RSET, EHLO, QUIT, a lost client.
+func (t *transaction) Abort(why string) {
+	t.end(accepted, record{outcome: store.Aborted, err: errors.New(why)})
+}
+
+func (p *pipeline) nextHopFailed(id, nextHop string, err error) {
+	class := "other"
+	if f, ok := errors.AsType[*relay.Failure](err); ok {
+		class = string(f.Class)
+	}
+	p.metrics.nextHopFailures.WithLabelValues(class).Inc()
+	p.log.Debug("next hop failed", "tx", id, "next_hop", nextHop, "err", err)
+}

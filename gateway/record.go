@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"mxgate/gateway/store"
+	"mxgate/gateway/wire"
+	"mxgate/policy"
+)
+
+// record is what becomes one journal row and one log line.
+type record struct {
+	outcome     store.Outcome
+	size        int64
+	sha256      string
+	evidence    *policy.Evidence // nil if the content was never judged
+	verdict     policy.Verdict
+	disposition policy.Disposition // what was done; differs from the verdict in observe mode
+	err         error
+}
+
+// end gives the connection to the next hop back, records the transaction once
+// and returns the answer with the transaction id.
+func (t *transaction) end(r *smtp.SMTPError, rec record) *smtp.SMTPError {
+	nextHop := t.nextHop
+	t.release()
+	t.once.Do(func() {
+		if rec.outcome == store.Aborted {
+			r = &smtp.SMTPError{}
+		}
+		t.p.record(t, r, rec, nextHop)
+	})
+	return withID(r, t.tx.ID)
+}
+
+func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record, nextHop string) {
+	now := p.now()
+	entry := store.Entry{
+		ID: t.tx.ID, At: t.tx.ReceivedAt, Client: t.tx.Client.Addr, Helo: t.tx.Client.Helo, Source: t.tx.Client.Source,
+		ReversePath: t.tx.Envelope.ReversePath, ForwardPaths: t.tx.Envelope.ForwardPaths, Size: rec.size, ReplyCode: r.Code, NextHop: nextHop,
+		Outcome: rec.outcome, Duration: now.Sub(t.tx.ReceivedAt),
+	}
+	if r.Code > 0 {
+		entry.Enhanced = enhanced(r)
+	}
+	disposition, reason := "none", "none"
+	if t.tx.Message != nil {
+		entry.MessageID = t.tx.Message.First("Message-ID")
+	}
+	if e := rec.evidence; e != nil {
+		disposition, reason = rec.disposition.String(), string(rec.verdict.Reason)
+		entry.OriginIP, _ = netip.ParseAddr(e.Origin.IP) // "" is the zero Addr
+		entry.Author = e.Author.Address
+		entry.Disposition, entry.Reason, entry.Sentence = disposition, reason, rec.verdict.Sentence
+		if text, err := json.Marshal(e); err == nil {
+			entry.Evidence = text
+		}
+	} else if rec.err != nil {
+		entry.Sentence = rec.err.Error()
+	}
+	p.store.Journal(entry)
+	p.metrics.transactions.WithLabelValues(disposition, reason, string(rec.outcome)).Inc()
+	p.metrics.octets.Add(float64(rec.size))
+	p.logTransaction(t, entry, rec)
+}
+
+// logTransaction writes the one Info line. Local parts, subjects and bodies
+// never reach the log: STYLE, Section 7.
+func (p *pipeline) logTransaction(t *transaction, entry store.Entry, rec record) {
+	attrs := []slog.Attr{
+		slog.String("tx", entry.ID), slog.String("client_ip", entry.Client.String()), slog.String("helo", entry.Helo),
+		slog.String("reverse_path_domain", string(entry.ReversePath.Domain)), slog.Int("rcpt_count", len(entry.ForwardPaths)),
+		slog.Int64("size_octets", entry.Size), slog.Bool("tls", t.tx.Client.TLS),
+		slog.String("outcome", string(entry.Outcome)), slog.Int("reply_code", entry.ReplyCode), slog.String("enhanced_code", entry.Enhanced),
+		slog.String("next_hop", entry.NextHop), slog.Duration("duration", entry.Duration.Round(time.Microsecond)),
+	}
+	if rec.evidence != nil {
+		attrs = append(attrs, slog.String("origin_ip", rec.evidence.Origin.IP), slog.String("author_domain", string(rec.evidence.Author.Domain)),
+			slog.String("disposition", entry.Disposition), slog.String("reason", entry.Reason))
+	}
+	if rec.err != nil {
+		attrs = append(attrs, slog.String("err", rec.err.Error()))
+	}
+	p.log.LogAttrs(context.Background(), slog.LevelInfo, "transaction", attrs...)
+}
+
+// readers makes the parts of a message that is sent.
+func readers(block string, content ...*wire.Content) []io.ReadSeeker {
+	var parts []io.ReadSeeker
+	if block != "" {
+		parts = append(parts, bytes.NewReader([]byte(block)))
+	}
+	for _, c := range content {
+		parts = append(parts, io.NewSectionReader(c, 0, c.Size))
+	}
+	return parts
+}

@@ -1,0 +1,293 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mxgate/gateway/relay"
+	"mxgate/gateway/resolve"
+	"mxgate/gateway/session"
+	"mxgate/gateway/store"
+	"mxgate/gateway/wire"
+	"mxgate/policy"
+	"mxgate/policy/dns"
+	"mxgate/policy/lookalike"
+)
+
+// Server is the gateway: listeners, sessions, judgement, store.
+type Server struct {
+	cfg       *Config
+	log       *slog.Logger
+	store     *store.Store
+	pool      *relay.Pool
+	pipeline  *pipeline
+	metrics   *metrics
+	resolver  *resolve.Resolver
+	listeners []*wire.Listener
+	http      net.Listener
+	draining  atomic.Bool
+}
+
+// New opens everything the gateway needs: data directory, listeners, resolver.
+// Next hops may be down: mail for them is deferred until they are back. The
+// error says what could not be opened and what was expected.
+func New(cfg *Config, log *slog.Logger) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, metrics: newMetrics()}
+	if err := s.open(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) open() error {
+	collector, err := s.cfg.collector(s.setResolver)
+	if err != nil {
+		return err
+	}
+	if s.store, err = (store.Config{Dir: s.cfg.DataDir, OnError: func(err error) { s.log.Error("store", "err", err) }}).Open(); err != nil {
+		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
+	}
+	if err := wire.CleanSpool(s.store.SpoolDir()); err != nil {
+		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
+	}
+	if orphans, err := s.store.Sweep(context.Background()); err != nil {
+		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
+	} else if len(orphans) > 0 {
+		s.log.Warn("files left by an interrupted quarantine were removed; their senders were never told 250", "files", len(orphans))
+	}
+	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname})
+	s.pipeline = &pipeline{cfg: s.cfg, collector: collector, pool: s.pool, store: s.store, metrics: s.metrics,
+		log: s.log, waiting: newWaiting(), now: time.Now}
+	for i, l := range s.cfg.Listeners {
+		listener, err := wire.Listen(l.Address, s.wireConfig())
+		if err != nil {
+			return fmt.Errorf("%s: listener[%d].address = %q: %w", s.cfg.file, i, l.Address, err)
+		}
+		s.listeners = append(s.listeners, listener)
+	}
+	if s.cfg.Metrics.Address != "" {
+		if s.http, err = net.Listen("tcp", s.cfg.Metrics.Address); err != nil {
+			return fmt.Errorf("%s: metrics.address = %q: %w", s.cfg.file, s.cfg.Metrics.Address, err)
+		}
+	}
+	s.registerReadings()
+	return nil
+}
+
+func (s *Server) setResolver(r *resolve.Resolver) { s.resolver = r }
+
+// collector builds the judgement from the configuration. use, if not nil, is
+// handed the resolver.
+func (c *Config) collector(use func(*resolve.Resolver)) (*policy.Collector, error) {
+	servers, err := c.resolvers()
+	if err != nil {
+		return nil, err
+	}
+	r, err := resolve.New(resolve.Config{Servers: servers, Timeout: time.Duration(c.DNS.Timeout), CacheEntries: c.DNS.CacheEntries, TrustAD: c.DNS.TrustAD})
+	if err != nil {
+		return nil, fmt.Errorf("%s: dns: %w", c.file, err)
+	}
+	if use != nil {
+		use(r)
+	}
+	return c.collectorWith(r), nil
+}
+
+func (c *Config) collectorWith(r dns.Resolver) *policy.Collector {
+	return &policy.Collector{Resolver: r, Own: c.own, Lookalike: lookalike.NewIndex(c.targets), People: c.people}
+}
+
+// resolvers returns the servers to ask: the configured ones or the system's.
+func (c *Config) resolvers() ([]netip.AddrPort, error) {
+	if len(c.DNS.Servers) == 0 {
+		servers, err := resolve.System()
+		if err != nil {
+			return nil, fmt.Errorf("%s: dns.servers is not set and the system names no resolver (%w): expected servers = [\"127.0.0.1:53\"] or the like", c.file, err)
+		}
+		return servers, nil
+	}
+	var servers []netip.AddrPort
+	for _, text := range c.DNS.Servers {
+		server, err := resolve.ParseServer(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: dns.servers: %w", c.file, err)
+		}
+		servers = append(servers, server)
+	}
+	return servers, nil
+}
+
+func (s *Server) wireConfig() wire.Config {
+	l := s.cfg.Limits
+	w := wire.Config{
+		Hostname: s.cfg.Hostname, Admit: s.admit, OnStranger: s.stranger,
+		RequireTLS: s.cfg.TLS.Require, MaxMessageOctets: l.MessageOctets, MaxRecipients: l.Recipients,
+		MaxConns: l.Connections, MaxConnsPerSource: l.ConnectionsPerSource, MaxStrangers: l.StrangerConnections,
+		SpoolDir: s.store.SpoolDir(), MemoryOctets: l.MemoryOctets,
+		CommandTimeout: time.Duration(l.CommandTimeout), ContentTimeout: time.Duration(l.ContentTimeout), Log: s.log,
+	}
+	if s.cfg.certificate != nil {
+		w.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*s.cfg.certificate}}
+	}
+	return w
+}
+
+// admit decides by address alone, before TLS and DNS.
+func (s *Server) admit(addr netip.Addr) wire.Admission {
+	src, ok := s.cfg.sources.Match(addr)
+	switch {
+	case !ok:
+		return wire.Admission{Verdict: wire.Stranger}
+	case src.Expired(time.Now()):
+		s.log.Warn("client of an expired source refused", "client_ip", addr, "reason", string(policy.SourceExpired))
+		return wire.Admission{Verdict: wire.Stranger}
+	}
+	return wire.Admission{Source: src.Name, Verdict: wire.Admitted}
+}
+
+// stranger records an attempt to get around the provider.
+func (s *Server) stranger(addr netip.Addr, helo string) { s.store.Stranger(time.Now(), addr, helo) }
+
+// Addrs returns the addresses listened on, in the order of the configuration.
+func (s *Server) Addrs() []net.Addr {
+	addrs := make([]net.Addr, len(s.listeners))
+	for i, l := range s.listeners {
+		addrs[i] = l.Addr()
+	}
+	return addrs
+}
+
+// Store gives access to quarantine and journal.
+func (s *Server) Store() *store.Store { return s.store }
+
+// Serve takes mail until ctx ends, then drains: it stops accepting, lets
+// running transactions finish within limits.drain_timeout, and closes
+// everything. It returns nil after a drain that was asked for.
+func (s *Server) Serve(ctx context.Context) error {
+	defer s.close()
+	sessions := session.Config{Hostname: s.cfg.Hostname, Gate: s.pipeline, Log: s.log, OnPanic: s.metrics.panics.Inc}
+	failed := make(chan error, len(s.listeners))
+	var wg sync.WaitGroup
+	for _, l := range s.listeners {
+		wg.Go(func() {
+			if err := session.Serve(l, sessions); err != nil && !s.draining.Load() {
+				failed <- err
+			}
+		})
+	}
+	httpCtx, stopHTTP := context.WithCancel(context.Background())
+	defer stopHTTP()
+	if s.http != nil {
+		wg.Go(func() { s.serveHTTP(httpCtx, s.http) })
+	}
+	wg.Go(func() { s.keepHouse(httpCtx) })
+	s.log.Info("ready", "hostname", s.cfg.Hostname, "mode", s.cfg.Mode, "listeners", len(s.listeners))
+
+	var cause error
+	select {
+	case <-ctx.Done():
+		s.log.Info("draining", "timeout", time.Duration(s.cfg.Limits.DrainTimeout))
+	case cause = <-failed:
+		s.log.Error("listener failed", "err", cause)
+	}
+	s.drain()
+	stopHTTP()
+	wg.Wait()
+	return cause
+}
+
+func (s *Server) drain() {
+	s.draining.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(s.cfg.Limits.DrainTimeout))
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, l := range s.listeners {
+		wg.Go(func() {
+			if err := l.Drain(ctx); err != nil {
+				s.log.Warn("drain cut short", "err", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// keepHouse removes what is past its retention, once an hour.
+func (s *Server) keepHouse(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		now := time.Now()
+		journal := now.AddDate(0, 0, -s.cfg.Retention.JournalDays)
+		quarantine := now.AddDate(0, 0, -s.cfg.Retention.QuarantineDays)
+		if _, err := s.store.Expire(ctx, journal, quarantine); err != nil && ctx.Err() == nil {
+			s.log.Error("retention", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// ready reports why the gateway does not take mail, nil if it does.
+func (s *Server) ready(ctx context.Context) error {
+	if s.draining.Load() {
+		return errors.New("draining")
+	}
+	if _, err := s.store.Stats(ctx); err != nil {
+		return errors.New("the store does not answer")
+	}
+	return nil
+}
+
+// close releases what open took, in reverse order.
+func (s *Server) close() {
+	for _, l := range s.listeners {
+		_ = l.Close() // drained or never served
+	}
+	if s.http != nil {
+		_ = s.http.Close() // closed by serveHTTP already, or never served
+	}
+	if s.pool != nil {
+		s.pool.Close()
+	}
+	if s.store != nil {
+		if err := s.store.Close(); err != nil {
+			s.log.Error("closing the store", "err", err)
+		}
+	}
+}
+
+// registerReadings exposes what other rooms count.
+func (s *Server) registerReadings() {
+	sum := func(field func(wire.Stats) int64) func() float64 {
+		return func() float64 {
+			total := int64(0)
+			for _, l := range s.listeners {
+				total += field(l.Stats())
+			}
+			return float64(total)
+		}
+	}
+	counter, gauge := prometheus.CounterValue, prometheus.GaugeValue
+	s.metrics.read(counter, "mxgate_connections_total", "Connections of admitted clients.", sum(func(w wire.Stats) int64 { return w.Accepted }))
+	s.metrics.read(counter, "mxgate_strangers_total", "Connections of clients in no source, or in an expired one.", sum(func(w wire.Stats) int64 { return w.Strangers }))
+	s.metrics.read(counter, "mxgate_connections_over_limit_total", "Connections refused because a limit was reached.", sum(func(w wire.Stats) int64 { return w.OverLimit }))
+	s.metrics.read(counter, "mxgate_tls_handshakes_failed_total", "TLS handshakes that failed.", sum(func(w wire.Stats) int64 { return w.TLSFailed }))
+	s.metrics.read(gauge, "mxgate_connections", "Open connections of admitted clients.", sum(func(w wire.Stats) int64 { return w.Active }))
+	s.metrics.read(counter, "mxgate_dns_questions_total", "Questions sent to resolvers.", func() float64 { return float64(s.resolver.Stats().Questions) })
+	s.metrics.read(counter, "mxgate_dns_cache_hits_total", "Questions answered from the cache.", func() float64 { return float64(s.resolver.Stats().CacheHits) })
+	s.metrics.read(counter, "mxgate_dns_timeouts_total", "Questions without an answer in time.", func() float64 { return float64(s.resolver.Stats().Timeouts) })
+}
