@@ -1,0 +1,129 @@
+// Command mxgate is an inbound SMTP gateway between a cloud e-mail security
+// provider and the mail server it delivers to. README.md tells what it is for.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"mxgate/gateway"
+)
+
+// Exit codes of all commands.
+const (
+	exitFine     = 0
+	exitFindings = 1
+	exitCouldNot = 2
+	exitUsage    = 64
+)
+
+// command is one subcommand. run gets the arguments behind its name.
+type command struct {
+	name, args, does string
+	run              func(ctx context.Context, args []string, out, errOut io.Writer) int
+}
+
+func commands() []command {
+	return []command{
+		{"demo", "[-keep]", "show the gateway at work on loopback: needs nothing", runDemo},
+		{"serve", "-config FILE", "run the gateway", runServe},
+		{"check-config", "-config FILE [-offline]", "say what is wrong with a configuration, and where", runCheckConfig},
+		{"explain", "[flags] FILE...", "judge stored messages (.eml, mbox) and say why", runExplain},
+		{"quarantine", "list|show|release|delete -config FILE", "look at held messages and decide on them", runQuarantine},
+		{"version", "", "print the version", runVersion},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	if len(args) == 0 {
+		usage(errOut)
+		return exitUsage
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(ctx, args[1:], out, errOut)
+		}
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		usage(out)
+		return exitFine
+	}
+	fmt.Fprintf(errOut, "mxgate: unknown command %q\n\n", args[0])
+	usage(errOut)
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "mxgate: an inbound SMTP gateway behind your e-mail security provider\n\nusage: mxgate COMMAND [arguments]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-13s %s\n  %-13s   mxgate %s %s\n", c.name, c.does, "", c.name, c.args)
+	}
+	fmt.Fprint(w, "\nexit codes: 0 fine, 1 findings, 2 could not, 64 usage\n")
+}
+
+// flags makes a flag set that reports misuse by our exit code.
+func flags(name string, errOut io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet("mxgate "+name, flag.ContinueOnError)
+	f.SetOutput(errOut)
+	return f
+}
+
+// parse reads flags that may stand before, between and behind the arguments.
+// The code is that of a command that must stop; ok says that it need not.
+func parse(f *flag.FlagSet, args []string) (rest []string, code int, ok bool) {
+	for {
+		if err := f.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, exitFine, false
+			}
+			return nil, exitUsage, false
+		}
+		if f.NArg() == 0 {
+			return rest, 0, true
+		}
+		rest = append(rest, f.Arg(0))
+		args = f.Args()[1:]
+	}
+}
+
+// load reads the configuration named by -config.
+func load(file string, errOut io.Writer) (*gateway.Config, int) {
+	if file == "" {
+		fmt.Fprintln(errOut, "mxgate: -config FILE is missing")
+		return nil, exitUsage
+	}
+	cfg, err := gateway.Load(file)
+	if err != nil {
+		fmt.Fprintln(errOut, err)
+		return nil, exitCouldNot
+	}
+	return cfg, exitFine
+}
+
+// fail prints an error and returns the exit code for it.
+func fail(errOut io.Writer, err error) int {
+	fmt.Fprintf(errOut, "mxgate: %v\n", err)
+	return exitCouldNot
+}
+
+func logger(w io.Writer, cfg *gateway.Config) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel()}
+	if cfg.Log.Format == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
