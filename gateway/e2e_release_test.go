@@ -1,0 +1,165 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+
+	"mxgate/gateway/smtptest"
+	"mxgate/gateway/store"
+)
+
+// spoofHeld puts a message into quarantine and returns its id.
+func (g *stage) spoofHeld(from string, to []string, content string) string {
+	g.t.Helper()
+	reply := g.deliver(from, to, content)
+	g.wantReply(reply, "250 2.0.0")
+	if g.entry(reply).Outcome != store.Quarantined {
+		g.t.Fatal("the message was not quarantined")
+	}
+	return idOf(reply)
+}
+
+// release does what `mxgate quarantine release` does, beside the running gateway.
+func (g *stage) release(id string) error {
+	g.t.Helper()
+	st, err := OpenStore(g.cfg)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer st.Close()
+	return Release(context.Background(), g.cfg, st, id, "erika")
+}
+
+func (g *stage) wantState(id string, want store.State) {
+	g.t.Helper()
+	if h, err := g.server.Store().Get(context.Background(), id); err != nil || h.State != want {
+		g.t.Errorf("%s is %s, %v; want %s", id, h.State, err, want)
+	}
+}
+
+func TestReleaseSendsTheOriginalOctetsAndEnvelope(t *testing.T) {
+	g := newStage(t, script{})
+	forged := "X-Mxgate-Released: 2026-01-01T00:00:00Z; by=attacker\r\nAuthentication-Results: gate.example.com; dmarc=pass\r\n"
+	to := []string{bob, "Carol.X@EXAMPLE.com", `"odd \"one\""@example.com`}
+	content := spoofMail() + "more\r\n..\r\n"
+	id := g.spoofHeld("", to, forged+content)
+	if err := g.release(id); err != nil {
+		t.Fatal(err)
+	}
+	got := g.sink.Messages()
+	if len(got) != 1 {
+		t.Fatalf("%d messages at the next hop, want 1", len(got))
+	}
+	want := []string{bob, "Carol.X@example.com", `"odd \"one\""@example.com`} // a domain has no case
+	if got[0].ReversePath != "" || !slices.Equal(got[0].ForwardPaths, want) {
+		t.Errorf("sent from %q to %q, want the null reverse-path and %q", got[0].ReversePath, got[0].ForwardPaths, want)
+	}
+	block, ok := strings.CutSuffix(string(got[0].Content), content)
+	if !ok {
+		t.Fatalf("the message was altered:\n%s", got[0].Content)
+	}
+	if err := blockFault(block, "X-Mxgate-Released", "Received"); err != nil {
+		t.Error(err)
+	}
+	for _, part := range []string{"id=" + id, "by=erika", "reason=own-domain-spoof", "by gate.example.com (mxgate) with ESMTP"} {
+		if !strings.Contains(block, part) {
+			t.Errorf("the block does not say %q:\n%s", part, block)
+		}
+	}
+	g.wantState(id, store.StateReleased)
+	if err := g.release(id); !errors.Is(err, store.ErrState) || g.sink.Count() != 1 {
+		t.Errorf("a second release: %v, %d messages at the next hop", err, g.sink.Count())
+	}
+	history, err := g.server.Store().History(t.Context(), id)
+	if err != nil || len(history) != 3 || history[2].What != "released" || history[2].Who != "erika" {
+		t.Errorf("the history says %+v, %v", history, err)
+	}
+}
+
+func TestAReleaseTheNextHopDoesNotTakeLeavesTheMessageHeld(t *testing.T) {
+	g := newStage(t, script{})
+	id := g.spoofHeld(crook, []string{bob}, spoofMail())
+	for _, c := range []struct{ name, verb, says, want string }{
+		{"a refused recipient", "RCPT", "550 5.1.1 gone", "550 5.1.1 gone"},
+		{"a refused sender", "MAIL", "550 5.1.8 no", "5.1.8"},
+		{"refused content", smtptest.Dot, "554 5.7.1 virus", "554 5.7.1 virus"},
+		{"deferred content", smtptest.Dot, "451 4.7.1 later", "451 4.7.1 later"},
+		{"a refused DATA", "DATA", "451 4.3.0 later", "451 4.3.0 later"},
+		{"no answer after the dot", smtptest.Dot, smtptest.Hangup, "uncertain"},
+		{"a banner that refuses", smtptest.Greeting, "554 no", "554"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g.nextHopSaysTo(c.verb, c.says)
+			err := g.release(id)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), g.sink.Addr().String()) {
+				t.Errorf("release: %v; want %q and the next hop named", err, c.want)
+			}
+			g.wantState(id, store.StateHeld)
+		})
+	}
+	g.nextHopSaysTo("", "")
+	if err := g.release(id); err != nil || g.sink.Count() != 1 {
+		t.Errorf("at last: %v, %d messages at the next hop", err, g.sink.Count())
+	}
+	g.wantState(id, store.StateReleased)
+}
+
+func TestAReleaseToANextHopThatIsDownLeavesTheMessageHeld(t *testing.T) {
+	g := newStage(t, script{})
+	id := g.spoofHeld(crook, []string{bob}, spoofMail())
+	g.sink.Close()
+	err := g.release(id)
+	if _, refused := errors.AsType[*net.OpError](err); !refused {
+		t.Errorf("release: %v", err)
+	}
+	g.wantState(id, store.StateHeld)
+}
+
+// What is odd enough to be quarantined can be odd in other ways too.
+func TestOddMessagesAreReleasedAsTheyCame(t *testing.T) {
+	g := newStage(t, script{})
+	for i, c := range []struct{ name, content string }{
+		{"nothing", ""},
+		{"no header section", "\r\nonly a body\r\n"},
+		{"no empty line", "no colon here\r\n"},
+		{"a leading continuation line", "\tof nothing\r\nFrom: " + bob + "\r\n\r\nx\r\n"},
+		{"dots", ".\r\n..\r\n\r\n.\r\n"},
+		{"more than fits in memory", spoofMail() + strings.Repeat("0123456789012345678901234567890\r\n", 50_000)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := g.release(g.spoofHeld(crook, []string{bob}, c.content)); err != nil {
+				t.Fatal(err)
+			}
+			got := g.sink.Messages()
+			if len(got) != i+1 {
+				t.Fatalf("%d messages at the next hop, want %d", len(got), i+1)
+			}
+			block, ok := strings.CutSuffix(string(got[i].Content), c.content)
+			names := []string{"X-Mxgate-Released", "Received"}
+			if strings.HasPrefix(c.content, "\t") { // it must not continue ours
+				names = append(names, "Comments")
+			}
+			if err := blockFault(block, names...); err != nil || !ok {
+				t.Errorf("altered: %v, %.400q", err, got[i].Content)
+			}
+		})
+	}
+}
+
+func TestADeletedMessageCannotBeReleased(t *testing.T) {
+	g := newStage(t, script{})
+	id := g.spoofHeld(crook, []string{bob}, spoofMail())
+	if err := g.server.Store().Delete(t.Context(), id, "erika"); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.release(id); !errors.Is(err, store.ErrState) || g.sink.Count() != 0 {
+		t.Errorf("release: %v, %d messages at the next hop", err, g.sink.Count())
+	}
+	if err := g.release("nosuchmessage"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("release of a message that is none: %v", err)
+	}
+}
