@@ -204,3 +204,22 @@ func TestAClientThatLeavesAfterItsDotDoesNotStopTheMessage(t *testing.T) {
 		t.Errorf("the journal says %+v, %v; want one message relayed, or uncertain because nobody heard it", entries, err)
 	}
 }
+
+// A transaction whose recipients were all refused says whom and how.
+func TestARefusalOfAllRecipientsIsJournaledWithWhomAndHow(t *testing.T) {
+	g := newStage(t, script{})
+	g.nextHopSaysTo("RCPT", "550 5.1.1 No such user here")
+	c := g.dial()
+	reply, err := c.envelope(partner, []string{bob})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.wantReply(reply, "550 5.1.1")
+	if _, err := c.ask("RSET"); err != nil { // the transaction has ended when this is answered
+		t.Fatal(err)
+	}
+	e := g.entry(reply)
+	if e.Outcome != store.Refused || e.ReplyCode != 550 || e.Enhanced != "5.1.1" || len(e.ForwardPaths) != 1 || e.ForwardPaths[0].String() != bob {
+		t.Errorf("journal says %+v", e)
+	}
+}

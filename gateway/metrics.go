@@ -23,6 +23,7 @@ type metrics struct {
 	uncertain       prometheus.Counter
 	faults          prometheus.Counter
 	panics          prometheus.Counter
+	expired         prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -39,8 +40,10 @@ func newMetrics() *metrics {
 			Help: "Messages the next hop may have taken without our knowing: possible duplicates."}),
 		faults: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_faults_total", Help: "Messages deferred because of a fault of our own."}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_panics_total", Help: "Panics, each of which ended one session."}),
+		expired: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_expired_source_total",
+			Help: "Connections refused because their source is past its last day."}),
 	}
-	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics,
+	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics, m.expired,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -68,26 +68,32 @@ type transaction struct {
 	tx       mail.Transaction
 	nextHop  string
 	delivery *relay.Delivery
-	once     sync.Once // the journal row
+	refused  []mail.Address  // recipients that were refused
+	refusal  *smtp.SMTPError // the last answer to one
+	once     sync.Once       // the journal row
 }
 
 // Rcpt puts one recipient to the next hop and passes its answer on.
 func (t *transaction) Rcpt(ctx context.Context, path mail.Address) error {
-	nextHop, err := t.checkRcpt(path)
-	if err != nil {
-		return err
+	nextHop, refusal := t.checkRcpt(path)
+	if refusal == nil {
+		refusal = t.askNextHop(ctx, nextHop, path)
 	}
-	if err := t.askNextHop(ctx, nextHop, path); err != nil {
-		return err
+	if refusal != nil {
+		t.refusal = withID(refusal, t.tx.ID)
+		if len(t.refused) < t.p.cfg.Limits.Recipients {
+			t.refused = append(t.refused, path)
+		}
+		return t.refusal
 	}
 	t.tx.Envelope.ForwardPaths = append(t.tx.Envelope.ForwardPaths, path)
 	return nil
 }
 
 // checkRcpt finds the way for path. SMTP-DUTIES E5, E7, E8.
-func (t *transaction) checkRcpt(path mail.Address) (string, error) {
+func (t *transaction) checkRcpt(path mail.Address) (string, *smtp.SMTPError) {
 	if path.Literal.IsValid() {
-		return "", withID(noLiteral, t.tx.ID)
+		return "", noLiteral
 	}
 	domain := path.Domain
 	if domain == "" { // bare postmaster
@@ -96,22 +102,22 @@ func (t *transaction) checkRcpt(path mail.Address) (string, error) {
 	nextHop, ours := t.p.cfg.routes[domain]
 	switch {
 	case !ours:
-		return "", withID(notOurs, t.tx.ID)
+		return "", notOurs
 	case strings.ContainsAny(path.Local, "%!@"):
-		return "", withID(routedAddress, t.tx.ID)
+		return "", routedAddress
 	case t.nextHop != "" && t.nextHop != nextHop:
-		return "", withID(otherRoute, t.tx.ID)
+		return "", otherRoute
 	}
 	return nextHop, nil
 }
 
 // askNextHop opens the way at the first recipient and asks for this one.
-func (t *transaction) askNextHop(ctx context.Context, nextHop string, path mail.Address) error {
+func (t *transaction) askNextHop(ctx context.Context, nextHop string, path mail.Address) *smtp.SMTPError {
 	if t.delivery == nil {
 		d, err := t.p.pool.Open(ctx, nextHop, t.tx.Envelope)
 		if err != nil {
 			t.p.nextHopFailed(t.tx.ID, nextHop, err)
-			return withID(forNextHop(relay.Reply{}, err), t.tx.ID)
+			return forNextHop(relay.Reply{}, err)
 		}
 		t.delivery, t.nextHop = d, nextHop
 	}
@@ -123,7 +129,7 @@ func (t *transaction) askNextHop(ctx context.Context, nextHop string, path mail.
 		}
 	}
 	if err != nil || r.Code/100 != 2 {
-		return withID(forNextHop(r, err), t.tx.ID)
+		return forNextHop(r, err)
 	}
 	return nil
 }
@@ -278,9 +284,20 @@ func (t *transaction) Refused(_ context.Context, why error) *smtp.SMTPError {
 	return t.end(r, record{outcome: outcome, err: why})
 }
 
-// Abort ends a transaction without content: RSET, EHLO, QUIT, a lost client.
+// Abort ends a transaction without content: RSET, EHLO, QUIT, a lost client. If
+// no recipient was accepted it was refused, and the journal says whom and how.
 func (t *transaction) Abort(why string) {
-	t.end(accepted, record{outcome: store.Aborted, err: errors.New(why)})
+	rec := record{outcome: store.Aborted, err: errors.New(why)}
+	if t.refusal == nil || len(t.tx.Envelope.ForwardPaths) > 0 {
+		t.end(&smtp.SMTPError{}, rec)
+		return
+	}
+	rec.outcome, rec.err = store.Refused, fmt.Errorf("no recipient was accepted: %s", t.refusal.Message)
+	if t.refusal.Code < 500 {
+		rec.outcome = store.Deferred
+	}
+	t.tx.Envelope.ForwardPaths = t.refused
+	t.end(t.refusal, rec)
 }
 
 func (p *pipeline) nextHopFailed(id, nextHop string, err error) {

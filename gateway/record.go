@@ -32,12 +32,7 @@ type record struct {
 func (t *transaction) end(r *smtp.SMTPError, rec record) *smtp.SMTPError {
 	nextHop := t.nextHop
 	t.release()
-	t.once.Do(func() {
-		if rec.outcome == store.Aborted {
-			r = &smtp.SMTPError{}
-		}
-		t.p.record(t, r, rec, nextHop)
-	})
+	t.once.Do(func() { t.p.record(t, r, rec, nextHop) })
 	return withID(r, t.tx.ID)
 }
 

@@ -150,6 +150,7 @@ func (s *Server) admit(addr netip.Addr) wire.Admission {
 	case !ok:
 		return wire.Admission{Verdict: wire.Stranger}
 	case src.Expired(time.Now()):
+		s.metrics.expired.Inc()
 		s.log.Warn("client of an expired source refused", "client_ip", addr, "reason", string(policy.SourceExpired))
 		return wire.Admission{Verdict: wire.Stranger}
 	}
