@@ -113,3 +113,51 @@ func TestAPipelinedTransactionIsAnsweredInOrder(t *testing.T) {
 		t.Errorf("the session goes on, or %d messages are at the next hop, want 1", g.sink.Count())
 	}
 }
+
+// A new certificate serves handshakes from then on; a broken file changes nothing.
+func TestReloadTakesTheNewCertificateAndKeepsTheOldWhenItIsBroken(t *testing.T) {
+	table, old := certificate(t)
+	other, renewed := certificate(t)
+	g := newStage(t, script{tail: table})
+	handshake := func(trusted *x509.CertPool) error {
+		c := g.dial()
+		defer c.close()
+		if _, err := c.ask("STARTTLS"); err != nil {
+			t.Fatal(err)
+		}
+		return tls.Client(c.conn, &tls.Config{ServerName: "gate.example.com", RootCAs: trusted}).Handshake()
+	}
+	replace := func(key string, from string, text []byte) {
+		t.Helper()
+		if text == nil {
+			var err error
+			if text, err = os.ReadFile(fileOf(from, key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(fileOf(table, key), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace("cert_file", "", []byte("broken"))
+	g.server.Reload()
+	if err := handshake(old); err != nil {
+		t.Errorf("after a broken file: %v", err)
+	}
+	replace("cert_file", other, nil)
+	replace("key_file", other, nil)
+	g.server.Reload()
+	if err := handshake(renewed); err != nil {
+		t.Errorf("after the renewal: %v", err)
+	}
+	if err := handshake(old); err == nil {
+		t.Error("the old certificate is still in use")
+	}
+}
+
+// fileOf returns the file that key names in a [tls] table.
+func fileOf(table, key string) string {
+	_, rest, _ := strings.Cut(table, key+" = \"")
+	file, _, _ := strings.Cut(rest, "\"")
+	return file
+}

@@ -49,7 +49,7 @@ func TestWhatCannotBeTrustedIsQuarantined(t *testing.T) {
 			reply := g.deliver(from, []string{bob}, c.content)
 			g.wantReply(reply, "250 2.0.0")
 			e := g.entry(reply)
-			if e.Reason != string(c.reason) || e.Outcome != store.Quarantined || e.Disposition != "quarantine" || e.Sentence == "" || e.Size != int64(len(c.content)) {
+			if e.Reason != string(c.reason) || e.Outcome != store.Quarantined || e.Disposition != "reject" || e.Sentence == "" || e.Size != int64(len(c.content)) {
 				t.Errorf("the journal says %s, %s, %s, %d octets, %q; want quarantine for %s", e.Outcome, e.Disposition, e.Reason, e.Size, e.Sentence, c.reason)
 			}
 			h, err := g.server.Store().Get(t.Context(), idOf(reply))
@@ -144,7 +144,7 @@ func TestObserveModeRelaysAndSaysWhatWouldHaveHappened(t *testing.T) {
 	if !strings.Contains(block, "\r\nX-Mxgate-Verdict: quarantine; reason=own-domain-spoof; mode=observe;") {
 		t.Errorf("the block does not tell the verdict:\n%s", block)
 	}
-	if e := g.entry(reply); e.Outcome != store.Relayed || e.Disposition != "relay" || e.Reason != "own-domain-spoof" {
+	if e := g.entry(reply); e.Outcome != store.Relayed || e.Disposition != "quarantine" || e.Reason != "own-domain-spoof" {
 		t.Errorf("the journal says %s, %s, %s", e.Outcome, e.Disposition, e.Reason)
 	}
 }
@@ -161,7 +161,7 @@ func TestRejectedMailIsRefusedExceptToThePostmaster(t *testing.T) {
 	for i, to := range [][]string{{"postmaster@example.com"}, {"PostMaster@EXAMPLE.com"}, {"postmaster"}, {bob, "Postmaster"}} {
 		reply := g.deliver(fmt.Sprintf("p%d@bulk.example", i), to, spoofMail())
 		g.wantReply(reply, "250 2.0.0")
-		if e := g.entry(reply); e.Outcome != store.Quarantined || e.Disposition != "quarantine" {
+		if e := g.entry(reply); e.Outcome != store.Quarantined || e.Disposition != "reject" {
 			t.Errorf("to %q: the journal says %s, %s", to, e.Outcome, e.Disposition)
 		}
 		if n := len(g.held()); n != i+1 {

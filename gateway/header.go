@@ -123,9 +123,14 @@ func orNone(s mail.Status) mail.Status {
 	return s
 }
 
+// reasonUnless is what stands behind reason=. What DNS said is for the log: the
+// recipient shall not learn our resolver's address.
 func reasonUnless(s mail.Status, why string) string {
-	if s == mail.Pass {
+	switch s {
+	case mail.Pass:
 		return ""
+	case mail.TempError:
+		return "DNS did not answer"
 	}
 	return why
 }

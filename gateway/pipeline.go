@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -38,6 +39,7 @@ type pipeline struct {
 	store     *store.Store
 	metrics   *metrics
 	log       *slog.Logger
+	trouble   *seldom // what would otherwise be said for every message
 	waiting   *waiting
 	now       func() time.Time
 }
@@ -191,14 +193,15 @@ func (t *transaction) collect(ctx context.Context) (policy.Evidence, error) {
 // dispose does what the verdict says. In observe mode all mail is relayed, and
 // X-Mxgate-Verdict tells what would have happened.
 func (t *transaction) dispose(ctx context.Context, content *wire.Content, e policy.Evidence, v policy.Verdict) *smtp.SMTPError {
-	rec := record{size: content.Size, sha256: hex.EncodeToString(content.SHA256[:]), evidence: &e, verdict: v, disposition: v.Disposition}
-	if t.p.cfg.Mode == observe {
-		rec.disposition = policy.Relay
+	rec := record{size: content.Size, sha256: hex.EncodeToString(content.SHA256[:]), evidence: &e, verdict: v}
+	done := v.Disposition // what is done differs from the verdict in two cases
+	switch {
+	case t.p.cfg.Mode == observe:
+		done = policy.Relay
+	case done == policy.Reject && t.toPostmaster():
+		done = policy.Quarantine // SMTP-DUTIES E7
 	}
-	if rec.disposition == policy.Reject && t.toPostmaster() {
-		rec.disposition = policy.Quarantine // SMTP-DUTIES E7
-	}
-	switch rec.disposition {
+	switch done {
 	case policy.Relay, policy.Tag:
 		return t.relay(ctx, content, rec)
 	case policy.Quarantine:
@@ -269,7 +272,7 @@ func (t *transaction) held(rec record, evidence []byte) store.Held {
 	return store.Held{
 		ID: t.tx.ID, ReceivedAt: t.tx.ReceivedAt, Client: t.tx.Client.Addr, Helo: t.tx.Client.Helo, Source: t.tx.Client.Source,
 		Envelope: t.tx.Envelope, Size: rec.size, SHA256: rec.sha256, Reason: string(rec.verdict.Reason), Sentence: rec.verdict.Sentence,
-		MessageID: t.tx.Message.First("Message-ID"), Author: rec.evidence.Author.Address, Subject: t.tx.Message.First("Subject"),
+		MessageID: t.tx.Message.First("Message-ID"), Author: cmp.Or(rec.evidence.Author.Address, t.tx.Message.First("From")), Subject: t.tx.Message.First("Subject"),
 		Evidence: evidence, NextHop: t.nextHop, Trace: receivedField(t.p.cfg.Hostname, &t.tx),
 	}
 }
@@ -306,5 +309,5 @@ func (p *pipeline) nextHopFailed(id, nextHop string, err error) {
 		class = string(f.Class)
 	}
 	p.metrics.nextHopFailures.WithLabelValues(class).Inc()
-	p.log.Debug("next hop failed", "tx", id, "next_hop", nextHop, "err", err)
+	p.trouble.say(p.now(), "next hop failed", "tx", id, "next_hop", nextHop, "class", class, "err", err)
 }

@@ -18,13 +18,12 @@ import (
 
 // record is what becomes one journal row and one log line.
 type record struct {
-	outcome     store.Outcome
-	size        int64
-	sha256      string
-	evidence    *policy.Evidence // nil if the content was never judged
-	verdict     policy.Verdict
-	disposition policy.Disposition // what was done; differs from the verdict in observe mode
-	err         error
+	outcome  store.Outcome
+	size     int64
+	sha256   string
+	evidence *policy.Evidence // nil if the content was never judged
+	verdict  policy.Verdict
+	err      error
 }
 
 // end gives the connection to the next hop back, records the transaction once
@@ -51,7 +50,7 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record, nextHop
 		entry.MessageID = t.tx.Message.First("Message-ID")
 	}
 	if e := rec.evidence; e != nil {
-		disposition, reason = rec.disposition.String(), string(rec.verdict.Reason)
+		disposition, reason = rec.verdict.Disposition.String(), string(rec.verdict.Reason)
 		entry.OriginIP, _ = netip.ParseAddr(e.Origin.IP) // "" is the zero Addr
 		entry.Author = e.Author.Address
 		entry.Disposition, entry.Reason, entry.Sentence = disposition, reason, rec.verdict.Sentence
@@ -71,7 +70,7 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record, nextHop
 // never reach the log: STYLE, Section 7.
 func (p *pipeline) logTransaction(t *transaction, entry store.Entry, rec record) {
 	attrs := []slog.Attr{
-		slog.String("tx", entry.ID), slog.String("client_ip", entry.Client.String()), slog.String("helo", entry.Helo),
+		slog.String("tx", entry.ID), slog.String("client_ip", entry.Client.String()), slog.String("source", entry.Source), slog.String("helo", entry.Helo),
 		slog.String("reverse_path_domain", string(entry.ReversePath.Domain)), slog.Int("rcpt_count", len(entry.ForwardPaths)),
 		slog.Int64("size_octets", entry.Size), slog.Bool("tls", t.tx.Client.TLS),
 		slog.String("outcome", string(entry.Outcome)), slog.Int("reply_code", entry.ReplyCode), slog.String("enhanced_code", entry.Enhanced),

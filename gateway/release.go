@@ -3,16 +3,13 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"time"
 
 	"mxgate/gateway/relay"
 	"mxgate/gateway/store"
-	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 )
 
@@ -72,36 +69,4 @@ func deliver(ctx context.Context, cfg *Config, pool *relay.Pool, h store.Held, c
 		return fmt.Errorf("next hop %s: %w", nextHop, err)
 	}
 	return nil
-}
-
-// CheckReachable asks what Load cannot see: data directory, resolver, next
-// hops. It returns one problem for each, with the key that names it.
-func CheckReachable(ctx context.Context, cfg *Config, log *slog.Logger) []Problem {
-	k := &checker{}
-	if st, err := store.Open(cfg.DataDir); err != nil {
-		k.add("data_dir", quote(cfg.DataDir), "%v", err)
-	} else if err := st.Close(); err != nil {
-		k.add("data_dir", quote(cfg.DataDir), "%v", err)
-	}
-	collector, err := cfg.collector(nil)
-	if err != nil {
-		k.add("dns", "", "%v", err)
-	} else if _, err := collector.Resolver.MX(ctx, string(cfg.own[0])); err != nil && !errors.Is(err, dns.ErrNotFound) {
-		k.add("dns.servers", fmt.Sprint(cfg.DNS.Servers), "does not answer (%v): expected a resolver that can be reached; until then all mail that depends on DNS is deferred", err)
-	}
-	pool := relay.NewPool(relay.Config{Hostname: cfg.Hostname})
-	defer pool.Close()
-	seen := map[string]bool{}
-	for i, d := range cfg.Domains {
-		if seen[d.NextHop] {
-			continue
-		}
-		seen[d.NextHop] = true
-		if _, err := pool.Probe(ctx, d.NextHop); err != nil {
-			k.add(fmt.Sprintf("domain[%d].next_hop", i), quote(d.NextHop), "%v: expected an SMTP server that takes mail from here; until then mail for %s is deferred", err, d.Name)
-			continue
-		}
-		log.Debug("next hop answers", "next_hop", d.NextHop)
-	}
-	return k.problems
 }

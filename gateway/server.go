@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,9 @@ type Server struct {
 	resolver  *resolve.Resolver
 	listeners []*wire.Listener
 	http      net.Listener
+	unlock    func()
+	cert      atomic.Pointer[tls.Certificate]
+	strangers *seldom
 	draining  atomic.Bool
 }
 
@@ -42,7 +46,8 @@ type Server struct {
 // Next hops may be down: mail for them is deferred until they are back. The
 // error says what could not be opened and what was expected.
 func New(cfg *Config, log *slog.Logger) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, metrics: newMetrics()}
+	s := &Server{cfg: cfg, log: log, metrics: newMetrics(), strangers: newSeldom(log, time.Second)}
+	s.cert.Store(cfg.certificate)
 	if err := s.open(); err != nil {
 		s.close()
 		return nil, err
@@ -58,6 +63,9 @@ func (s *Server) open() error {
 	if s.store, err = (store.Config{Dir: s.cfg.DataDir, OnError: func(err error) { s.log.Error("store", "err", err) }}).Open(); err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
 	}
+	if s.unlock, err = lock(s.cfg.DataDir); err != nil {
+		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
+	}
 	if err := wire.CleanSpool(s.store.SpoolDir()); err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
 	}
@@ -68,11 +76,11 @@ func (s *Server) open() error {
 	}
 	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname})
 	s.pipeline = &pipeline{cfg: s.cfg, collector: collector, pool: s.pool, store: s.store, metrics: s.metrics,
-		log: s.log, waiting: newWaiting(), now: time.Now}
+		log: s.log, trouble: newSeldom(s.log, time.Second), waiting: newWaiting(), now: time.Now}
 	for i, l := range s.cfg.Listeners {
 		listener, err := wire.Listen(l.Address, s.wireConfig())
 		if err != nil {
-			return fmt.Errorf("%s: listener[%d].address = %q: %w", s.cfg.file, i, l.Address, err)
+			return fmt.Errorf("%s: listener[%d].address = %q: %w%s", s.cfg.file, i, l.Address, err, bindHint(err))
 		}
 		s.listeners = append(s.listeners, listener)
 	}
@@ -138,7 +146,7 @@ func (s *Server) wireConfig() wire.Config {
 		CommandTimeout: time.Duration(l.CommandTimeout), ContentTimeout: time.Duration(l.ContentTimeout), Log: s.log,
 	}
 	if s.cfg.certificate != nil {
-		w.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*s.cfg.certificate}}
+		w.TLSConfig = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cert.Load(), nil }}
 	}
 	return w
 }
@@ -151,14 +159,44 @@ func (s *Server) admit(addr netip.Addr) wire.Admission {
 		return wire.Admission{Verdict: wire.Stranger}
 	case src.Expired(time.Now()):
 		s.metrics.expired.Inc()
-		s.log.Warn("client of an expired source refused", "client_ip", addr, "reason", string(policy.SourceExpired))
+		s.strangers.say(time.Now(), "client of an expired source refused", "client_ip", addr, "source", src.Name, "reason", string(policy.SourceExpired))
 		return wire.Admission{Verdict: wire.Stranger}
 	}
 	return wire.Admission{Source: src.Name, Verdict: wire.Admitted}
 }
 
 // stranger records an attempt to get around the provider.
-func (s *Server) stranger(addr netip.Addr, helo string) { s.store.Stranger(time.Now(), addr, helo) }
+func (s *Server) stranger(addr netip.Addr, helo string) {
+	now := time.Now()
+	s.store.Stranger(now, addr, helo)
+	if src, ok := s.cfg.sources.Match(addr); !ok || !src.Expired(now) {
+		s.strangers.say(now, "stranger refused", "client_ip", addr, "helo", helo, "reason", string(policy.NotAdmitted))
+	}
+}
+
+// Reload reads the certificate again, for handshakes from now on; a pair that
+// cannot be used changes nothing. The rest of the configuration needs a restart.
+func (s *Server) Reload() {
+	if s.cfg.certificate == nil {
+		s.log.Warn("nothing to reload: no certificate is configured; other changes need a restart")
+		return
+	}
+	pair, err := tls.LoadX509KeyPair(s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile)
+	if err != nil {
+		s.log.Error("certificate not reloaded, the old one stays in use", "err", err)
+		return
+	}
+	s.cert.Store(&pair)
+	s.log.Info("certificate reloaded; other changes need a restart")
+}
+
+// bindHint says what to do about a port that may not be opened.
+func bindHint(err error) string {
+	if errors.Is(err, os.ErrPermission) {
+		return ": ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities= in a systemd unit, or setcap), or another port"
+	}
+	return ""
+}
 
 // Addrs returns the addresses listened on, in the order of the configuration.
 func (s *Server) Addrs() []net.Addr {
@@ -193,7 +231,8 @@ func (s *Server) Serve(ctx context.Context) error {
 		wg.Go(func() { s.serveHTTP(httpCtx, s.http) })
 	}
 	wg.Go(func() { s.keepHouse(httpCtx) })
-	s.log.Info("ready", "hostname", s.cfg.Hostname, "mode", s.cfg.Mode, "listeners", len(s.listeners))
+	wg.Go(func() { s.lookAround(httpCtx) })
+	s.log.Info("ready", "hostname", s.cfg.Hostname, "mode", s.cfg.Mode, "listeners", s.Addrs())
 
 	var cause error
 	select {
@@ -205,7 +244,20 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.drain()
 	stopHTTP()
 	wg.Wait()
+	s.log.Info("stopped")
 	return cause
+}
+
+// lookAround warns at the start of what is out of reach: mail that needs it will
+// be deferred, and nobody should have to find out from the sender.
+func (s *Server) lookAround(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, p := range s.cfg.reachable(ctx, s.pipeline.collector.Resolver, s.pool) {
+		if ctx.Err() == nil {
+			s.log.Warn("out of reach", "key", p.Key, "value", p.Value, "err", p.Expected)
+		}
+	}
 }
 
 func (s *Server) drain() {
@@ -268,6 +320,9 @@ func (s *Server) close() {
 		if err := s.store.Close(); err != nil {
 			s.log.Error("closing the store", "err", err)
 		}
+	}
+	if s.unlock != nil {
+		s.unlock()
 	}
 }
 

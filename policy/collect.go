@@ -168,7 +168,7 @@ func boundaryOf(src provider.Source) received.Boundary {
 func (e *Evidence) spf(r spf.Result) {
 	e.SPF = SPF{Result: r.Status, Domain: r.Domain, Identity: string(r.Identity), Why: r.Why}
 	if e.Origin.IP == "" {
-		e.SPF.Why = "not evaluated: the origin is not known (" + e.Origin.Why + ")"
+		e.SPF.Why = "not evaluated, the origin is not known: " + e.Origin.Why
 	}
 }
 
@@ -293,8 +293,13 @@ func FileTransaction(m *mail.Message, at time.Time) *mail.Transaction {
 	if !strings.HasPrefix(path, "<") {
 		path = "<" + path + ">"
 	}
-	if a, _, err := mail.ParsePath(path); err == nil {
-		tx.Envelope.ReversePath = a
+	a, _, err := mail.ParsePath(path)
+	if i := strings.LastIndexByte(path, '@'); err != nil && i > 0 {
+		// Return-Path of real archives holds local parts with an "@", unquoted.
+		if d, err := mail.ParseDomain(strings.TrimSuffix(path[i+1:], ">")); err == nil {
+			a = mail.Address{Local: path[1:i], Domain: d}
+		}
 	}
+	tx.Envelope.ReversePath = a
 	return tx
 }

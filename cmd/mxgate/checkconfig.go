@@ -26,7 +26,7 @@ func runCheckConfig(ctx context.Context, args []string, out, errOut io.Writer) i
 	if !*offline {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
-		if problems := gateway.CheckReachable(ctx, cfg, logger(errOut, cfg)); len(problems) > 0 {
+		if problems := gateway.CheckReachable(ctx, cfg); len(problems) > 0 {
 			fmt.Fprintln(errOut, &gateway.ConfigError{File: *config, Problems: problems})
 			return exitFindings
 		}

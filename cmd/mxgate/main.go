@@ -121,7 +121,12 @@ func fail(errOut io.Writer, err error) int {
 }
 
 func logger(w io.Writer, cfg *gateway.Config) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel()}
+	options := &slog.HandlerOptions{Level: cfg.LogLevel(), ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindDuration { // "52.4ms": JSON would show bare nanoseconds
+			a.Value = slog.StringValue(a.Value.Duration().String())
+		}
+		return a
+	}}
 	if cfg.Log.Format == "text" {
 		return slog.New(slog.NewTextHandler(w, options))
 	}

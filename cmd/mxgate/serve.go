@@ -3,6 +3,10 @@ package main
 import (
 	"context"
 	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 
 	"mxgate/gateway"
 )
@@ -21,6 +25,22 @@ func runServe(ctx context.Context, args []string, _, errOut io.Writer) int {
 	if err != nil {
 		return fail(errOut, err)
 	}
+	hup, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(done)
+	wg.Go(func() {
+		for {
+			select {
+			case <-hup:
+				server.Reload()
+			case <-done:
+				return
+			}
+		}
+	})
 	if err := server.Serve(ctx); err != nil {
 		return fail(errOut, err)
 	}

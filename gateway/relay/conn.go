@@ -53,6 +53,9 @@ func (c *conn) greet(ctx context.Context, cfg Config) error {
 	if banner.Code != 220 {
 		return c.refused(banner)
 	}
+	if name, _, _ := strings.Cut(banner.Text, " "); strings.EqualFold(name, cfg.Hostname) {
+		return c.fail(&Failure{Class: Refused, Err: errSelf}) // the mail would come back to us
+	}
 	reply, err := c.exchange(ctx, cfg.CommandTimeout, c.caps.add, "EHLO "+cfg.Hostname)
 	if err == nil && reply.Code >= 500 { // RFC 5321, Section 4.1.4
 		c.caps = Capabilities{}
@@ -66,6 +69,8 @@ func (c *conn) greet(ctx context.Context, cfg Config) error {
 	}
 	return nil
 }
+
+var errSelf = errors.New("the next hop greets with our own host name: mail would loop")
 
 // refused is the failure of a next hop that does not want us. R4.
 func (c *conn) refused(r Reply) *Failure {

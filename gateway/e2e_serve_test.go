@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Two gateways on one directory would remove each other's spool files.
+func TestASecondGatewayOnTheSameDirectoryIsRefused(t *testing.T) {
+	g := newStage(t, script{})
+	_, err := New(g.cfg, slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "another mxgate serves from it") || !strings.Contains(err.Error(), "data_dir") {
+		t.Errorf("New: %v", err)
+	}
+	g.end()
+	again, err := New(g.cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("the lock outlives its gateway: %v", err)
+	}
+	again.close()
+}
+
+// A next hop that is the gateway itself would send each message round for ever.
+func TestANextHopThatIsTheGatewayIsNotUsed(t *testing.T) {
+	g := newStage(t, script{})
+	g.cfg.routes["example.com"] = g.addr()
+	reply := g.deliver(partner, []string{bob}, cleanMail())
+	g.wantReply(reply, "451 4.3.5")
+	g.wantNothingMoved()
+}
+
+func TestWhatIsOutOfReachIsNamed(t *testing.T) {
+	g := newStage(t, script{quick: "200ms"})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if problems := CheckReachable(ctx, g.cfg); len(problems) > 0 {
+		t.Errorf("all is well, but: %v", problems)
+	}
+	g.sink.Close()
+	g.dns.Close()
+	cfg := *g.cfg
+	cfg.DataDir = "/nonexistent/parent/data"
+	problems := CheckReachable(ctx, &cfg)
+	got := (&ConfigError{"stage.toml", problems}).Error()
+	for _, want := range []string{"data_dir", "/nonexistent/parent", "dns.servers", "domain[0].next_hop", "until then mail"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not named in:\n%s", want, got)
+		}
+	}
+}
+
+func TestWaitingForgetsTheOlderHalfWhenFull(t *testing.T) {
+	w := newWaiting()
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	for i := range mostWaiting + 10 {
+		w.since[uint64(i)] = now.Add(time.Duration(i) * time.Second)
+	}
+	w.forgetOlderHalf()
+	if len(w.since) > mostWaiting/2+10 || len(w.since) < mostWaiting/4 {
+		t.Errorf("%d of %d are left", len(w.since), mostWaiting+10)
+	}
+	if _, ok := w.since[mostWaiting+9]; !ok {
+		t.Error("the newest was forgotten")
+	}
+}
