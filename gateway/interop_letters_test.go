@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mxgate/policy/corpustest"
 )
 
 // letter is one message to be handed to the provider.
@@ -44,11 +46,10 @@ func corpusLetters(t *testing.T, kind string) []letter {
 // and reverse-path that its index names.
 func readCorpus(t *testing.T, kind string) []letter {
 	t.Helper()
-	dir := os.Getenv("MXGATE_CORPORA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "corpora")
+	dir, ok := corpustest.Find(t, "mail/"+kind)
+	if !ok {
+		return nil
 	}
-	dir = filepath.Join(dir, "mail", kind)
 	files, err := filepath.Glob(filepath.Join(dir, "*.eml"))
 	if err != nil || len(files) == 0 {
 		return nil

@@ -17,6 +17,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"mxgate/gateway/wire"
+	"mxgate/policy/corpustest"
 )
 
 func TestDuty_C2_S18(t *testing.T) {
@@ -83,18 +84,6 @@ func TestDuty_C3_BeforeTheBanner_S22(t *testing.T) {
 	}
 }
 
-// corpora is the directory of the shared corpora.
-func corpora(t testing.TB) string {
-	dir := os.Getenv("MXGATE_CORPORA")
-	if dir == "" {
-		dir = filepath.Join(root(t), "../shared/corpora")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("shared corpora not found; set MXGATE_CORPORA")
-	}
-	return dir
-}
-
 // smuggle sends a content with seq where an end of data might be seen, then a
 // second transaction, and checks that there is one content and it is refused.
 func smuggle(t *testing.T, seq string) {
@@ -112,7 +101,7 @@ func smuggle(t *testing.T, seq string) {
 }
 
 func TestDuty_F1_F2_SmugglingCorpus(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(corpora(t), "smtp", "smuggling-sequences.json"))
+	data, err := os.ReadFile(corpustest.Path(t, "smtp/smuggling-sequences.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

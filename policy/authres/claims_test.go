@@ -4,10 +4,11 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"mxgate/policy/corpustest"
 )
 
 const ours = "gate.example.com"
@@ -105,7 +106,7 @@ func TestClaimsIsLinear(t *testing.T) {
 // The corpus says how values of other hosts are parsed. Of it Claims must know
 // the authserv-id, whoever wrote it, and no other.
 func TestClaimsKnowsTheAuthservIDsOfTheCorpus(t *testing.T) {
-	file, err := os.Open(corpora(t, "authres/cases.jsonl"))
+	file, err := os.Open(corpustest.Path(t, "authres/cases.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,30 +160,4 @@ func FuzzClaims(f *testing.F) {
 			t.Fatalf("spelled otherwise and followed by %q it is not claimed", s)
 		}
 	})
-}
-
-// corpora finds the shared test data.
-func corpora(t testing.TB, path string) string {
-	t.Helper()
-	root := os.Getenv("MXGATE_CORPORA")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for !exists(filepath.Join(dir, "go.mod")) && dir != filepath.Dir(dir) {
-			dir = filepath.Dir(dir)
-		}
-		root = filepath.Join(dir, "../shared/corpora")
-	}
-	path = filepath.Join(root, path)
-	if !exists(path) {
-		t.Skip("shared corpora not found; set MXGATE_CORPORA")
-	}
-	return path
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"mxgate/policy/corpustest"
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 )
@@ -89,7 +90,7 @@ func best(results []Result) Result {
 }
 
 func TestMailDKIMSuite(t *testing.T) {
-	dir := filepath.Join(corpora(t), "dkim", "mail-dkim")
+	dir := corpustest.Path(t, "dkim/mail-dkim")
 	zone := dns.MustSnapshot(t, "")
 	for _, line := range lines(t, dir, "FAKE_DNS.dat") {
 		name, data, ok := strings.Cut(line, " ")
@@ -119,7 +120,7 @@ func TestMailDKIMSuite(t *testing.T) {
 }
 
 func TestDkimpySuite(t *testing.T) {
-	dir := filepath.Join(corpora(t), "dkim", "dkimpy")
+	dir := corpustest.Path(t, "dkim/dkimpy")
 	zone := dns.MustSnapshot(t, "")
 	zone.Add("brisbane._domainkey.football.example.com", "TXT", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
 	zone.Add("test._domainkey.football.example.com", "TXT", string(read(t, dir, "test.txt")))
@@ -137,7 +138,7 @@ func TestDkimpySuite(t *testing.T) {
 }
 
 func TestStalwartSuite(t *testing.T) {
-	dir := filepath.Join(corpora(t), "dkim", "stalwart")
+	dir := corpustest.Path(t, "dkim/stalwart")
 	names, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +164,7 @@ func TestStalwartSuite(t *testing.T) {
 }
 
 func TestMimeKitSuite(t *testing.T) {
-	dir := filepath.Join(corpora(t), "dkim", "mimekit")
+	dir := corpustest.Path(t, "dkim/mimekit")
 	raw := read(t, dir, "rfc8463-example.msg")
 	zone := dns.MustSnapshot(t, "")
 	zone.Add("brisbane._domainkey.football.example.com", "TXT", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
@@ -174,7 +175,7 @@ func TestMimeKitSuite(t *testing.T) {
 // The keys of this corpus are not in it: body hashes can be checked, and that
 // nothing breaks.
 func TestSpamAssassinMessagesAreRead(t *testing.T) {
-	dir := filepath.Join(corpora(t), "dkim", "spamassassin")
+	dir := corpustest.Path(t, "dkim/spamassassin")
 	names, err := filepath.Glob(filepath.Join(dir, "*.msg"))
 	if err != nil || len(names) == 0 {
 		t.Fatal(err)
@@ -230,30 +231,4 @@ func message(t testing.TB, raw []byte) *mail.Message {
 		t.Fatal(err)
 	}
 	return m
-}
-
-// corpora returns the directory of the shared corpora.
-func corpora(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("MXGATE_CORPORA"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the working directory")
-		}
-		dir = filepath.Dir(dir)
-	}
-	dir = filepath.Join(dir, "../shared/corpora")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("shared corpora not found; set MXGATE_CORPORA")
-	}
-	return dir
 }

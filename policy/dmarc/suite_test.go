@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"mxgate/policy/corpustest"
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 )
@@ -50,7 +50,7 @@ var missed = map[string]string{}
 
 func TestMailauthSuites(t *testing.T) {
 	for _, file := range []string{"mailauth-rfc9989-dmarcbis.json", "mailauth-dmarc-verify.json"} {
-		t.Run(file, func(t *testing.T) { runSuite(t, corpora(t, "dmarc/"+file)) })
+		t.Run(file, func(t *testing.T) { runSuite(t, corpustest.Path(t, "dmarc/"+file)) })
 	}
 }
 
@@ -145,30 +145,4 @@ func zoneText(t *testing.T, zone map[string]map[string][]json.RawMessage) string
 		}
 	}
 	return b.String()
-}
-
-// corpora finds the shared test data.
-func corpora(t testing.TB, path string) string {
-	t.Helper()
-	root := os.Getenv("MXGATE_CORPORA")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for !exists(filepath.Join(dir, "go.mod")) && dir != filepath.Dir(dir) {
-			dir = filepath.Dir(dir)
-		}
-		root = filepath.Join(dir, "../shared/corpora")
-	}
-	path = filepath.Join(root, path)
-	if !exists(path) {
-		t.Skip("shared corpora not found; set MXGATE_CORPORA")
-	}
-	return path
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

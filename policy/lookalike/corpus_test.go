@@ -7,30 +7,19 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"mxgate/policy/corpustest"
 	"mxgate/policy/mail"
 )
 
 // corpus opens a file of the shared corpora, or skips the test.
 func corpus(t testing.TB, name string) []string {
 	t.Helper()
-	root := os.Getenv("MXGATE_CORPORA")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for dir != "/" && !exists(filepath.Join(dir, "go.mod")) {
-			dir = filepath.Dir(dir)
-		}
-		root = filepath.Join(dir, "../shared/corpora")
-	}
-	f, err := os.Open(filepath.Join(root, name))
+	f, err := os.Open(corpustest.Path(t, name))
 	if err != nil {
-		t.Skip("shared corpora not found; set MXGATE_CORPORA")
+		t.Fatal(err)
 	}
 	defer f.Close()
 	var r io.Reader = f
@@ -48,11 +37,6 @@ func corpus(t testing.TB, name string) []string {
 		t.Fatal(err)
 	}
 	return lines
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // sampleTargets takes n names of the lists, the same ones for the same seed.

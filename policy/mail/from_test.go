@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mxgate/policy/corpustest"
 )
 
 // message parses a header section for a test; lines end in CRLF.
@@ -23,32 +25,6 @@ func parsed(t testing.TB, content string) *Message {
 		t.Fatalf("ParseMessage: %v", err)
 	}
 	return m
-}
-
-// corpora finds the shared test data.
-func corpora(t testing.TB, path string) string {
-	t.Helper()
-	root := os.Getenv("MXGATE_CORPORA")
-	if root == "" {
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for !fileExists(filepath.Join(dir, "go.mod")) && dir != filepath.Dir(dir) {
-			dir = filepath.Dir(dir)
-		}
-		root = filepath.Join(dir, "../shared/corpora")
-	}
-	path = filepath.Join(root, path)
-	if !fileExists(path) {
-		t.Skip("shared corpora not found; set MXGATE_CORPORA")
-	}
-	return path
-}
-
-func fileExists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // fromForms holds the forms that the survey tried (LIBRARIES.md, section 7) and
@@ -225,7 +201,7 @@ func TestLongFromFieldIsAmbiguousAndCheap(t *testing.T) {
 // which the first stands behind a space. Two must be ambiguous, and one author
 // may only come out of a field that shows no domain beside the candidates.
 func TestFromHeaderFuzzCorpusHidesNoDomain(t *testing.T) {
-	raw, err := os.ReadFile(corpora(t, "mime/from-header-fuzz/from-headers.json"))
+	raw, err := os.ReadFile(corpustest.Path(t, "mime/from-header-fuzz/from-headers.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +256,7 @@ func domainsIn(s string) []Domain {
 var ambiguousHam = map[string]string{}
 
 func TestHamHasOneAuthor(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(corpora(t, "mail/ham"), "*.eml"))
+	files, err := filepath.Glob(filepath.Join(corpustest.Path(t, "mail/ham"), "*.eml"))
 	if err != nil {
 		t.Fatal(err)
 	}

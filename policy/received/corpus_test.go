@@ -13,35 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"mxgate/policy/corpustest"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
 	"mxgate/policy/received"
 )
-
-// corpora returns the directory of the shared corpora, or skips the test.
-func corpora(tb testing.TB) string {
-	tb.Helper()
-	dir := os.Getenv("MXGATE_CORPORA")
-	if dir == "" {
-		root, err := os.Getwd()
-		if err != nil {
-			tb.Fatal(err)
-		}
-		for !exists(filepath.Join(root, "go.mod")) && root != filepath.Dir(root) {
-			root = filepath.Dir(root)
-		}
-		dir = filepath.Join(root, "../shared/corpora")
-	}
-	if !exists(dir) {
-		tb.Skip("shared corpora not found; set MXGATE_CORPORA")
-	}
-	return dir
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
 
 // sample is a message that came through Microsoft 365, and the client that
 // Microsoft says it had.
@@ -64,7 +40,7 @@ func parseMessage(tb testing.TB, text []byte) *mail.Message {
 // headersOnly reads mail/phish-headers-only.jsonl.gz.
 func headersOnly(tb testing.TB) []sample {
 	tb.Helper()
-	f, err := os.Open(filepath.Join(corpora(tb), "mail/phish-headers-only.jsonl.gz"))
+	f, err := os.Open(corpustest.Path(tb, "mail/phish-headers-only.jsonl.gz"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -105,7 +81,7 @@ func headersOnly(tb testing.TB) []sample {
 // wholeMessages reads mail/phish/*.eml with the truth of index.tsv.
 func wholeMessages(tb testing.TB) []sample {
 	tb.Helper()
-	dir := filepath.Join(corpora(tb), "mail/phish")
+	dir := corpustest.Path(tb, "mail/phish")
 	index, err := os.ReadFile(filepath.Join(dir, "index.tsv"))
 	if err != nil {
 		tb.Fatal(err)

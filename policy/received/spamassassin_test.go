@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"mxgate/policy/corpustest"
 	"mxgate/policy/received"
 )
 
@@ -23,7 +23,7 @@ var notAsSpamAssassin = map[string]string{
 // TestSpamAssassinsReceivedFields compares with what SpamAssassin reads. Its
 // auth is compared as a fact only: it holds SpamAssassin's names for methods.
 func TestSpamAssassinsReceivedFields(t *testing.T) {
-	f, err := os.Open(filepath.Join(corpora(t), "received/spamassassin-rcvd-parser.jsonl"))
+	f, err := os.Open(corpustest.Path(t, "received/spamassassin-rcvd-parser.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

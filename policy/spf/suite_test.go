@@ -3,17 +3,16 @@ package spf
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
+	"mxgate/policy/corpustest"
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 )
@@ -54,7 +53,7 @@ func (r *results) UnmarshalYAML(n *yaml.Node) error {
 }
 
 func TestRFC7208Suite(t *testing.T) {
-	file, err := os.Open(filepath.Join(corpora(t), "spf", "rfc7208-tests-2014.05.yml"))
+	file, err := os.Open(corpustest.Path(t, "spf/rfc7208-tests-2014.05.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,38 +157,4 @@ func reversePath(s string) mail.Address {
 	}
 	at := strings.LastIndexByte(s, '@')
 	return mail.Address{Local: s[:max(at, 0)], Domain: mail.Domain(s[at+1:])}
-}
-
-// corpora returns the directory of the shared corpora.
-func corpora(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("MXGATE_CORPORA")
-	if dir == "" {
-		root, err := moduleRoot()
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir = filepath.Join(root, "../shared/corpora")
-	}
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("shared corpora not found; set MXGATE_CORPORA")
-	}
-	return dir
-}
-
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			return "", fmt.Errorf("no go.mod above the working directory")
-		}
-		dir = parent
-	}
 }
