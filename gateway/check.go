@@ -1,13 +1,11 @@
 package gateway
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +34,7 @@ func (k *checker) add(key, value, format string, args ...any) {
 func (c *Config) check() []Problem {
 	k := &checker{}
 	c.checkBasics(k)
+	c.checkListen(k)
 	c.checkTLS(k)
 	c.checkSources(k)
 	c.checkDomains(k)
@@ -48,15 +47,7 @@ func (c *Config) check() []Problem {
 }
 
 func (c *Config) checkBasics(k *checker) {
-	host, err := mail.ParseDomain(c.Hostname)
-	switch {
-	case c.Hostname == "":
-		k.add("hostname", "", "missing: expected this gateway's full host name, such as \"gate.example.com\"")
-	case err != nil || !strings.Contains(string(host), "."):
-		k.add("hostname", quote(c.Hostname), "expected a full host name such as \"gate.example.com\"")
-	default:
-		c.Hostname = string(host)
-	}
+	c.checkHostname(k)
 	if c.DataDir == "" {
 		k.add("data_dir", `""`, "expected a directory such as \"/var/lib/mxgate\"")
 	}
@@ -69,14 +60,25 @@ func (c *Config) checkBasics(k *checker) {
 	if _, err := c.Log.level(); err != nil {
 		k.add("log.level", quote(c.Log.Level), `expected "debug", "info", "warn" or "error"`)
 	}
-	for i, l := range c.Listeners {
-		checkAddress(k, fmt.Sprintf("listener[%d].address", i), l.Address)
+}
+
+func (c *Config) checkHostname(k *checker) {
+	const example = `such as "gate.example.com"`
+	if c.Hostname == "" {
+		k.add("hostname", "", "missing: expected this gateway's full host name, %s", example)
+		return
 	}
-	if len(c.Listeners) == 0 {
-		k.add("listener", "[]", "expected at least one [[listener]] with an address, or none at all for \":25\"")
-	}
-	if c.Metrics.Address != "" {
-		checkAddress(k, "metrics.address", c.Metrics.Address)
+	host, err := mail.ParseDomain(c.Hostname)
+	_, notAddress := netip.ParseAddr(strings.Trim(c.Hostname, "[]"))
+	switch {
+	case notAddress == nil:
+		k.add("hostname", quote(c.Hostname), "expected a full host name %s, not an address", example)
+	case strings.ContainsAny(c.Hostname, "_ :/@"):
+		k.add("hostname", quote(c.Hostname), "expected letters, digits and hyphens between dots only, %s", example)
+	case err != nil || !strings.Contains(string(host), "."):
+		k.add("hostname", quote(c.Hostname), "expected a full host name %s", example)
+	default:
+		c.Hostname = string(host)
 	}
 }
 
@@ -86,45 +88,6 @@ func (l LogConfig) level() (slog.Level, error) {
 	return level, err
 }
 
-func checkAddress(k *checker, key, address string) {
-	host, port, err := net.SplitHostPort(address)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err == nil && host != "" {
-		_, err = netip.ParseAddr(host)
-	}
-	if err != nil {
-		k.add(key, quote(address), `expected ADDRESS:PORT such as "0.0.0.0:25" or "[::]:25"`)
-	}
-}
-
-func (c *Config) checkTLS(k *checker) {
-	t := c.TLS
-	if t.CertFile == "" && t.KeyFile == "" {
-		if t.Require {
-			k.add("tls.require", "true", "expected cert_file and key_file as well: without a certificate STARTTLS cannot be offered")
-		}
-		return
-	}
-	ok := true
-	for _, f := range []struct{ key, name string }{{"tls.cert_file", t.CertFile}, {"tls.key_file", t.KeyFile}} {
-		if _, err := os.ReadFile(f.name); err != nil {
-			ok = false
-			k.add(f.key, quote(f.name), "cannot be read (%v): expected a PEM file that the user running mxgate may read", rootCause(err))
-		}
-	}
-	if !ok {
-		return
-	}
-	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-	if err != nil {
-		k.add("tls.key_file", quote(t.KeyFile), "does not fit cert_file (%v): expected the PEM private key of that certificate", err)
-		return
-	}
-	c.certificate = &pair
-}
-
 func (c *Config) checkSources(k *checker) {
 	if len(c.Sources) == 0 {
 		k.add("source", "", "missing: expected at least one [[source]] with name and ranges; without one nobody may deliver")
@@ -132,24 +95,28 @@ func (c *Config) checkSources(k *checker) {
 	}
 	var sources []provider.Source
 	for i, s := range c.Sources {
-		sources = append(sources, s.build(k, fmt.Sprintf("source[%d]", i)))
+		key, before := fmt.Sprintf("source[%d]", i), len(k.problems)
+		source := s.build(k, key)
+		if len(k.problems) > before {
+			continue
+		}
+		// One more each time, so that an overlap has the line of the later source.
+		set, err := provider.NewSet(append(sources, source))
+		if err != nil {
+			k.add(key, "", "%s", expectation(err))
+			continue
+		}
+		sources, c.sources = append(sources, source), set
 	}
-	if len(k.problems) > 0 {
-		return
-	}
-	set, err := provider.NewSet(sources)
-	if err != nil {
-		k.add("source", "", "%s", expectation(err))
-	}
-	c.sources = set
 }
 
 func (s SourceConfig) build(k *checker, key string) provider.Source {
-	src := provider.Source{Name: s.Name, Provider: s.Provider, ReceivedBy: s.ReceivedBy, ValidUntil: lastMoment(s.ValidUntil), Origin: provider.OriginTrace}
+	src := provider.Source{Name: s.Name, Provider: s.Provider, ValidUntil: lastMoment(s.ValidUntil), Origin: provider.OriginTrace}
 	if s.Name == "" {
-		k.add(key+".name", `""`, "expected a short name for reports, such as \"our-provider\"")
+		k.add(key+".name", "", "missing: expected a short name for reports, such as \"our-provider\"")
 	}
-	if _, ok := provider.Lookup(s.Provider); s.Provider != "" && !ok {
+	entry, ok := provider.Lookup(s.Provider)
+	if s.Provider != "" && !ok {
 		k.add(key+".provider", quote(s.Provider), "not in the catalogue: expected one of %s, or leave the key out and set received_by", strings.Join(provider.IDs(), ", "))
 	}
 	switch s.Origin {
@@ -160,15 +127,28 @@ func (s SourceConfig) build(k *checker, key string) provider.Source {
 		k.add(key+".origin", quote(s.Origin), `expected "trace" (the sender handed the mail to the provider) or "peer" (the client is the sender)`)
 	}
 	if len(s.Ranges) == 0 {
-		k.add(key+".ranges", "[]", "expected the address ranges this source delivers from, such as [\"192.0.2.0/24\"]; the catalogue's are never used by themselves")
+		k.add(key+".ranges", "", "missing: expected the address ranges this source delivers from, such as [\"192.0.2.0/24\"]; the catalogue's are never used by themselves")
 	}
 	for i, r := range s.Ranges {
 		p, err := provider.ParseRange(r)
 		if err != nil {
-			k.add(fmt.Sprintf("%s.ranges[%d]", key, i), quote(r), "%s", expectation(err))
+			k.add(fmt.Sprintf("%s.ranges[%d]", key, i), quote(r), "%s", strings.TrimPrefix(expectation(err), fmt.Sprintf("%.80q: ", r)))
 			continue
 		}
 		src.Ranges = append(src.Ranges, p)
+	}
+	for i, r := range s.ReceivedBy {
+		d, err := mail.ParseDomain(r)
+		if err != nil || !strings.Contains(string(d), ".") {
+			k.add(fmt.Sprintf("%s.received_by[%d]", key, i), quote(r), "expected a host name or the end of one, without a star, such as \"mx.provider.example\"")
+			continue
+		}
+		src.ReceivedBy = append(src.ReceivedBy, string(d))
+	}
+	known := len(s.ReceivedBy) + len(entry.ReceivedBySuffixes)
+	if src.Origin == provider.OriginTrace && known == 0 && (s.Provider == "" || ok) {
+		k.add(key+".received_by", "", "missing: without it nobody's Received line is believed, and the origin of this source's mail is never known; "+
+			`expected provider (an id of the catalogue), received_by = ["mx.provider.example"], or origin = "peer" if the client is the sender itself`)
 	}
 	return src
 }
@@ -200,11 +180,13 @@ func (c *Config) checkDomains(k *checker) {
 	for i, d := range c.Domains {
 		key := fmt.Sprintf("domain[%d]", i)
 		name, err := mail.ParseDomain(d.Name)
-		if err != nil {
+		_, twice := c.routes[name]
+		switch {
+		case d.Name == "":
+			k.add(key+".name", "", "missing: expected a domain such as \"example.com\"")
+		case err != nil:
 			k.add(key+".name", quote(d.Name), "expected a domain such as \"example.com\"")
-			continue
-		}
-		if _, twice := c.routes[name]; twice {
+		case twice:
 			k.add(key+".name", quote(d.Name), "listed twice: expected one [[domain]] for each domain")
 		}
 		host, port, err := net.SplitHostPort(d.NextHop)
@@ -213,7 +195,7 @@ func (c *Config) checkDomains(k *checker) {
 		}
 		switch {
 		case d.NextHop == "":
-			k.add(key+".next_hop", `""`, "missing for %s: expected the mail server that takes its mail, such as \"mail.internal:25\"", name)
+			k.add(key+".next_hop", "", "missing: expected the mail server that takes the mail for %q, such as \"mail.internal:25\"", d.Name)
 		case err != nil || host == "":
 			k.add(key+".next_hop", quote(d.NextHop), "expected HOST:PORT such as \"mail.internal:25\" or \"192.0.2.10:25\"")
 		}
@@ -226,7 +208,7 @@ func (c *Config) checkDomains(k *checker) {
 func (c *Config) checkProtect(k *checker) {
 	for i, name := range c.Protect.Domains {
 		d, err := mail.ParseDomain(name)
-		if err != nil {
+		if err != nil || !strings.Contains(string(d), ".") {
 			k.add(fmt.Sprintf("protect.domains[%d]", i), quote(name), "expected a domain such as \"partner.example\"")
 			continue
 		}
@@ -266,7 +248,12 @@ func (c *Config) checkPolicy(k *checker) {
 	for name, word := range c.Policy.Dispositions {
 		key := "policy.dispositions." + name
 		if _, ok := known[policy.Reason(name)]; !ok {
-			k.add(key, quote(word), "unknown reason: expected one of %s", reasonNames(known))
+			names := reasonNames(known)
+			if near, distance := nearest(name, names); distance <= 2 {
+				k.add(key, quote(word), "unknown reason: did you mean %s?", near)
+			} else {
+				k.add(key, quote(word), "unknown reason: expected one of %s", strings.Join(names, ", "))
+			}
 			continue
 		}
 		var d policy.Disposition
@@ -281,17 +268,18 @@ func (c *Config) checkPolicy(k *checker) {
 	}
 }
 
-func reasonNames(known map[policy.Reason]policy.Disposition) string {
+func reasonNames(known map[policy.Reason]policy.Disposition) []string {
 	var names []string
 	for r := range known {
 		names = append(names, string(r))
 	}
 	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return names
 }
 
 func (c *Config) checkExceptions(k *checker) {
 	known := policy.DefaultDispositions()
+	names := strings.Join(reasonNames(known), ", ")
 	for i, x := range c.Exceptions {
 		key := fmt.Sprintf("exception[%d]", i)
 		e := policy.Exception{Author: strings.ToLower(x.Author), Require: x.Require, Recipient: strings.ToLower(x.Recipient), Owner: x.Owner, Why: x.Why}
@@ -299,7 +287,7 @@ func (c *Config) checkExceptions(k *checker) {
 			e.Expires = lastMoment(x.Expires).AddDate(0, 0, 1) // to the end of that day
 		}
 		if x.Author == "" {
-			k.add(key+".author", `""`, "expected the address or domain of the From field that is meant")
+			k.add(key+".author", "", "missing: expected the address or domain of the From field that is meant")
 		}
 		_, addrErr := netip.ParseAddr(x.Require)
 		_, rangeErr := netip.ParsePrefix(x.Require)
@@ -307,16 +295,19 @@ func (c *Config) checkExceptions(k *checker) {
 			k.add(key+".require", quote(x.Require), `expected what proves the sender: "dkim", "spf", "aligned", or the origin's address or range`)
 		}
 		if len(x.Reasons) == 0 {
-			k.add(key+".reasons", "[]", "expected the reasons to lift, of %s", reasonNames(known))
+			k.add(key+".reasons", "", "missing: expected the reasons to lift, of %s", names)
 		}
 		for j, r := range x.Reasons {
 			if _, ok := known[policy.Reason(r)]; !ok {
-				k.add(fmt.Sprintf("%s.reasons[%d]", key, j), quote(r), "expected one of %s", reasonNames(known))
+				k.add(fmt.Sprintf("%s.reasons[%d]", key, j), quote(r), "expected one of %s", names)
 			}
 			e.Reasons = append(e.Reasons, policy.Reason(r))
 		}
-		if x.Owner == "" || x.Why == "" {
-			k.add(key+".owner", quote(x.Owner), "expected owner and why: somebody must be able to ask whether it is still needed")
+		if x.Owner == "" {
+			k.add(key+".owner", "", "missing: expected who asked for it, so that somebody can be asked whether it is still needed")
+		}
+		if x.Why == "" {
+			k.add(key+".why", "", "missing: expected the reason for it, for whoever wonders later")
 		}
 		c.rules.Exceptions = append(c.rules.Exceptions, e)
 	}
@@ -367,22 +358,4 @@ func (c *Config) LogLevel() slog.Level {
 		return slog.LevelInfo
 	}
 	return level
-}
-
-// Summary says in a few lines what the configuration does.
-func (c *Config) Summary() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "  mode %s, host %s, data in %s\n", c.Mode, c.Hostname, c.DataDir)
-	for _, s := range c.sources.All() {
-		fmt.Fprintf(&b, "  source %s: %d ranges", s.Name, len(s.Ranges))
-		if !s.ValidUntil.IsZero() {
-			fmt.Fprintf(&b, ", valid until %s", s.ValidUntil.Format(time.DateOnly))
-		}
-		b.WriteByte('\n')
-	}
-	for _, d := range c.Domains {
-		fmt.Fprintf(&b, "  domain %s to %s\n", d.Name, d.NextHop)
-	}
-	fmt.Fprintf(&b, "  protects %d domains and %d people\n", len(c.targets), len(c.people))
-	return b.String()
 }

@@ -1,11 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,7 +35,8 @@ type Config struct {
 	Retention  RetentionConfig   `toml:"retention"`
 	Metrics    MetricsConfig     `toml:"metrics"`
 
-	file string // where it was read, for errors
+	file  string         // where it was read, for errors
+	lines map[string]int // where its keys stand there
 	built
 }
 
@@ -153,7 +153,8 @@ type MetricsConfig struct {
 	Address string `toml:"address"`
 }
 
-// Duration is a time.Duration written as "30s".
+// Duration is a time.Duration written as "30s". A number without a unit is
+// refused: it would be taken for nanoseconds.
 type Duration time.Duration
 
 // UnmarshalText reads "30s", "5m", "1h30m"; it must be positive.
@@ -186,7 +187,7 @@ func DefaultConfig() *Config {
 
 // Problem is one fault of a configuration file.
 type Problem struct {
-	Line     int    // 0 if not known
+	Line     int    // 0 if it stands nowhere
 	Key      string // "source[0].ranges[1]"
 	Value    string
 	Expected string // what was expected, and what to do
@@ -220,66 +221,27 @@ func (e *ConfigError) Error() string {
 }
 
 // Load reads and checks a configuration file. A *ConfigError lists every fault
-// found, not just the first.
+// found in it, not just the first; any other error says why it cannot be read.
 func Load(file string) (*Config, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &ConfigError{file, []Problem{{Expected: fmt.Sprintf("cannot be read (%v): expected a TOML file; config.example.toml is one", errors.Unwrap(err))}}}
+		return nil, fmt.Errorf("%s: cannot be read (%w): expected a TOML file; config.example.toml is one", file, rootCause(err))
 	}
 	return Parse(file, text)
 }
 
 // Parse is Load for text that is already there; file is named in errors.
 func Parse(file string, text []byte) (*Config, error) {
+	text = bytes.TrimPrefix(text, []byte("\ufeff")) // editors on Windows put it there
+	var doc map[string]any
+	if err := toml.Unmarshal(text, &doc); err != nil {
+		return nil, &ConfigError{file, []Problem{syntaxProblem(text, err)}}
+	}
 	c := DefaultConfig()
-	c.file = file
-	listeners := c.Listeners
-	c.Listeners = nil
-	decoder := toml.NewDecoder(strings.NewReader(string(text)))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(c); err != nil {
-		return nil, &ConfigError{file, decodeProblems(err)}
-	}
-	if c.Listeners == nil {
-		c.Listeners = listeners
-	}
-	if problems := c.check(); len(problems) > 0 {
-		return nil, &ConfigError{file, problems}
+	c.file, c.lines = file, keyLines(text)
+	f := c.fill(doc)
+	if problems := append(f.problems, f.untold(c.check())...); len(problems) > 0 {
+		return nil, &ConfigError{file, c.Locate(problems)}
 	}
 	return c, nil
-}
-
-// decodeProblems puts the TOML library's errors into our words.
-func decodeProblems(err error) []Problem {
-	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok {
-		var ps []Problem
-		for _, e := range strict.Errors {
-			line, _ := e.Position()
-			ps = append(ps, Problem{Line: line, Key: strings.Join(e.Key(), "."), Expected: "unknown key: expected one that config.example.toml shows; check the spelling and the section it stands in"})
-		}
-		return ps
-	}
-	if e, ok := errors.AsType[*toml.DecodeError](err); ok {
-		line, _ := e.Position()
-		return []Problem{{Line: line, Key: strings.Join(e.Key(), "."), Value: valueAt(e.String()), Expected: strings.TrimPrefix(e.Error(), "toml: ")}}
-	}
-	return []Problem{{Expected: strings.TrimPrefix(err.Error(), "toml: ")}}
-}
-
-// valueAt takes the offending line out of the library's picture of the error,
-// whose lines look like "12| key = value".
-func valueAt(picture string) string {
-	marked := ""
-	for line := range strings.Lines(picture) {
-		number, code, ok := strings.Cut(line, "|")
-		if _, err := strconv.Atoi(strings.TrimSpace(number)); ok && err == nil {
-			marked = code
-		} else if ok && strings.Contains(code, "~") {
-			break
-		}
-	}
-	if _, value, ok := strings.Cut(marked, "="); ok {
-		return strings.TrimSpace(value)
-	}
-	return ""
 }

@@ -49,7 +49,7 @@ func TestWhatCannotBeTrustedIsQuarantined(t *testing.T) {
 			reply := g.deliver(from, []string{bob}, c.content)
 			g.wantReply(reply, "250 2.0.0")
 			e := g.entry(reply)
-			if e.Reason != string(c.reason) || e.Outcome != store.Quarantined || e.Disposition != "reject" || e.Sentence == "" || e.Size != int64(len(c.content)) {
+			if e.Reason != string(c.reason) || e.Outcome != store.Quarantined || e.Disposition != "quarantine" || e.Sentence == "" || e.Size != int64(len(c.content)) {
 				t.Errorf("the journal says %s, %s, %s, %d octets, %q; want quarantine for %s", e.Outcome, e.Disposition, e.Reason, e.Size, e.Sentence, c.reason)
 			}
 			h, err := g.server.Store().Get(t.Context(), idOf(reply))

@@ -3,8 +3,10 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,8 +51,15 @@ type Explained struct {
 	Evidence    policy.Evidence    `json:"evidence"`
 	Findings    []policy.Finding   `json:"findings"`
 
+	// For people; not in the JSON.
 	Verdict policy.Verdict `json:"-"`
+	Subject string         `json:"-"`
+	To      string         `json:"-"`
 }
+
+// ErrNoHeader says that no header field can be read: whatever it is, it is not
+// a message.
+var ErrNoHeader = errors.New("holds no message: no header field can be read in it")
 
 // NewExplainer prepares to answer q.
 func NewExplainer(q Question) (*Explainer, error) {
@@ -92,12 +101,15 @@ func chooseSource(cfg *Config, name string) (provider.Source, error) {
 	return provider.Source{}, fmt.Errorf("-source %q: expected the name of a [[source]] in the configuration or a provider of the catalogue: %s", name, strings.Join(provider.IDs(), ", "))
 }
 
-// Explain examines one message.
+// Explain examines one message, number n of file.
 func (x *Explainer) Explain(ctx context.Context, file string, n int, content []byte) (Explained, error) {
 	out := Explained{File: file, Index: n}
 	m, err := mail.ParseMessage(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
-		return out, fmt.Errorf("%s, message %d: %w", file, n, err)
+		return out, err
+	}
+	if !slices.ContainsFunc(m.Fields, func(f mail.Field) bool { return f.Name != "" }) {
+		return out, ErrNoHeader
 	}
 	tx := policy.FileTransaction(m, whenReceived(m))
 	if x.q.MailSet {
@@ -108,13 +120,24 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 	defer cancel()
 	e, err := x.collector.Collect(ctx, tx, x.source, policy.Given{Origin: x.q.Client, Helo: x.q.Helo, Peerless: true})
 	if err != nil {
-		return out, fmt.Errorf("%s, message %d: %w", file, n, err)
+		return out, err
 	}
+	x.nameless(&e)
 	out.Verdict = policy.Decide(x.rules, e)
-	out.MessageID = m.First("Message-ID")
+	out.MessageID, out.Subject, out.To = m.First("Message-ID"), m.First("Subject"), m.First("To")
 	out.Disposition, out.Reason, out.Sentence, out.Findings = out.Verdict.Disposition, out.Verdict.Reason, out.Verdict.Sentence, out.Verdict.Findings
 	out.Evidence = e
 	return out, nil
+}
+
+// nameless says what to do about an origin that cannot be known because nobody
+// said which provider's lines to believe: what the walk says is of no help then.
+func (x *Explainer) nameless(e *policy.Evidence) {
+	if x.source.Name != "" || x.q.Client.IsValid() || e.Origin.IP != "" {
+		return
+	}
+	e.Origin.Why = "no provider was named whose Received lines could be believed: name it with -source, or give the origin's address with -client"
+	e.SPF.Why = "not evaluated, the origin is not known: " + e.Origin.Why
 }
 
 // whenReceived is when the message was handed over last: signatures are judged

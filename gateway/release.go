@@ -3,9 +3,11 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"mxgate/gateway/relay"
@@ -14,8 +16,12 @@ import (
 )
 
 // OpenStore opens the quarantine and journal of a configuration, beside a
-// gateway that may be running.
+// gateway that may be running. It creates no database: who looks at an empty
+// one that a wrong data_dir led to would believe that nothing is held.
 func OpenStore(cfg *Config) (*store.Store, error) {
+	if _, err := os.Stat(filepath.Join(cfg.DataDir, "mxgate.db")); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run", cfg.file, cfg.DataDir)
+	}
 	s, err := store.Open(cfg.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("%s: data_dir = %q: %w", cfg.file, cfg.DataDir, err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"mxgate/policy/mail"
 )
@@ -56,8 +57,11 @@ func (s DKIM) words() string {
 	if domain == "" {
 		domain = "an unreadable domain"
 	}
-	if s.Result == mail.Pass {
+	switch s.Result {
+	case mail.Pass:
 		return fmt.Sprintf("the valid DKIM signature is by %s, not by the author's domain", domain)
+	case mail.TempError: // Why may quote our resolver, which is nobody's business
+		return fmt.Sprintf("the DKIM signature by %s cannot be checked now: DNS does not answer", domain)
 	}
 	text := fmt.Sprintf("the DKIM signature by %s does not hold (%s)", domain, s.Result)
 	if s.Why != "" {
@@ -66,14 +70,13 @@ func (s DKIM) words() string {
 	return text
 }
 
-// Explain writes what was found and decided, for people. Bytes of the message
-// are quoted: a terminal must not obey them.
+// Explain writes what was found and decided, for people: a heading that starts
+// with "verdict:", then labelled lines, wrapped. Bytes of the message are
+// quoted: a terminal must not obey them.
 func Explain(w io.Writer, e *Evidence, v Verdict) error {
 	var b strings.Builder
-	line := func(key, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-11s %s\n", key, inert(fmt.Sprintf(format, args...)))
-	}
-	fmt.Fprintf(&b, "%s: %s\n", strings.ToUpper(v.Disposition.String()), v.Reason)
+	line := func(key, format string, args ...any) { b.WriteString(Labelled(key, fmt.Sprintf(format, args...))) }
+	fmt.Fprintf(&b, "verdict: %s: %s\n", strings.ToUpper(v.Disposition.String()), v.Reason)
 	line("why", "%s", v.Sentence)
 	for _, f := range v.Findings {
 		if f.Reason != v.Reason {
@@ -86,20 +89,21 @@ func Explain(w io.Writer, e *Evidence, v Verdict) error {
 	line("author", "%s", authorWords(e.Author))
 	if e.Origin.IP != "" {
 		line("origin", "%s, HELO %s (%s, confidence %s): %s", e.Origin.IP, or(e.Origin.Helo, "not known"), e.Origin.Method, e.Origin.Confidence, e.Origin.Why)
+		line("SPF", "%s", withWhy(e.SPF.Result, fmt.Sprintf("(%s %s)", or(e.SPF.Identity, "mailfrom"), or(e.SPF.Domain, "none")), e.SPF.Why))
 	} else {
 		line("origin", "not known: %s", e.Origin.Why)
+		line("SPF", "%s: not evaluated, since the origin is not known", e.SPF.Result)
 	}
-	line("SPF", "%s", withWhy(fmt.Sprintf("%s (%s %s)", e.SPF.Result, or(e.SPF.Identity, "mailfrom"), or(e.SPF.Domain, "none")), e.SPF.Why))
 	if len(e.DKIM) == 0 {
 		line("DKIM", "none: the message is not signed")
 	}
 	for _, s := range e.DKIM {
-		line("DKIM", "%s", withWhy(fmt.Sprintf("%s (domain %s, selector %s)", s.Result, s.Domain.Unicode(), s.Selector), s.Why))
+		line("DKIM", "%s", withWhy(s.Result, fmt.Sprintf("(domain %s, selector %s)", s.Domain.Unicode(), s.Selector), s.Why))
 	}
 	if e.ARC.Why != "" {
-		line("ARC", "%s", withWhy(string(e.ARC.Result), e.ARC.Why))
+		line("ARC", "%s: %s", e.ARC.Result, e.ARC.Why)
 	}
-	line("DMARC", "%s", withWhy(fmt.Sprintf("%s (policy %s; aligned: SPF %s, DKIM %s)", e.DMARC.Result, or(e.DMARC.Policy, "not published"), yes(e.DMARC.SPFAligned), yes(e.DMARC.DKIMAligned)), e.DMARC.Why))
+	line("DMARC", "%s", withWhy(e.DMARC.Result, fmt.Sprintf("(policy %s; aligned: SPF %s, DKIM %s)", or(e.DMARC.Policy, "not published"), yes(e.DMARC.SPFAligned), yes(e.DMARC.DKIMAligned)), e.DMARC.Why))
 	for _, l := range e.Lookalike {
 		line("look-alike", "%s [%s, confidence %d, in %s]", l.Why, l.Class, l.Confidence, l.Where)
 	}
@@ -117,8 +121,11 @@ func authorWords(a Author) string {
 	return a.Address
 }
 
-func withWhy(text, why string) string {
-	if why == "" {
+// withWhy says why a check ended as it did. A temperror goes without: what the
+// resolver said is for our log.
+func withWhy(result mail.Status, what, why string) string {
+	text := string(result) + " " + what
+	if why == "" || result == mail.TempError {
 		return text
 	}
 	return text + ": " + why
@@ -156,4 +163,51 @@ func Plain(s string, most int) string {
 		return string(runes[:most-1]) + "…"
 	}
 	return string(runes)
+}
+
+// Shape of a labelled line.
+const (
+	lineWidth  = 100
+	labelWidth = 14 // two spaces, the label, a space
+)
+
+// Labelled is one labelled line as Explain writes them: text of a message made
+// plain, wrapped, the further lines indented below the first.
+func Labelled(label, text string) string {
+	lines := Wrap(inert(text), lineWidth-labelWidth)
+	if len(lines) == 0 {
+		lines = []string{"-"}
+	}
+	var b strings.Builder
+	for _, line := range lines {
+		fmt.Fprintf(&b, "  %-*s%s\n", labelWidth-2, label, line)
+		label = ""
+	}
+	return b.String()
+}
+
+// Wrap breaks text at white space into lines of at most width characters; a
+// longer word is a line of its own. Without a word there is no line.
+func Wrap(text string, width int) []string {
+	var lines []string
+	line, used := strings.Builder{}, 0
+	for word := range strings.FieldsSeq(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case used == 0:
+		case used+1+n > width:
+			lines = append(lines, line.String())
+			line.Reset()
+			used = 0
+		default:
+			line.WriteByte(' ')
+			used++
+		}
+		line.WriteString(word)
+		used += n
+	}
+	if used > 0 {
+		lines = append(lines, line.String())
+	}
+	return lines
 }

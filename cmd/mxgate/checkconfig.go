@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -11,26 +12,43 @@ import (
 
 func runCheckConfig(ctx context.Context, args []string, out, errOut io.Writer) int {
 	f := flags("check-config", errOut)
-	config := f.String("config", "", "configuration `FILE`")
+	file := f.String("config", "", "configuration `FILE`; may be given without -config as well")
 	offline := f.Bool("offline", false, "check the file only: ask no resolver, no next hop, no directory")
-	if _, code, ok := parse(f, args); !ok {
+	rest, code, ok := parse(f, args)
+	if !ok {
 		return code
 	}
-	cfg, code := load(*config, errOut)
-	if cfg == nil {
-		if code == exitCouldNot {
+	if *file == "" && len(rest) > 0 {
+		*file, rest = rest[0], rest[1:]
+	}
+	if *file == "" || len(rest) > 0 {
+		fmt.Fprintln(errOut, "mxgate check-config: expected one FILE")
+		return exitUsage
+	}
+	cfg, err := gateway.Load(*file)
+	if err != nil {
+		fmt.Fprintln(errOut, err)
+		if _, ok := errors.AsType[*gateway.ConfigError](err); ok {
 			return exitFindings // the file is what was asked about
 		}
-		return code
+		return exitCouldNot
+	}
+	warnings := cfg.Warnings(time.Now())
+	for _, w := range warnings {
+		fmt.Fprintf(errOut, "warning: %v\n", &gateway.ConfigError{File: *file, Problems: []gateway.Problem{w}})
 	}
 	if !*offline {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		if problems := gateway.CheckReachable(ctx, cfg); len(problems) > 0 {
-			fmt.Fprintln(errOut, &gateway.ConfigError{File: *config, Problems: problems})
+			fmt.Fprintln(errOut, &gateway.ConfigError{File: *file, Problems: cfg.Locate(problems)})
 			return exitFindings
 		}
 	}
-	fmt.Fprintf(out, "%s: fine\n%s", *config, cfg.Summary())
+	if len(warnings) > 0 {
+		fmt.Fprintf(out, "%s: can be used, but see the warnings\n%s", *file, cfg.Summary())
+		return exitFindings
+	}
+	fmt.Fprintf(out, "%s: fine\n%s", *file, cfg.Summary())
 	return exitFine
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"mxgate/cmd/mxgate/internal/demo"
@@ -10,14 +9,9 @@ import (
 
 func runDemo(ctx context.Context, args []string, out, errOut io.Writer) int {
 	f := flags("demo", errOut)
-	keep := f.Bool("keep", false, "leave the gateway running and say how to talk to it")
-	rest, code, ok := parse(f, args)
-	if !ok {
+	keep := f.Bool("keep", false, "leave the gateway running, say how to talk to it, and show what becomes of each message")
+	if code, ok := parseOnly(f, args); !ok {
 		return code
-	}
-	if len(rest) > 0 {
-		fmt.Fprintf(errOut, "mxgate demo: unexpected argument %q: expected nothing, or -keep\n", rest[0])
-		return exitUsage
 	}
 	if err := demo.Run(ctx, demo.Options{Out: out, Color: isTerminal(out), Keep: *keep}); err != nil {
 		return fail(errOut, err)

@@ -1,18 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"mxgate/gateway"
 	"mxgate/gateway/archive"
 	"mxgate/policy"
 	"mxgate/policy/mail"
+	"mxgate/policy/provider"
 )
 
 // addresses collects repeated -rcpt flags.
@@ -21,109 +27,191 @@ type addresses []mail.Address
 func (a *addresses) String() string { return fmt.Sprint(*a) }
 
 func (a *addresses) Set(s string) error {
-	address, err := mail.ParseMailbox(strings.Trim(s, "<>"))
+	address, err := readAddress(s)
 	if err != nil {
-		return fmt.Errorf("expected an address such as bob@example.com")
+		return err
 	}
 	*a = append(*a, address)
 	return nil
 }
 
-func runExplain(ctx context.Context, args []string, out, errOut io.Writer) int {
-	f := flags("explain", errOut)
-	var q gateway.Question
-	config := f.String("config", "", "configuration `FILE`: own and protected domains, sources, dispositions")
-	f.StringVar(&q.Source, "source", "", "`NAME` of a source in the configuration, or of a provider in the catalogue (microsoft365)")
+// readAddress is ParseMailbox for a flag: <> may be left out.
+func readAddress(s string) (mail.Address, error) {
+	address, err := mail.ParseMailbox(strings.TrimSuffix(strings.TrimPrefix(s, "<"), ">"))
+	if err != nil {
+		return mail.Address{}, errors.New("expected an address such as bob@example.com")
+	}
+	return address, nil
+}
+
+// explainFlags are the flags of explain and where they end up.
+type explainFlags struct {
+	config string
+	json   bool
+	q      gateway.Question
+}
+
+func (x *explainFlags) declare(f *flag.FlagSet) {
+	f.StringVar(&x.config, "config", "", "configuration `FILE`: own and protected domains, sources, dispositions")
+	f.StringVar(&x.q.Source, "source", "", "`NAME` of a source in the configuration, or of a provider of the catalogue:\n"+
+		strings.Join(policy.Wrap(strings.Join(provider.IDs(), ", "), 80), "\n"))
 	f.Func("client", "`IP` that handed the mail in; default: found in the trace", func(s string) (err error) {
-		q.Client, err = netip.ParseAddr(s)
-		return err
+		if x.q.Client, err = netip.ParseAddr(s); err != nil {
+			return errors.New("expected an address such as 192.0.2.1 or 2001:db8::1")
+		}
+		return nil
 	})
-	f.StringVar(&q.Helo, "helo", "", "HELO `NAME` of that client")
+	f.StringVar(&x.q.Helo, "helo", "", "HELO `NAME` of that client")
 	f.Func("mail-from", "reverse-path `ADDRESS`; \"\" is the null reverse-path; default: Return-Path", func(s string) (err error) {
-		q.MailSet = true
-		if s = strings.Trim(s, "<>"); s != "" {
-			q.Mail, err = mail.ParseMailbox(s)
+		x.q.MailSet = true
+		if s != "" && s != "<>" {
+			x.q.Mail, err = readAddress(s)
 		}
 		return err
 	})
-	f.Var((*addresses)(&q.Rcpt), "rcpt", "recipient `ADDRESS`; may be repeated")
-	f.StringVar(&q.DNS, "dns", "", "resolver to ask, `ADDR` or ADDR:PORT")
-	asJSON := f.Bool("json", false, "one JSON object on a line for each message")
+	f.Var((*addresses)(&x.q.Rcpt), "rcpt", "recipient `ADDRESS`; may be repeated")
+	f.StringVar(&x.q.DNS, "dns", "", "resolver to ask, `ADDR` or ADDR:PORT")
+	f.BoolVar(&x.json, "json", false, "one JSON object on a line for each message")
+}
+
+func runExplain(ctx context.Context, args []string, out, errOut io.Writer) int {
+	f := flags("explain", errOut)
+	var x explainFlags
+	x.declare(f)
 	files, code, ok := parse(f, args)
 	if !ok {
 		return code
 	}
 	if len(files) == 0 {
-		fmt.Fprintln(errOut, "mxgate explain: expected FILE..., messages as .eml or mbox")
-		return exitUsage
+		return misused(f, "expected FILE..., messages as .eml or mbox, or - for standard input")
 	}
-	if *config != "" {
-		if q.Config, code = load(*config, errOut); q.Config == nil {
+	if x.config != "" {
+		if x.q.Config, code = load(x.config, errOut); x.q.Config == nil {
 			return code
 		}
 	}
-	x, err := gateway.NewExplainer(q)
+	explainer, err := gateway.NewExplainer(x.q)
 	if err != nil {
 		return fail(errOut, err)
 	}
-	e := explaining{x: x, out: out, json: *asJSON}
-	return e.all(ctx, files, errOut)
+	e := explaining{x: explainer, out: out, errOut: errOut, json: x.json, counts: map[result]int{}}
+	code = e.all(ctx, files)
+	if x.config == "" && !x.json && e.total > 0 {
+		fmt.Fprintln(errOut, "mxgate explain: without -config FILE own domains, look-alikes and protected names were not checked")
+	}
+	return code
 }
 
 // explaining prints what an Explainer says of many files.
 type explaining struct {
-	x        *gateway.Explainer
-	out      io.Writer
-	json     bool
-	findings bool
+	x           *gateway.Explainer
+	out, errOut io.Writer
+	json        bool
+	total       int
+	failed      bool
+	findings    bool // a message that is not simply relayed
+	counts      map[result]int
 }
 
-func (e *explaining) all(ctx context.Context, files []string, errOut io.Writer) int {
-	code := exitFine
+// result is what a message is counted under.
+type result struct {
+	disposition policy.Disposition
+	reason      policy.Reason
+}
+
+// all explains every file. A message or file that cannot be read does not keep
+// the others from being explained.
+func (e *explaining) all(ctx context.Context, files []string) int {
+	progress := len(files) > 20 && isTerminal(e.errOut) && !isTerminal(e.out)
 	for i, file := range files {
-		if len(files) > 20 && i%100 == 0 && isTerminal(errOut) {
-			fmt.Fprintf(errOut, "\r%d of %d files", i, len(files))
+		if progress && i%100 == 0 {
+			fmt.Fprintf(e.errOut, "\r%d of %d files", i, len(files))
 		}
-		err := archive.Each(file, func(n int, content []byte) error {
+		each := func(m archive.Message) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return e.one(ctx, file, n, content)
-		})
+			return e.one(ctx, file, m)
+		}
+		var err error
+		if file == "-" {
+			err = archive.Read(called(file), os.Stdin, each)
+		} else {
+			err = archive.Each(file, each)
+		}
 		if err != nil {
-			code = fail(errOut, err)
+			e.failed = true
+			fail(e.errOut, err)
 		}
 		if ctx.Err() != nil {
 			return exitCouldNot
 		}
 	}
-	if code == exitFine && e.findings {
+	if progress {
+		fmt.Fprintf(e.errOut, "\r%d of %d files\n", len(files), len(files))
+	}
+	if err := e.summary(); err != nil {
+		return fail(e.errOut, err)
+	}
+	switch {
+	case e.failed:
+		return exitCouldNot
+	case e.findings:
 		return exitFindings
 	}
-	return code
+	return exitFine
 }
 
-func (e *explaining) one(ctx context.Context, file string, n int, content []byte) error {
-	r, err := e.x.Explain(ctx, file, n, content)
+// called is how a file is named to people.
+func called(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
+}
+
+func (e *explaining) one(ctx context.Context, file string, m archive.Message) error {
+	heading := policy.Plain(called(file), 400)
+	if m.Mbox {
+		heading += fmt.Sprintf(" message %d", m.Number)
+	}
+	r, err := e.x.Explain(ctx, file, m.Number, m.Content)
 	if err != nil {
-		return err
+		e.failed = true
+		fail(e.errOut, fmt.Errorf("%s: %w", heading, err))
+		return nil
 	}
-	if r.Disposition != policy.Relay {
-		e.findings = true
-	}
+	e.total++
+	e.findings = e.findings || r.Disposition != policy.Relay
+	e.counts[result{r.Disposition, r.Reason}]++
 	if e.json {
 		return json.NewEncoder(e.out).Encode(r)
 	}
-	fmt.Fprintf(e.out, "%s", file)
-	if n > 1 {
-		fmt.Fprintf(e.out, " message %d", n)
-	}
-	fmt.Fprint(e.out, "\n")
+	fmt.Fprintf(e.out, "%s\n%s%s%s", heading, policy.Labelled("subject", policy.Plain(r.Subject, 200)),
+		policy.Labelled("to", policy.Plain(r.To, 200)), policy.Labelled("message-id", policy.Plain(r.MessageID, 200)))
 	if err := policy.Explain(e.out, &r.Evidence, r.Verdict); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(e.out)
 	return err
+}
+
+// summary counts the verdicts, the most frequent first.
+func (e *explaining) summary() error {
+	if e.json || e.total < 2 {
+		return nil
+	}
+	results := slices.SortedFunc(maps.Keys(e.counts), func(a, b result) int {
+		return cmp.Or(cmp.Compare(e.counts[b], e.counts[a]), cmp.Compare(a.reason, b.reason), cmp.Compare(a.disposition, b.disposition))
+	})
+	t := table{}
+	for _, r := range results {
+		t.add("", fmt.Sprintf("%7d", e.counts[r]), strings.ToUpper(r.disposition.String()), string(r.reason))
+	}
+	if _, err := fmt.Fprintf(e.out, "%d messages\n", e.total); err != nil {
+		return err
+	}
+	return t.print(e.out)
 }
 
 // isTerminal reports whether w is a character device: progress is for people.

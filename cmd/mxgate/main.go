@@ -4,13 +4,13 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"mxgate/gateway"
@@ -36,6 +36,8 @@ func commands() []command {
 		{"serve", "-config FILE", "run the gateway", runServe},
 		{"check-config", "-config FILE [-offline]", "say what is wrong with a configuration, and where", runCheckConfig},
 		{"explain", "[flags] FILE...", "judge stored messages (.eml, mbox) and say why", runExplain},
+		{"journal", "-config FILE [flags]", "show what became of each message", runJournal},
+		{"strangers", "-config FILE [flags]", "show who tried to get around the provider", runStrangers},
 		{"quarantine", "list|show|release|delete -config FILE", "look at held messages and decide on them", runQuarantine},
 		{"version", "", "print the version", runVersion},
 	}
@@ -53,51 +55,39 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		usage(errOut)
 		return exitUsage
 	}
-	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(ctx, args[1:], out, errOut)
-		}
-	}
-	if args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+	switch name := args[0]; {
+	case isHelp(name) && (len(args) == 1 || isHelp(args[1])):
 		usage(out)
 		return exitFine
+	case isHelp(name):
+		return run(ctx, append(args[1:len(args):len(args)], "-h"), out, errOut)
+	case name == "-version" || name == "--version":
+		args = append([]string{"version"}, args[1:]...)
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		if slices.ContainsFunc(args[1:], isHelp) {
+			errOut = out // help that was asked for is no error
+		}
+		return c.run(ctx, args[1:], out, errOut)
 	}
 	fmt.Fprintf(errOut, "mxgate: unknown command %q\n\n", args[0])
 	usage(errOut)
 	return exitUsage
 }
 
+func isHelp(arg string) bool {
+	return arg == "help" || arg == "-h" || arg == "-help" || arg == "--help"
+}
+
 func usage(w io.Writer) {
 	fmt.Fprint(w, "mxgate: an inbound SMTP gateway behind your e-mail security provider\n\nusage: mxgate COMMAND [arguments]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-13s %s\n  %-13s   mxgate %s %s\n", c.name, c.does, "", c.name, c.args)
+		fmt.Fprintf(w, "  %-13s %s\n  %-13s   mxgate %s\n", c.name, c.does, "", strings.TrimSpace(c.name+" "+c.args))
 	}
-	fmt.Fprint(w, "\nexit codes: 0 fine, 1 findings, 2 could not, 64 usage\n")
-}
-
-// flags makes a flag set that reports misuse by our exit code.
-func flags(name string, errOut io.Writer) *flag.FlagSet {
-	f := flag.NewFlagSet("mxgate "+name, flag.ContinueOnError)
-	f.SetOutput(errOut)
-	return f
-}
-
-// parse reads flags that may stand before, between and behind the arguments.
-// The code is that of a command that must stop; ok says that it need not.
-func parse(f *flag.FlagSet, args []string) (rest []string, code int, ok bool) {
-	for {
-		if err := f.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return nil, exitFine, false
-			}
-			return nil, exitUsage, false
-		}
-		if f.NArg() == 0 {
-			return rest, 0, true
-		}
-		rest = append(rest, f.Arg(0))
-		args = f.Args()[1:]
-	}
+	fmt.Fprint(w, "\n`mxgate help COMMAND` tells the flags of a command.\nexit codes: 0 fine, 1 findings, 2 could not, 64 usage\n")
 }
 
 // load reads the configuration named by -config.

@@ -4,72 +4,113 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/user"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"mxgate/gateway"
 	"mxgate/gateway/store"
 	"mxgate/policy"
 )
 
-const quarantineUsage = `usage: mxgate quarantine COMMAND -config FILE [flags] [ID...]
-
-  list     [-reason R] [-all] [-limit N] [-json]   what is held
-  show     [-raw] ID          one message: why it is held; -raw prints the message itself
-  release  [-by NAME] ID...   send to the next hop: original octets and envelope, marked, not judged again
-  delete   [-by NAME] ID...   remove the message; the record of it stays
-`
-
 // quarantining is what the quarantine commands share.
 type quarantining struct {
 	cfg         *gateway.Config
 	store       *store.Store
+	flags       *flag.FlagSet
 	out, errOut io.Writer
 	by          string
 	reason      string
 	all         bool
 	raw         bool
 	json        bool
-	limit       int
+	limit       atMost
+}
+
+// verb is one command of the quarantine.
+type verb struct {
+	command
+	declare func(*quarantining)
+	do      func(*quarantining, context.Context, []string) int
+}
+
+func verbs() []verb {
+	return []verb{
+		{command{"list", "-config FILE [-reason R] [-all] [-limit N] [-json]", "what is held", nil}, (*quarantining).listFlags, (*quarantining).list},
+		{command{"show", "-config FILE [-raw] ID", "one message: why it is held and what was done with it; -raw prints the message itself", nil}, (*quarantining).showFlags, (*quarantining).show},
+		{command{"release", "-config FILE [-by NAME] ID...", "send to the next hop: original octets and envelope, marked, not judged again", nil}, (*quarantining).byFlags, (*quarantining).release},
+		{command{"delete", "-config FILE [-by NAME] ID...", "remove the message; the record of it stays", nil}, (*quarantining).byFlags, (*quarantining).remove},
+	}
+}
+
+// quarantineCommands lists the verbs under their full names, for help.
+func quarantineCommands() []command {
+	var all []command
+	for _, v := range verbs() {
+		v.name = "quarantine " + v.name
+		all = append(all, v.command)
+	}
+	return all
+}
+
+func quarantineUsage(w io.Writer) {
+	fmt.Fprint(w, "mxgate quarantine: look at held messages and decide on them\n\nusage: mxgate quarantine COMMAND -config FILE [flags] [ID...]\n\n")
+	for _, v := range verbs() {
+		fmt.Fprintf(w, "  %-8s %s\n  %-8s   mxgate quarantine %s %s\n", v.name, v.does, "", v.name, v.args)
+	}
+}
+
+func (q *quarantining) listFlags() {
+	q.limit = 100
+	q.flags.Var(oneOf{&q.reason, journalReasons()}, "reason", "only messages held for `REASON`, such as lookalike")
+	q.flags.BoolVar(&q.all, "all", false, "released and deleted messages too")
+	q.flags.Var(&q.limit, "limit", "show at most the newest `N`")
+	q.flags.BoolVar(&q.json, "json", false, "one JSON object on a line for each message")
+}
+
+func (q *quarantining) showFlags() {
+	q.flags.BoolVar(&q.raw, "raw", false, "print the message as received")
+}
+
+func (q *quarantining) byFlags() {
+	q.flags.StringVar(&q.by, "by", whoami(), "`NAME` of who decides, for the record")
 }
 
 func runQuarantine(ctx context.Context, args []string, out, errOut io.Writer) int {
-	verbs := map[string]func(*quarantining, context.Context, []string) int{
-		"list": (*quarantining).list, "show": (*quarantining).show,
-		"release": (*quarantining).release, "delete": (*quarantining).remove,
+	if len(args) > 0 && isHelp(args[0]) {
+		quarantineUsage(out)
+		return exitFine
 	}
-	if len(args) == 0 || verbs[args[0]] == nil {
-		fmt.Fprint(errOut, quarantineUsage)
-		return exitUsage
+	for _, v := range verbs() {
+		if len(args) > 0 && v.name == args[0] {
+			q := quarantining{out: out, errOut: errOut, flags: flags("quarantine "+v.name, errOut)}
+			v.declare(&q)
+			return q.run(ctx, args[1:], v.do)
+		}
 	}
-	q := quarantining{out: out, errOut: errOut}
-	f := flags("quarantine "+args[0], errOut)
-	config := f.String("config", "", "configuration `FILE`")
-	f.StringVar(&q.by, "by", whoami(), "`NAME` of who decides, for the record")
-	f.StringVar(&q.reason, "reason", "", "list only messages held for `REASON`")
-	f.BoolVar(&q.all, "all", false, "list released and deleted messages too")
-	f.IntVar(&q.limit, "limit", 100, "list at most `N` messages")
-	f.BoolVar(&q.json, "json", false, "list as JSON, one object on a line")
-	f.BoolVar(&q.raw, "raw", false, "show the message as received")
-	ids, code, ok := parse(f, args[1:])
+	quarantineUsage(errOut)
+	return exitUsage
+}
+
+func (q *quarantining) run(ctx context.Context, args []string, do func(*quarantining, context.Context, []string) int) int {
+	config := q.flags.String("config", "", "configuration `FILE`")
+	ids, code, ok := parse(q.flags, args)
 	if !ok {
 		return code
 	}
-	if q.cfg, code = load(*config, errOut); q.cfg == nil {
+	if q.cfg, code = load(*config, q.errOut); q.cfg == nil {
 		return code
 	}
 	var err error
 	if q.store, err = gateway.OpenStore(q.cfg); err != nil {
-		return fail(errOut, err)
+		return fail(q.errOut, err)
 	}
-	code = verbs[args[0]](&q, ctx, ids)
+	code = do(q, ctx, ids)
 	if err := q.store.Close(); err != nil {
-		return fail(errOut, err)
+		return fail(q.errOut, err)
 	}
 	return code
 }
@@ -81,8 +122,11 @@ func whoami() string {
 	return "unknown"
 }
 
-func (q *quarantining) list(ctx context.Context, _ []string) int {
-	filter := store.Filter{State: store.StateHeld, Reason: q.reason, Limit: q.limit}
+func (q *quarantining) list(ctx context.Context, ids []string) int {
+	if len(ids) > 0 {
+		return misused(q.flags, fmt.Sprintf("unexpected argument %q", ids[0]))
+	}
+	filter := store.Filter{State: store.StateHeld, Reason: q.reason, Limit: int(q.limit) + 1}
 	if q.all {
 		filter.State = ""
 	}
@@ -90,55 +134,64 @@ func (q *quarantining) list(ctx context.Context, _ []string) int {
 	if err != nil {
 		return fail(q.errOut, err)
 	}
+	more := len(rows) > int(q.limit)
+	rows = rows[:min(len(rows), int(q.limit))]
 	if q.json {
-		encoder := json.NewEncoder(q.out)
-		for _, h := range rows {
-			if err := encoder.Encode(heldJSON(h)); err != nil {
-				return fail(q.errOut, err)
-			}
-		}
-		return exitFine
+		err = q.listJSON(rows)
+	} else {
+		err = q.listTable(rows)
 	}
-	if len(rows) == 0 {
-		fmt.Fprintln(q.out, "nothing is held")
-		return exitFine
-	}
-	w := tabwriter.NewWriter(q.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tRECEIVED\tSTATE\tREASON\tAUTHOR\tTO\tSUBJECT")
-	for _, h := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", h.ID, h.ReceivedAt.Local().Format("2006-01-02 15:04"), h.State, h.Reason,
-			policy.Plain(h.Author, 40), policy.Plain(recipients(h), 40), policy.Plain(h.Subject, 50))
-	}
-	if err := w.Flush(); err != nil {
+	if err != nil {
 		return fail(q.errOut, err)
 	}
+	if more {
+		fmt.Fprintf(q.errOut, "mxgate quarantine list: there is more; these are the newest %d: -limit N shows others\n", q.limit)
+	}
 	return exitFine
+}
+
+func (q *quarantining) listJSON(rows []store.Held) error {
+	encoder := json.NewEncoder(q.out)
+	for _, h := range rows {
+		if err := encoder.Encode(heldJSON(h)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *quarantining) listTable(rows []store.Held) error {
+	if len(rows) == 0 {
+		nothing := "nothing is held"
+		if q.reason != "" {
+			nothing += " for " + q.reason
+		}
+		_, err := fmt.Fprintln(q.out, nothing)
+		return err
+	}
+	t := table{}
+	t.add("", "ID", "RECEIVED", "STATE", "REASON", "AUTHOR", "TO", "SUBJECT")
+	for _, h := range rows {
+		t.add("", h.ID, h.ReceivedAt.Local().Format(stamp), string(h.State), h.Reason, shown(h.Author, 40), shown(recipients(h), 40), shown(h.Subject, 50))
+	}
+	return t.print(q.out)
 }
 
 // heldJSON is one line of `quarantine list -json`.
 func heldJSON(h store.Held) map[string]any {
 	return map[string]any{
 		"id": h.ID, "received_at": h.ReceivedAt, "state": h.State, "reason": h.Reason, "sentence": h.Sentence,
-		"author": h.Author, "reverse_path": h.Envelope.ReversePath.String(), "forward_paths": paths(h), "subject": h.Subject,
+		"author": h.Author, "reverse_path": h.Envelope.ReversePath.String(), "forward_paths": pathsOf(h.Envelope.ForwardPaths), "subject": h.Subject,
 		"message_id": h.MessageID, "size_octets": h.Size, "source": h.Source, "client_ip": h.Client.String(), "next_hop": h.NextHop,
 		"changed_at": h.ChangedAt, "changed_by": h.ChangedBy,
 	}
 }
 
-func paths(h store.Held) []string {
-	all := make([]string, len(h.Envelope.ForwardPaths))
-	for i, p := range h.Envelope.ForwardPaths {
-		all[i] = p.String()
-	}
-	return all
-}
-
-func recipients(h store.Held) string { return strings.Join(paths(h), ", ") }
+func recipients(h store.Held) string { return strings.Join(pathsOf(h.Envelope.ForwardPaths), ", ") }
 
 func (q *quarantining) show(ctx context.Context, ids []string) int {
 	if len(ids) != 1 {
-		fmt.Fprint(q.errOut, quarantineUsage)
-		return exitUsage
+		return misused(q.flags, "expected one ID")
 	}
 	h, err := q.store.Get(ctx, ids[0])
 	if err != nil {
@@ -147,20 +200,63 @@ func (q *quarantining) show(ctx context.Context, ids []string) int {
 	if q.raw {
 		return q.showRaw(h)
 	}
-	fmt.Fprintf(q.out, "%s %s, %d octets, received %s from %s (%s)\n", h.ID, h.State, h.Size, h.ReceivedAt.Local().Format(time.RFC1123Z), h.Client, h.Source)
-	fmt.Fprintf(q.out, "  envelope    <%s> to %s\n", h.Envelope.ReversePath, policy.Plain(recipients(h), 400))
-	fmt.Fprintf(q.out, "  subject     %s\n  message-id  %s\n", policy.Plain(h.Subject, 200), policy.Plain(h.MessageID, 200))
+	history, err := q.store.History(ctx, h.ID)
+	if err != nil {
+		return q.failID(h.ID, err)
+	}
 	var e policy.Evidence
 	if err := json.Unmarshal(h.Evidence, &e); err != nil {
 		return fail(q.errOut, fmt.Errorf("evidence of %s: %w", h.ID, err))
 	}
-	if err := policy.Explain(q.out, &e, policy.Decide(q.cfg.Rules(), e)); err != nil {
+	verdict := policy.Decide(q.cfg.Rules(), e)
+	fmt.Fprintf(q.out, "%s: %s\n%s", h.ID, standing(h), heldLines(h, history))
+	if verdict.Reason != policy.Reason(h.Reason) || verdict.Disposition != policy.Quarantine {
+		fmt.Fprint(q.out, policy.Labelled("held for", h.Reason+": "+h.Sentence))
+		fmt.Fprint(q.out, policy.Labelled("note", "the verdict below is that of the rules as they are now; they were others then"))
+	}
+	if err := policy.Explain(q.out, &e, verdict); err != nil {
 		return fail(q.errOut, err)
 	}
 	return exitFine
 }
 
+// standing says where a message stands, and since when and by whom if it is
+// not simply held.
+func standing(h store.Held) string {
+	who := fmt.Sprintf("%s by %s", h.ChangedAt.Local().Format(stamp), policy.Plain(h.ChangedBy, 80))
+	switch h.State {
+	case store.StateReleasing:
+		return "being released since " + who
+	case store.StateReleased:
+		return "released at " + who
+	case store.StateDeleted:
+		return "deleted at " + who + ", only this record is left"
+	}
+	return string(h.State)
+}
+
+func heldLines(h store.Held, history []store.Change) string {
+	var b strings.Builder
+	b.WriteString(policy.Labelled("received", fmt.Sprintf("%s from %s (%s), %d octets", h.ReceivedAt.Local().Format(stamp), h.Client, h.Source, h.Size)))
+	b.WriteString(policy.Labelled("envelope", fmt.Sprintf("<%s> to %s", h.Envelope.ReversePath, policy.Plain(recipients(h), 400))))
+	b.WriteString(policy.Labelled("subject", policy.Plain(h.Subject, 200)))
+	b.WriteString(policy.Labelled("message-id", policy.Plain(h.MessageID, 200)))
+	label := "history"
+	for _, c := range history {
+		text := fmt.Sprintf("%s %s by %s", c.At.Local().Format(stamp), c.What, policy.Plain(c.Who, 80))
+		if c.Detail != "" {
+			text += ": " + policy.Plain(c.Detail, 400)
+		}
+		b.WriteString(policy.Labelled(label, text))
+		label = ""
+	}
+	return b.String()
+}
+
 func (q *quarantining) showRaw(h store.Held) int {
+	if h.State == store.StateDeleted {
+		return fail(q.errOut, fmt.Errorf("%s: %s", h.ID, standing(h)))
+	}
 	content, err := q.store.Content(h.ID)
 	if err != nil {
 		return q.failID(h.ID, err)
@@ -178,19 +274,50 @@ func (q *quarantining) showRaw(h store.Held) int {
 
 func (q *quarantining) release(ctx context.Context, ids []string) int {
 	return q.each(ids, "released to its next hop", func(id string) error {
-		return gateway.Release(ctx, q.cfg, q.store, id, q.by)
+		err := gateway.Release(ctx, q.cfg, q.store, id, q.by)
+		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUncertain) {
+			return err
+		}
+		// What counts is where the message is now.
+		h, errGet := q.store.Get(context.WithoutCancel(ctx), id)
+		switch {
+		case errGet != nil:
+			return errors.Join(err, errGet)
+		case h.State == store.StateHeld:
+			return fmt.Errorf("not released, still held: %s", strings.TrimPrefix(err.Error(), "store: release "+id+": "))
+		}
+		return already(h, err)
 	})
 }
 
 func (q *quarantining) remove(ctx context.Context, ids []string) int {
-	return q.each(ids, "deleted", func(id string) error { return q.store.Delete(ctx, id, q.by) })
+	return q.each(ids, "deleted", func(id string) error {
+		err := q.store.Delete(ctx, id, q.by)
+		if h, errGet := q.store.Get(context.WithoutCancel(ctx), id); errGet == nil {
+			return already(h, err)
+		}
+		return err
+	})
+}
+
+// already puts a change that the state of the message does not allow into words.
+func already(h store.Held, err error) error {
+	if !errors.Is(err, store.ErrState) {
+		return err
+	}
+	if h.State == store.StateReleasing {
+		return errors.New(standing(h) + ": nothing was done; see what became of it, and try again")
+	}
+	return errors.New("already " + standing(h))
 }
 
 // each does one thing to all ids and goes on after a failure.
 func (q *quarantining) each(ids []string, done string, do func(string) error) int {
 	if len(ids) == 0 {
-		fmt.Fprint(q.errOut, quarantineUsage)
-		return exitUsage
+		return misused(q.flags, "expected ID...")
+	}
+	if q.by == "" {
+		return misused(q.flags, `-by "": expected the name of who decides`)
 	}
 	code := exitFine
 	for _, id := range ids {
@@ -206,11 +333,27 @@ func (q *quarantining) each(ids []string, done string, do func(string) error) in
 func (q *quarantining) failID(id string, err error) int {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		err = fmt.Errorf("%s: no such message: expected an ID that `mxgate quarantine list` shows", id)
+		err = fmt.Errorf("%.80q: no such message: expected an ID that `mxgate quarantine list` shows", id)
 	case errors.Is(err, os.ErrNotExist):
 		err = fmt.Errorf("%s: its content is gone: %w", id, err)
 	default:
 		err = fmt.Errorf("%s: %w", id, err)
 	}
 	return fail(q.errOut, err)
+}
+
+// withStore lets look see the store of a configuration.
+func withStore(config string, errOut io.Writer, look func(*store.Store) error) int {
+	cfg, code := load(config, errOut)
+	if cfg == nil {
+		return code
+	}
+	st, err := gateway.OpenStore(cfg)
+	if err != nil {
+		return fail(errOut, err)
+	}
+	if err := errors.Join(look(st), st.Close()); err != nil {
+		return fail(errOut, err)
+	}
+	return exitFine
 }

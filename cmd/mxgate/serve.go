@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"mxgate/gateway"
 )
@@ -14,14 +15,18 @@ import (
 func runServe(ctx context.Context, args []string, _, errOut io.Writer) int {
 	f := flags("serve", errOut)
 	config := f.String("config", "", "configuration `FILE`")
-	if _, code, ok := parse(f, args); !ok {
+	if code, ok := parseOnly(f, args); !ok {
 		return code
 	}
 	cfg, code := load(*config, errOut)
 	if cfg == nil {
 		return code
 	}
-	server, err := gateway.New(cfg, logger(errOut, cfg))
+	log := logger(errOut, cfg)
+	for _, w := range cfg.Warnings(time.Now()) {
+		log.Warn("configuration", "key", w.Key, "value", w.Value, "line", w.Line, "err", w.Expected)
+	}
+	server, err := gateway.New(cfg, log)
 	if err != nil {
 		return fail(errOut, err)
 	}

@@ -11,7 +11,10 @@ import (
 // version is set by the linker in releases.
 var version = "0.1-dev"
 
-func runVersion(_ context.Context, _ []string, out, _ io.Writer) int {
+func runVersion(_ context.Context, args []string, out, errOut io.Writer) int {
+	if code, ok := parseOnly(flags("version", errOut), args); !ok {
+		return code
+	}
 	revision := ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {

@@ -20,25 +20,45 @@ const MaxMessageOctets = 256 << 20
 // ErrTooLarge says that a message exceeds MaxMessageOctets.
 var ErrTooLarge = errors.New("archive: message too large")
 
-// Each calls do for each message of the file, in order, numbered from 1. An
-// error of do ends the walk and is returned.
-func Each(file string, do func(n int, content []byte) error) error {
+// ErrNoMessage says that there is nothing in what was read.
+var ErrNoMessage = errors.New("holds no message")
+
+// Message is one message of a file.
+type Message struct {
+	Number  int  // in the file, from 1
+	Mbox    bool // the file is an mbox, though it may hold only this one
+	Content []byte
+}
+
+// Each calls do for each message of the file, in order. An error of do ends the
+// walk and is returned as it is; other errors name the file.
+func Each(file string, do func(Message) error) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := read(f, do); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+	return Read(file, f, do)
+}
+
+// Read is Each for what is already open; name stands for it in errors.
+func Read(name string, r io.Reader, do func(Message) error) error {
+	var stopped error
+	err := read(r, func(m Message) error {
+		stopped = do(m)
+		return stopped
+	})
+	if err != nil && stopped == nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return nil
+	return err
 }
 
 var fromLine = []byte("From ")
 
 // read splits an mbox, or takes the whole as one message when it does not start
 // like an mbox.
-func read(r io.Reader, do func(n int, content []byte) error) error {
+func read(r io.Reader, do func(Message) error) error {
 	br := bufio.NewReaderSize(r, 64<<10)
 	start, err := br.Peek(len(fromLine))
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -55,7 +75,7 @@ func read(r io.Reader, do func(n int, content []byte) error) error {
 		if mbox && blank && bytes.HasPrefix(line, fromLine) {
 			if inMessage {
 				n++
-				if err := do(n, content); err != nil {
+				if err := do(Message{n, true, content}); err != nil {
 					return err
 				}
 			}
@@ -76,7 +96,10 @@ func read(r io.Reader, do func(n int, content []byte) error) error {
 		}
 	}
 	if inMessage && len(content) > 0 {
-		return do(n+1, content)
+		return do(Message{n + 1, mbox, content})
+	}
+	if n == 0 {
+		return ErrNoMessage
 	}
 	return nil
 }

@@ -22,7 +22,6 @@ func TestEach(t *testing.T) {
 		{"From inside a paragraph separates nothing", "From a Mon\nSubject: 1\n\nx\nFrom here on\n", []string{"Subject: 1\r\n\r\nx\r\nFrom here on\r\n"}},
 		{"mboxrd quoting is undone once", "From a Mon\nSubject: 1\n\n>From x\n>>From y\n", []string{"Subject: 1\r\n\r\nFrom x\r\n>From y\r\n"}},
 		{"quoting in a single message is left", "Subject: 1\n\n>From x\n", []string{"Subject: 1\r\n\r\n>From x\r\n"}},
-		{"an empty file holds nothing", "", nil},
 		{"an mbox with an empty message holds one", "From a Mon\nFrom b Tue\nSubject: 2\n\n", []string{"From b Tue\r\nSubject: 2\r\n\r\n"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -31,11 +30,11 @@ func TestEach(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			err := Each(file, func(n int, content []byte) error {
-				if n != len(got)+1 {
-					t.Errorf("message number %d, want %d", n, len(got)+1)
+			err := Each(file, func(m Message) error {
+				if m.Number != len(got)+1 || m.Mbox != strings.HasPrefix(c.text, "From ") {
+					t.Errorf("message number %d, want %d; mbox: %t", m.Number, len(got)+1, m.Mbox)
 				}
-				got = append(got, string(content))
+				got = append(got, string(m.Content))
 				return nil
 			})
 			if err != nil || !slices.Equal(got, c.want) {
@@ -45,9 +44,22 @@ func TestEach(t *testing.T) {
 	}
 }
 
+func TestEachSaysThatAFileHoldsNoMessage(t *testing.T) {
+	for _, text := range []string{"", "From a Mon\n"} {
+		file := filepath.Join(t.TempDir(), "m")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := Each(file, func(Message) error { t.Errorf("%q: called", text); return nil })
+		if !errors.Is(err, ErrNoMessage) || err.Error() != file+": holds no message" {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
 func TestEachReturnsTheErrorOfItsCallback(t *testing.T) {
 	stop := errors.New("stop")
-	if err := read(strings.NewReader("From a\nx: y\n\nFrom b\nx: y\n"), func(int, []byte) error { return stop }); !errors.Is(err, stop) {
+	if err := Read("m", strings.NewReader("From a\nx: y\n\nFrom b\nx: y\n"), func(Message) error { return stop }); err != stop {
 		t.Errorf("got %v", err)
 	}
 }
@@ -55,8 +67,10 @@ func TestEachReturnsTheErrorOfItsCallback(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add("From a Mon\nSubject: 1\n\n>From x\n\nFrom b\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		if err := read(strings.NewReader(text), func(int, []byte) error { return nil }); err != nil {
-			t.Error(err)
+		n := 0
+		err := read(strings.NewReader(text), func(Message) error { n++; return nil })
+		if n == 0 != errors.Is(err, ErrNoMessage) || n > 0 && err != nil {
+			t.Errorf("%d messages: %v", n, err)
 		}
 	})
 }

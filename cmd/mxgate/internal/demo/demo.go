@@ -6,7 +6,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -29,7 +28,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer w.close()
 	intro(o.Out, w)
-	var rows []row
+	fmt.Fprintln(o.Out, rule)
 	for i, s := range stories() {
 		sendCtx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		r, err := w.tell(sendCtx, s)
@@ -37,20 +36,16 @@ func Run(ctx context.Context, o Options) error {
 		if err != nil {
 			return fmt.Errorf("demo: story %d (%s): %w", i+1, s.title, err)
 		}
-		rows = append(rows, r)
+		r.print(o.Out, i+1, o.Color)
 	}
-	table(o.Out, rows, o.Color)
 	if err := w.summary(ctx, o.Out); err != nil {
 		return err
 	}
 	if !o.Keep {
 		return nil
 	}
-	w.invite(o.Out)
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-w.served:
-		return errors.Join(errors.New("demo: the gateway ended by itself"), err)
+	if err := w.watch(ctx, o); ctx.Err() == nil {
+		return err
 	}
+	return nil
 }

@@ -146,48 +146,39 @@ func (w *world) tell(ctx context.Context, s story) (row, error) {
 		return row{}, err
 	}
 	before := w.nextHop.Count()
-	answer, err := w.send(ctx, s, content)
+	code, answer, err := w.send(ctx, s, content)
 	if err != nil {
 		return row{}, err
 	}
-	r := row{story: s, answer: answer}
-	switch {
-	case s.stranger:
-		return w.refused(ctx, r)
-	case w.nextHop.Count() > before:
-		r.became = "DELIVERED"
+	if s.stranger {
+		return w.refused(ctx, s, code, answer)
 	}
 	entry, err := w.entry(ctx, s.messageID)
 	if err != nil {
 		return row{}, err
 	}
-	r.why, r.reason = entry.Sentence, entry.Reason
-	switch {
-	case entry.Outcome == store.Quarantined:
-		r.became = "QUARANTINED"
-	case entry.Disposition == "tag" && r.became != "":
-		r.became = "TAGGED"
-	case r.became == "":
-		return row{}, fmt.Errorf("answered %q, but the message is neither at the next hop nor in quarantine (%s)", answer, entry.Outcome)
+	r := rowOf(entry)
+	r.title, r.path = s.title+".", throughProvider(s.origin, code)
+	if delivered := w.nextHop.Count() > before; delivered != (entry.Outcome == store.Relayed) || !delivered && entry.Outcome != store.Quarantined {
+		return row{}, fmt.Errorf("answered %d %s, and the journal says %s, but %d messages reached the next hop", code, answer, entry.Outcome, w.nextHop.Count()-before)
 	}
 	return r, nil
 }
 
 // refused waits for the trace that a stranger leaves: attempts to get around
 // the provider are counted by address and hour, once the connection is over.
-func (w *world) refused(ctx context.Context, r row) (row, error) {
+func (w *world) refused(ctx context.Context, s story, code int, answer string) (row, error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		strangers, err := w.gateway.Store().Strangers(ctx, time.Now().Add(-24*time.Hour))
 		if err != nil {
-			return row{}, fmt.Errorf("answered %q, but the attempt is not recorded: %w", r.answer, err)
+			return row{}, fmt.Errorf("answered %d %s, but the attempt is not recorded: %w", code, answer, err)
 		}
-		for _, s := range strangers {
-			if s.Network.Contains(netip.MustParseAddr(r.story.client())) {
-				r.became, r.reason = "REFUSED", string(policy.NotAdmitted)
-				r.why = fmt.Sprintf("The gateway said: %s. Recorded: %d attempt from %s.", strings.TrimSuffix(r.answer[4:], "."), s.Count, s.Network)
-				return r, nil
+		for _, recorded := range strangers {
+			if recorded.Network.Contains(netip.MustParseAddr(s.client())) {
+				why := fmt.Sprintf("The gateway said: %s. Recorded: %s.", strings.TrimSuffix(answer, "."), attempts(recorded))
+				return row{s.title + ".", pastProvider(s.client(), code), "REFUSED", string(policy.NotAdmitted), why}, nil
 			}
 		}
 		select {
@@ -215,41 +206,41 @@ func (w *world) entry(ctx context.Context, messageID string) (store.Entry, error
 }
 
 // send delivers one message by SMTP and returns the last answer.
-func (w *world) send(ctx context.Context, s story, content []byte) (string, error) {
+func (w *world) send(ctx context.Context, s story, content []byte) (code int, text string, err error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(s.client())}}
 	conn, err := dialer.DialContext(ctx, "tcp", w.address)
 	if err != nil && s.stranger {
-		return "", fmt.Errorf("%w (the demo needs the loopback address %s; on macOS: sudo ifconfig lo0 alias %s)", err, s.client(), s.client())
+		return 0, "", fmt.Errorf("%w (the demo needs the loopback address %s; on macOS: sudo ifconfig lo0 alias %s)", err, s.client(), s.client())
 	}
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
 	c := smtp.NewClient(conn)
 	defer c.Close()
 	if err := c.Hello("mx1.provider.example"); err != nil {
 		if e, ok := errors.AsType[*smtp.SMTPError](err); ok && s.stranger {
-			return fmt.Sprintf("%d %s", e.Code, e.Message), nil
+			return e.Code, e.Message, nil
 		}
-		return "", err
+		return 0, "", err
 	}
 	if err := c.Mail(s.reversePath, nil); err != nil {
-		return "", err
+		return 0, "", err
 	}
 	if err := c.Rcpt(s.to, nil); err != nil {
-		return "", err
+		return 0, "", err
 	}
 	data, err := c.Data()
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
 	if _, err := data.Write(content); err != nil {
-		return "", err
+		return 0, "", err
 	}
 	answer, err := data.CloseWithResponse()
 	if err != nil {
-		return "", err
+		return 0, "", err
 	}
-	return "250 " + answer.StatusText, c.Quit()
+	return 250, answer.StatusText, c.Quit()
 }
 
 // sign adds a DKIM signature of domain, as its owner would.

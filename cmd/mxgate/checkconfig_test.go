@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const fineConfig = `hostname = "gate.example.com"
+[[domain]]
+name = "example.com"
+next_hop = "mail.example.com:25"
+[[source]]
+name = "provider"
+provider = "microsoft365"
+ranges = ["192.0.2.0/24"]
+`
+
+func TestCheckConfigExitCodesTellFileAndFaultsApart(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	for name, text := range map[string]string{
+		"fine.toml":    fineConfig,
+		"faulty.toml":  fineConfig + "range = 1\n",
+		"ending.toml":  fineConfig + "valid_until = 2020-01-31\n",
+		"nothere.toml": fineConfig + "[dns]\nservers = [\"127.0.0.1:1\"]\ntimeout = \"1s\"\n",
+	} {
+		if err := os.WriteFile(path(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name     string
+		args     []string
+		code     int
+		out, err string
+	}{
+		{"-config", []string{"-offline", "-config", path("fine.toml")}, exitFine, path("fine.toml") + ": fine", ""},
+		{"positional", []string{"-offline", path("fine.toml")}, exitFine, path("fine.toml") + ": fine", ""},
+		{"positional before the flags", []string{path("fine.toml"), "-offline"}, exitFine, path("fine.toml") + ": fine", ""},
+		{"a fault", []string{"-offline", path("faulty.toml")}, exitFindings, "", path("faulty.toml") + ":9: source[0].range: unknown key: did you mean ranges?"},
+		{"a warning", []string{"-offline", path("ending.toml")}, exitFindings, "see the warnings", "warning: " + path("ending.toml") + ":9: source[0].valid_until = 2020-01-31: is over"},
+		{"a resolver that is not there", []string{path("nothere.toml")}, exitFindings, "", path("nothere.toml") + ":10: dns.servers"},
+		{"an absent file", []string{"-offline", path("absent.toml")}, exitCouldNot, "", "no such file"},
+		{"a directory", []string{"-offline", dir}, exitCouldNot, "", "directory"},
+		{"no file", []string{"-offline"}, exitUsage, "", "expected one FILE"},
+		{"two files", []string{path("fine.toml"), path("fine.toml")}, exitUsage, "", "expected one FILE"},
+		{"two files in both ways", []string{"-config", path("fine.toml"), path("fine.toml")}, exitUsage, "", "expected one FILE"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out, errOut bytes.Buffer
+			code := runCheckConfig(context.Background(), c.args, &out, &errOut)
+			if code != c.code || !strings.Contains(out.String(), c.out) || !strings.Contains(errOut.String(), c.err) {
+				t.Errorf("exit %d, want %d\nout: %swant %q\nerr: %swant %q", code, c.code, &out, c.out, &errOut, c.err)
+			}
+			if c.err == "" && errOut.Len() > 0 {
+				t.Errorf("unexpected: %s", &errOut)
+			}
+		})
+	}
+}

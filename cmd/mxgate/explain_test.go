@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mxgate/gateway/resolve/dnstest"
+	"mxgate/policy/dns"
+)
+
+const (
+	letter = "Received: from mail.partner.example (mail.partner.example [192.0.2.10]) by mx1.provider.example; Sun, 22 Nov 2026 08:00:00 +0000\n" +
+		"Return-Path: <anna@partner.example>\nFrom: anna@partner.example\nTo: bob@example.com\nSubject: Hello\x1b[2J\nMessage-ID: <1@partner.example>\n\nx\n"
+	letterZone = "partner.example         TXT \"v=spf1 ip4:192.0.2.10 -all\"\n_dmarc.partner.example  TXT \"v=DMARC1; p=reject\"\n"
+	unchecked  = "mxgate explain: without -config FILE own domains, look-alikes and protected names were not checked\n"
+)
+
+// explain runs the command on files with these contents, in a directory of
+// their own, with a resolver of the test.
+func explain(t *testing.T, contents map[string]string, args ...string) (code int, out, errOut string) {
+	t.Helper()
+	server, err := dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, letterZone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	t.Chdir(t.TempDir())
+	for name, text := range contents {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return mx(t, append([]string{"explain", "-dns", server.Addr().String()}, args...)...)
+}
+
+func TestExplainOneMessage(t *testing.T) {
+	code, out, errOut := explain(t, map[string]string{"a.eml": letter}, "-client", "192.0.2.10", "a.eml")
+	if code != exitFine || errOut != unchecked {
+		t.Errorf("%d, %q", code, errOut)
+	}
+	if want := "a.eml\n  subject     Hello?[2J\n  to          bob@example.com\n  message-id  <1@partner.example>\nverdict: RELAY: clean\n"; !strings.HasPrefix(out, want) {
+		t.Errorf("got\n%s\nwant first\n%s", out, want)
+	}
+	if strings.Contains(out, "1 messages") {
+		t.Error("one message was counted")
+	}
+	for line := range strings.Lines(out) {
+		if len([]rune(line)) > 101 {
+			t.Errorf("a line is too long: %q", line)
+		}
+	}
+}
+
+func TestExplainSaysThatNoProviderWasNamed(t *testing.T) {
+	const why = "no provider was named whose Received lines could be believed: name it with -source, or give the origin's address with -client"
+	code, out, _ := explain(t, map[string]string{"a.eml": letter}, "a.eml", "-json")
+	var r struct {
+		Evidence struct {
+			Origin struct{ Why string }
+			SPF    struct{ Why string }
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	if code != exitFindings || r.Evidence.Origin.Why != why || !strings.HasSuffix(r.Evidence.SPF.Why, why) {
+		t.Errorf("%d, %+v", code, r)
+	}
+	_, out, _ = explain(t, map[string]string{"a.eml": letter}, "a.eml", "-source", "proofpoint")
+	if strings.Contains(out, "no provider was named") {
+		t.Errorf("proofpoint was named:\n%s", out)
+	}
+}
+
+func TestExplainNumbersAllMessagesOfAnMboxAndCountsThem(t *testing.T) {
+	mbox := "From a Mon\n" + letter + "\nFrom b Tue\n" + letter
+	code, out, errOut := explain(t, map[string]string{"two": mbox, "one": "From a Mon\n" + letter, "a.eml": "From: x@news.example\n\n"}, "-client", "192.0.2.10", "two", "one", "a.eml")
+	if code != exitFindings || errOut != unchecked {
+		t.Errorf("%d, %q", code, errOut)
+	}
+	wantIn(t, "\n"+out, "\ntwo message 1\n", "\ntwo message 2\n", "\none message 1\n", "\na.eml\n",
+		"\n4 messages\n      3  RELAY  clean\n      1  TAG    dmarc-none-weak\n")
+}
+
+func TestExplainGoesOnAfterWhatHoldsNoMessage(t *testing.T) {
+	code, out, errOut := explain(t, map[string]string{"empty": "", "binary": "\x7fELF\x02\x01\n\x00\n\n", "mbox": "From a Mon\n\x01\n\nFrom b Tue\n" + letter},
+		"-client", "192.0.2.10", "empty", "binary", "nosuch", "mbox")
+	if code != exitCouldNot {
+		t.Errorf("exit code %d", code)
+	}
+	wantIn(t, errOut, "mxgate: empty: holds no message\n", "mxgate: binary: holds no message: no header field can be read in it\n", "nosuch", "mxgate: mbox message 1: holds no message", unchecked)
+	wantIn(t, out, "mbox message 2\n")
+}
+
+func TestExplainReadsStandardInput(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "in")
+	if err := os.WriteFile(file, []byte(letter), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer func(was *os.File) { os.Stdin = was }(os.Stdin)
+	os.Stdin = in
+	code, out, _ := explain(t, nil, "-client", "192.0.2.10", "-")
+	if code != exitFine || !strings.HasPrefix(out, "standard input\n") {
+		t.Errorf("%d, %s", code, out)
+	}
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// flags makes the flag set of a command. parse reads it.
+func flags(name string, errOut io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet("mxgate "+name, flag.ContinueOnError)
+	f.SetOutput(errOut)
+	return f
+}
+
+// parse reads flags that may stand before, between and behind the arguments.
+// The code is that of a command that must stop; ok says that it need not.
+func parse(f *flag.FlagSet, args []string) (rest []string, code int, ok bool) {
+	errOut := f.Output()
+	for {
+		f.SetOutput(io.Discard) // the package prints all flags below each error
+		err := f.Parse(args)
+		f.SetOutput(errOut)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			help(f)
+			return nil, exitFine, false
+		case err != nil:
+			return nil, misused(f, err.Error()), false
+		case f.NArg() == 0:
+			return rest, 0, true
+		}
+		rest = append(rest, f.Arg(0))
+		args = f.Args()[1:]
+	}
+}
+
+// parseOnly is parse for a command that takes flags and nothing else.
+func parseOnly(f *flag.FlagSet, args []string) (code int, ok bool) {
+	rest, code, ok := parse(f, args)
+	if ok && len(rest) > 0 {
+		return misused(f, fmt.Sprintf("unexpected argument %q", rest[0])), false
+	}
+	return code, ok
+}
+
+// misused says in one line what is wrong with the arguments.
+func misused(f *flag.FlagSet, what string) int {
+	fmt.Fprintf(f.Output(), "%s: %s; see %s -h\n", f.Name(), what, f.Name())
+	return exitUsage
+}
+
+// help prints what the command of f does and its flags.
+func help(f *flag.FlagSet) {
+	name := strings.TrimPrefix(f.Name(), "mxgate ")
+	for _, c := range append(commands(), quarantineCommands()...) {
+		if c.name == name {
+			fmt.Fprintf(f.Output(), "%s: %s\n\nusage: %s\n", f.Name(), c.does, strings.TrimSpace(f.Name()+" "+c.args))
+		}
+	}
+	some := false
+	f.VisitAll(func(*flag.Flag) { some = true })
+	if some {
+		fmt.Fprint(f.Output(), "\nflags:\n")
+		f.PrintDefaults()
+	}
+}
+
+// span is a duration that may be given in days: 7d, 1d12h, 30m.
+type span time.Duration
+
+// maxDays bounds a span; time.Duration ends at 106751 days.
+const maxDays = 36500
+
+func (s *span) String() string {
+	d := time.Duration(*s)
+	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
+		return fmt.Sprintf("%dd", days)
+	}
+	// 12h0m0s: who reads help wants 12h.
+	return strings.Replace(strings.Replace(d.String(), "m0s", "m", 1), "h0m", "h", 1)
+}
+
+func (s *span) Set(text string) error {
+	expected := errors.New("expected how far to look back, such as 12h or 7d")
+	sum, rest := time.Duration(0), text
+	if number, behind, ok := strings.Cut(text, "d"); ok {
+		days, err := strconv.Atoi(number)
+		if err != nil || days < 0 || days > maxDays {
+			return expected
+		}
+		sum, rest = time.Duration(days)*24*time.Hour, behind
+	}
+	if rest != "" {
+		d, err := time.ParseDuration(rest)
+		if err != nil || d < 0 || d > maxDays*24*time.Hour {
+			return expected
+		}
+		sum += d
+	}
+	if sum <= 0 {
+		return expected
+	}
+	*s = span(sum)
+	return nil
+}
+
+// atMost is a count of at least 1.
+type atMost int
+
+func (n *atMost) String() string { return strconv.Itoa(int(*n)) }
+
+func (n *atMost) Set(text string) error {
+	v, err := strconv.Atoi(text)
+	if err != nil || v < 1 {
+		return errors.New("expected a number from 1")
+	}
+	*n = atMost(v)
+	return nil
+}
+
+// oneOf is a word of a closed list, or nothing.
+type oneOf struct {
+	word  *string
+	words []string
+}
+
+func (o oneOf) String() string {
+	if o.word == nil {
+		return ""
+	}
+	return *o.word
+}
+
+func (o oneOf) Set(text string) error {
+	for _, w := range o.words {
+		if text == w {
+			*o.word = text
+			return nil
+		}
+	}
+	return fmt.Errorf("expected one of %s", strings.Join(o.words, ", "))
+}

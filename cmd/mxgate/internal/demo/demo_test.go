@@ -1,0 +1,96 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait: who needs it all is stuck.
+const patience = 30 * time.Second
+
+// screen is what the demo prints to; await waits for a text on it.
+type screen struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{}
+}
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+	return s.text.Write(b)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+func (s *screen) await(t *testing.T, part string) string {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		if text := s.String(); strings.Contains(text, part) {
+			return text
+		}
+		select {
+		case <-s.changed:
+		case <-late:
+			t.Fatalf("%q did not come:\n%s", part, s)
+		}
+	}
+}
+
+func TestTheDialogueThatKeepInvitesToWorks(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("bash not found")
+	}
+	s := &screen{changed: make(chan struct{}, 1)}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, Options{Out: s, Keep: true}) }() // ends when stop is called
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	text := s.await(t, "What becomes of each message is shown here:")
+	_, script, found := strings.Cut(text, "bash <<'END'\n")
+	script, _, whole := strings.Cut(script, "\nEND\n")
+	if !found || !whole || strings.Contains(script, "\t") { // a tab that is pasted asks the shell to complete
+		t.Fatalf("no dialogue to paste in:\n%s", text)
+	}
+	paste := exec.CommandContext(ctx, bash)
+	paste.Stdin = strings.NewReader(script)
+	answers, err := paste.CombinedOutput()
+	if err != nil || !strings.Contains(string(answers), "250 2.0.0 OK, held for review") {
+		t.Errorf("%v\n%s", err, answers)
+	}
+	text = s.await(t, " 7  QUARANTINED       A message from erika@example.com to bob@example.com.\n    own-domain-spoof  198.51.100.7 → provider → gateway; answer: 250\n")
+
+	_, address, _ := strings.Cut(text, "exec 3<>/dev/tcp/")
+	address, _, _ = strings.Cut(address, "\n")
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.66")}}
+	conn, err := dialer.DialContext(ctx, "tcp", strings.Replace(address, "/", ":", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte("EHLO again.example\r\nQUIT\r\n")); err != nil {
+		t.Error(err)
+	}
+	defer conn.Close()
+	s.await(t, " 8  REFUSED           A stranger who says HELO again.example, past the MX.\n    not-admitted      127.0.0.66 → gateway; answer: 554 at connect\n                      Recorded: 2 attempts from 127.0.0.66/32.\n")
+}

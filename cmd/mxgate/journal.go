@@ -1,0 +1,157 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"mxgate/gateway/store"
+	"mxgate/policy"
+	"mxgate/policy/mail"
+)
+
+// journalLine is one line of `mxgate journal -json`. Its names are a contract:
+// added, never renamed.
+type journalLine struct {
+	ID           string          `json:"id"`
+	ReceivedAt   time.Time       `json:"received_at"`
+	Outcome      store.Outcome   `json:"outcome"`
+	Disposition  string          `json:"disposition"` // "" if it never came to a verdict
+	Reason       string          `json:"reason"`
+	Sentence     string          `json:"sentence"`
+	Author       string          `json:"author"`
+	ReversePath  string          `json:"reverse_path"`
+	ForwardPaths []string        `json:"forward_paths"`
+	MessageID    string          `json:"message_id"`
+	SizeOctets   int64           `json:"size_octets"`
+	Source       string          `json:"source"`
+	ClientIP     string          `json:"client_ip"`
+	Helo         string          `json:"helo"`
+	OriginIP     string          `json:"origin_ip"`
+	ReplyCode    int             `json:"reply_code"` // 0 if nobody was there to be answered
+	EnhancedCode string          `json:"enhanced_code"`
+	NextHop      string          `json:"next_hop"`
+	DurationNS   time.Duration   `json:"duration_ns"`
+	Evidence     json.RawMessage `json:"evidence,omitempty"`
+}
+
+func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
+	f := flags("journal", errOut)
+	config := f.String("config", "", "configuration `FILE`")
+	since, limit := span(24*time.Hour), atMost(1000)
+	var filter store.Filter
+	var outcome string
+	f.Var(&since, "since", "look back this `LONG`: 12h, 7d")
+	f.Var(oneOf{&filter.Reason, journalReasons()}, "reason", "only messages with this `REASON`, such as lookalike")
+	f.Var(oneOf{&filter.Disposition, []string{"relay", "tag", "defer", "quarantine", "reject"}}, "disposition", "only messages with this `VERDICT`: relay, tag, defer, quarantine, reject")
+	f.Var(oneOf{&outcome, []string{"relayed", "quarantined", "refused", "deferred", "aborted", "uncertain"}}, "outcome", "only messages that came to this `END`: relayed, quarantined, refused, deferred, aborted, uncertain")
+	f.Var(&limit, "limit", "show at most the newest `N`")
+	asJSON := f.Bool("json", false, "one JSON object on a line for each message")
+	if code, ok := parseOnly(f, args); !ok {
+		return code
+	}
+	filter.Since, filter.Outcome, filter.Limit = time.Now().Add(-time.Duration(since)), store.Outcome(outcome), int(limit)+1
+	return withStore(*config, errOut, func(st *store.Store) error {
+		entries, err := st.Entries(ctx, filter)
+		if err != nil {
+			return err
+		}
+		more := len(entries) > int(limit)
+		entries = entries[:min(len(entries), int(limit))]
+		slices.Reverse(entries) // newest last, where a terminal ends
+		if *asJSON {
+			err = printJournalJSON(out, entries)
+		} else {
+			err = printJournal(out, entries, since)
+		}
+		if more {
+			fmt.Fprintf(errOut, "mxgate journal: there is more; these are the newest %d: -limit N shows others\n", limit)
+		}
+		return err
+	})
+}
+
+// journalReasons lists the reasons that verdicts have.
+func journalReasons() []string {
+	known := slices.Collect(maps.Keys(policy.DefaultDispositions()))
+	reasons := []string{string(policy.Clean)}
+	for _, r := range known {
+		reasons = append(reasons, string(r))
+	}
+	slices.Sort(reasons)
+	return reasons
+}
+
+func printJournal(out io.Writer, entries []store.Entry, since span) error {
+	if len(entries) == 0 {
+		_, err := fmt.Fprintf(out, "nothing in the last %s\n", &since)
+		return err
+	}
+	t := table{}
+	t.add("", "TIME", "CODE", "OUTCOME", "DISPOSITION", "REASON", "AUTHOR", "TO", "ORIGIN VIA CLIENT")
+	for _, e := range entries {
+		code := "-"
+		if e.ReplyCode > 0 {
+			code = strconv.Itoa(e.ReplyCode)
+		}
+		t.add(policy.Plain(e.Sentence, 1000), e.At.Local().Format(stamp), code, string(e.Outcome), cmp.Or(e.Disposition, "-"), cmp.Or(e.Reason, "-"),
+			shown(e.Author, 36), recipientsShown(e.ForwardPaths), addrShown(e.OriginIP)+" via "+addrShown(e.Client))
+	}
+	return t.print(out)
+}
+
+// recipientsShown names the first and counts the others.
+func recipientsShown(paths []mail.Address) string {
+	if len(paths) == 0 {
+		return "-"
+	}
+	text := shown(paths[0].String(), 36)
+	if more := len(paths) - 1; more > 0 {
+		text += fmt.Sprintf(" +%d", more)
+	}
+	return text
+}
+
+func addrShown(a netip.Addr) string {
+	if !a.IsValid() {
+		return "-"
+	}
+	return a.String()
+}
+
+func printJournalJSON(out io.Writer, entries []store.Entry) error {
+	encoder := json.NewEncoder(out)
+	for _, e := range entries {
+		line := journalLine{
+			ID: e.ID, ReceivedAt: e.At, Outcome: e.Outcome, Disposition: e.Disposition, Reason: e.Reason, Sentence: e.Sentence,
+			Author: e.Author, ReversePath: e.ReversePath.String(), ForwardPaths: pathsOf(e.ForwardPaths), MessageID: e.MessageID,
+			SizeOctets: e.Size, Source: e.Source, Helo: e.Helo, ReplyCode: e.ReplyCode, EnhancedCode: e.Enhanced, NextHop: e.NextHop,
+			DurationNS: e.Duration, Evidence: e.Evidence,
+		}
+		if e.Client.IsValid() {
+			line.ClientIP = e.Client.String()
+		}
+		if e.OriginIP.IsValid() {
+			line.OriginIP = e.OriginIP.String()
+		}
+		if err := encoder.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func pathsOf(addresses []mail.Address) []string {
+	all := make([]string, len(addresses))
+	for i, a := range addresses {
+		all[i] = a.String()
+	}
+	return all
+}

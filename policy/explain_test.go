@@ -1,0 +1,94 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"mxgate/policy/mail"
+)
+
+func explained(t *testing.T, e *Evidence) string {
+	t.Helper()
+	var b strings.Builder
+	if err := Explain(&b, e, Decide(Rules{}, *e)); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestExplainKeepsWhatTheResolverSaidToItself(t *testing.T) {
+	const secret = "read udp 192.0.2.53:4711: i/o timeout"
+	e := proven()
+	e.SPF = SPF{Result: mail.TempError, Domain: "bulk.example", Why: secret}
+	e.DKIM = []DKIM{{Result: mail.TempError, Domain: "bulk.example", Selector: "s", Why: secret}}
+	e.DMARC = DMARC{Result: mail.TempError, Why: secret}
+	got := explained(t, &e)
+	e.DMARC = DMARC{Result: mail.None} // the sentence names the signature
+	got += explained(t, &e)
+	if strings.Contains(got, "4711") || strings.Contains(got, "i/o") {
+		t.Errorf("the resolver is quoted:\n%s", got)
+	}
+	for _, want := range []string{"SPF         temperror (", "DKIM        temperror (domain bulk.example, selector s)\n", "DMARC       temperror (policy not published; aligned: SPF no, DKIM no)\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in:\n%s", want, got)
+		}
+	}
+	if flat := strings.Join(strings.Fields(got), " "); !strings.Contains(flat, "the DKIM signature by bulk.example cannot be checked now: DNS does not answer") {
+		t.Errorf("the sentence does not say why:\n%s", got)
+	}
+}
+
+func TestExplainWrapsWithAHangingIndent(t *testing.T) {
+	e := proven()
+	e.Author.Display = strings.Repeat("Name ", 60)
+	got := explained(t, &e)
+	if !strings.HasPrefix(got, "verdict: RELAY: clean\n  why         ") {
+		t.Errorf("the heading is not as expected:\n%s", got)
+	}
+	for line := range strings.Lines(got) {
+		if len(line) > lineWidth+1 {
+			t.Errorf("%d characters: %s", len(line), line)
+		}
+	}
+	if !strings.Contains(got, "\n              Name Name") {
+		t.Errorf("no hanging indent:\n%s", got)
+	}
+}
+
+func TestExplainDoesNotRepeatWhyTheOriginIsNotKnown(t *testing.T) {
+	e := proven()
+	e.Origin = Origin{Why: "nobody said"}
+	e.SPF = SPF{Result: mail.None, Why: "not evaluated: nobody said"}
+	if got := explained(t, &e); strings.Count(got, "nobody said") != 1 {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want []string
+	}{
+		{"", nil},
+		{" \n ", nil},
+		{"one", []string{"one"}},
+		{"12345 6789", []string{"12345 6789"}},
+		{"12345 67890", []string{"12345", "67890"}},
+		{"äöüäö üäöü", []string{"äöüäö üäöü"}},
+		{"a longer-than-a-line b c", []string{"a", "longer-than-a-line", "b c"}},
+	} {
+		if got := Wrap(c.text, 10); !slices.Equal(got, c.want) {
+			t.Errorf("%q: got %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
+func TestLabelled(t *testing.T) {
+	if got := Labelled("to", ""); got != "  to          -\n" {
+		t.Errorf("got %q", got)
+	}
+	if got := Labelled("to", "a\x1bb"); got != "  to          a?b\n" {
+		t.Errorf("got %q", got)
+	}
+}
