@@ -1,8 +1,9 @@
 package authres
 
 import (
-	"mime"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"mxgate/policy/mail"
 )
@@ -28,11 +29,8 @@ func Claims(value string, ids ...string) bool {
 		}
 	}
 	texts := []string{value}
-	if strings.Contains(value, "=?") {
-		decoded, err := new(mime.WordDecoder).DecodeHeader(value)
-		if err == nil {
-			texts = append(texts, decoded)
-		}
+	if decoded := mail.DecodeWords(value); decoded != value {
+		texts = append(texts, decoded)
 	}
 	for _, text := range texts {
 		text = printable(text)
@@ -46,14 +44,14 @@ func Claims(value string, ids ...string) bool {
 	return false
 }
 
-// printable drops what a reader of the field cannot see: controls and NUL. Line
-// ends and tabs become spaces.
+// printable drops what a reader of the field cannot see: controls, invisible
+// characters, octets that are no UTF-8. White space of any kind becomes a space.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\t', r == '\r', r == '\n', r == '\v', r == '\f', r == 0xa0:
+		case unicode.IsSpace(r):
 			return ' '
-		case r < ' ', r >= 0x7f && r < 0xa0, r == 0xfffd:
+		case r == utf8.RuneError || mail.Invisible(r):
 			return -1
 		}
 		return r

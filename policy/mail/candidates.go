@@ -1,39 +1,66 @@
 package mail
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// maxCandidates bounds the domains that are remembered of one message. More
-// than one is trouble; the rest would only repeat it.
+// maxCandidates bounds the domains of one From field. More than one is trouble;
+// more than this is ambiguous.
 const maxCandidates = 32
 
-// candidates gathers every domain that a From field shows to anyone.
-type candidates struct{ domains []Domain }
+// candidates gathers the domains that a field shows to anyone.
+type candidates struct {
+	most    int // how many are remembered
+	domains []Domain
+	more    bool // there are more
+	seen    map[Domain]bool
+}
 
 func (c *candidates) add(d Domain) {
-	if d != "" && len(c.domains) < maxCandidates && !slices.Contains(c.domains, d) {
+	switch {
+	case d == "" || c.seen[d]:
+	case len(c.domains) >= c.most:
+		c.more = true
+	default:
+		if c.seen == nil {
+			c.seen = map[Domain]bool{}
+		}
+		c.seen[d] = true
 		c.domains = append(c.domains, d)
 	}
 }
 
 // collect adds what follows an "@" anywhere in value: in addresses, names,
-// comments and quoted strings, before and after decoding, and with comments
-// taken out of the middle of an address.
+// comments and quoted strings, before and after decoding, with comments taken
+// out of the middle of an address, and with what is not shown taken out.
 func (c *candidates) collect(value string) {
-	value = toUTF8(value[:min(len(value), maxFromOctets)])
-	c.scan(value)
-	decoded := decodeWords(value)
-	if decoded != value {
-		decoded = toUTF8(decoded)
-		c.scan(decoded)
+	value = toUTF8(value)
+	readings := []string{value}
+	if decoded := DecodeWords(value); decoded != value {
+		readings = append(readings, decoded)
 	}
-	if strings.Contains(decoded, "(") {
-		c.scan(withoutComments(decoded))
+	for _, s := range readings {
+		c.scan(s)
+		c.scan(bare(s))
+		if strings.Contains(s, "(") {
+			s = withoutComments(s)
+			c.scan(s)
+			c.scan(bare(s))
+		}
 	}
+}
+
+// bare returns s without quotes, the backslashes of quoted pairs, and what a
+// reader does not see.
+func bare(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '"' || r == '\\' || Invisible(r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 // scan is linear in s: what it reads behind one "@" ends before the next.
@@ -41,6 +68,9 @@ func (c *candidates) scan(s string) {
 	for i, r := range s {
 		if r != '@' && r != '\uff20' && r != '\ufe6b' { // the wide and the small form look like it
 			continue
+		}
+		if c.more {
+			return
 		}
 		rest := strings.TrimLeft(s[i+utf8.RuneLen(r):], " \t")
 		end := strings.IndexFunc(rest, notInDomain)
@@ -66,15 +96,6 @@ func notInDomain(r rune) bool {
 func shownDomain(run string) Domain {
 	run = strings.Trim(run, ".-_")
 	d, err := ParseDomain(run)
-	if err != nil {
-		// Invisible characters make it no domain; it looks like one all the same.
-		d, err = ParseDomain(strings.Map(func(r rune) rune {
-			if unicode.Is(unicode.Cf, r) {
-				return -1
-			}
-			return r
-		}, run))
-	}
 	dot := strings.LastIndexByte(string(d), '.')
 	if err != nil || dot < 0 || strings.Trim(string(d[dot:]), ".0123456789") == "" {
 		return ""

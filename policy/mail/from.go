@@ -2,14 +2,9 @@ package mail
 
 import (
 	"fmt"
-	"io"
-	"mime"
 	netmail "net/mail"
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/htmlindex"
 )
 
 // maxFromOctets bounds the From field that is parsed; a longer one is ambiguous.
@@ -24,9 +19,9 @@ const maxFromOctets = 32 << 10
 // strings are searched. It never fails; Ambiguous says what was wrong.
 func ParseAuthor(m *Message) Author {
 	values, malformed := fromValues(m)
-	var found candidates
+	found := candidates{most: maxCandidates}
 	for _, v := range values {
-		found.collect(v)
+		found.collect(v[:min(len(v), maxFromOctets)])
 	}
 	refuse := func(why string) Author { return Author{Candidates: found.domains, Ambiguous: why} }
 	switch {
@@ -38,6 +33,8 @@ func ParseAuthor(m *Message) Author {
 		return refuse(fmt.Sprintf("%d From fields", len(values)))
 	case malformed != "":
 		return refuse(malformed)
+	case found.more: // the one that matters may be among the rest
+		return refuse(fmt.Sprintf("From shows more than %d domains", maxCandidates))
 	}
 	value := values[0]
 	if why := unreadable(value); why != "" {
@@ -59,7 +56,7 @@ func ParseAuthor(m *Message) Author {
 	if boxes == nil {
 		return refuse("From cannot be read strictly")
 	}
-	var own candidates
+	own := candidates{most: maxCandidates}
 	for _, b := range boxes {
 		own.add(b.address.Domain)
 	}
@@ -80,19 +77,22 @@ type mailbox struct {
 
 // fromValues returns the unfolded values of all fields that a mail client may
 // take for From, newest first. malformed says what is wrong with the shape of
-// one of them: a name with octets that a client skips, a folded name, or a line
-// behind it that is no field and that a client may take for its continuation.
+// one of them: a name with octets that a client skips, a folded name, a line
+// above it at which another program ends the header section, or a line behind it
+// that is no field and that a client may take for its continuation.
 func fromValues(m *Message) (values []string, malformed string) {
+	junk := false
 	for i, f := range m.Fields {
-		isFrom := f.Is("From")
+		if !strings.EqualFold(f.VisibleName(), "From") {
+			junk = junk || f.Name == ""
+			continue
+		}
 		value := f.Value()
 		if f.Name == "" {
-			if value, isFrom = almostFrom(value); isFrom {
-				malformed = "From stands in a malformed header field"
-			}
-		}
-		if !isFrom {
-			continue
+			_, value, _ = strings.Cut(value, ":")
+			malformed = "From stands in a malformed header field"
+		} else if junk {
+			malformed = "a line above From is no header field"
 		}
 		if i+1 < len(m.Fields) && noHonestName(m.Fields[i+1].Name) {
 			value += " " + string(m.Fields[i+1].Raw)
@@ -106,22 +106,6 @@ func fromValues(m *Message) (values []string, malformed string) {
 // noHonestName reports whether a line is no field, or one whose name, though RFC
 // 5322, Section 2.2 allows it, is made of what addresses are made of.
 func noHonestName(name string) bool { return name == "" || strings.ContainsAny(name, `<>()@,;"[]\`) }
-
-// almostFrom returns the value of a line that is no field for us, and would be
-// From for a reader that skips controls, white space and 8-bit octets in names.
-func almostFrom(line string) (value string, ok bool) {
-	name, value, found := strings.Cut(line, ":")
-	if !found || len(name) > maxFromOctets {
-		return "", false
-	}
-	visible := strings.Map(func(r rune) rune {
-		if r <= ' ' || r >= 0x7f {
-			return -1
-		}
-		return r
-	}, name)
-	return strings.Trim(value, " \t"), strings.EqualFold(visible, "From")
-}
 
 // unreadable says why value is not worth parsing, or "".
 func unreadable(value string) string {
@@ -161,7 +145,7 @@ func strictMailboxes(value string) (boxes []mailbox, why string) {
 		if hasEncodedWord(a.Address) {
 			return nil, "encoded word inside the address" // decoded by some clients, to anything
 		}
-		boxes = append(boxes, mailbox{Address{Local: local, Domain: d}, decodeWords(a.Name)})
+		boxes = append(boxes, mailbox{Address{Local: local, Domain: d}, DecodeWords(a.Name)})
 	}
 	if len(boxes) == 0 {
 		return nil, "From holds no address" // empty groups
@@ -235,7 +219,7 @@ func tolerantMailbox(s, shape string) (mailbox, bool) {
 	if strings.Trim(display, " \t") == "" {
 		display = strings.Trim(s[to:], "> \t()")
 	}
-	return mailbox{address, decodeWords(toUTF8(strings.Trim(display, " \t\"")))}, ok
+	return mailbox{address, DecodeWords(toUTF8(strings.Trim(display, " \t\"")))}, ok
 }
 
 // tolerantAddress reads an addr-spec whose local part may break the rules for
@@ -312,48 +296,4 @@ func addressesOf(domains []Domain) string {
 		names = append(names, "...")
 	}
 	return "addresses of " + count + " domains: " + strings.Join(names, ", ")
-}
-
-// wordDecoder knows the character sets of the web; what it does not know it
-// reads as Latin-1, so that an address in it stays visible.
-var wordDecoder = &mime.WordDecoder{CharsetReader: func(charset string, in io.Reader) (io.Reader, error) {
-	charset, _, _ = strings.Cut(charset, "*") // a language tag, RFC 2231, Section 5
-	if enc, err := htmlindex.Get(charset); err == nil {
-		return enc.NewDecoder().Reader(in), nil
-	}
-	return charmap.ISO8859_1.NewDecoder().Reader(in), nil
-}}
-
-// decodeWords decodes the encoded words of RFC 2047 wherever they stand.
-func decodeWords(s string) string {
-	if !strings.Contains(s, "=?") {
-		return s
-	}
-	decoded, err := wordDecoder.DecodeHeader(s)
-	if err != nil {
-		return s
-	}
-	return decoded
-}
-
-func hasEncodedWord(s string) bool {
-	start := strings.Index(s, "=?")
-	return start >= 0 && strings.Contains(s[start+2:], "?=")
-}
-
-// toUTF8 reads octets that are no UTF-8 as Latin-1.
-func toUTF8(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		if r == utf8.RuneError && n == 1 {
-			r = rune(s[0])
-		}
-		b.WriteRune(r)
-		s = s[n:]
-	}
-	return b.String()
 }

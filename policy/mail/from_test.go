@@ -163,7 +163,14 @@ func TestAuthorOfOtherThanOneFromField(t *testing.T) {
 		{"a name folded before the colon", []string{"Subject: x", "From", " : a@b.example"}, "", "b.example", "From stands in a malformed header field"},
 		{"a name with an octet that clients skip", []string{"Fr\x00om: a@b.example"}, "", "b.example", "From stands in a malformed header field"},
 		{"a continuation without white space", []string{"From: A <a@b.example", ".d.example>"}, "", "b.example", "From is followed by a line that is no header field"},
-		{"an mbox line is no field", []string{"From a@b.example Mon Jan  1 00:00:00 2001", "From: c@d.example"}, "c@d.example", "d.example", ""},
+		{"a junk line above it", []string{"Received: z", "this line is no field", "From: a@b.example"}, "", "b.example", "a line above From is no header field"},
+		{"a junk line with a colon above it", []string{"Not a name: z", "From: a@b.example"}, "", "b.example", "a line above From is no header field"},
+		{"a line of CR above it", []string{"Received: z", "\r", "From: a@b.example"}, "", "b.example", "a line above From is no header field"},
+		{"a mbox line that is not the first above it", []string{"Received: z", "From a@b.example Mon Jan  1 00:00:00 2001", "From: a@b.example"}, "", "b.example", "a line above From is no header field"},
+		{"a continuation of nothing above it", []string{" z", "From: a@b.example"}, "", "b.example", "a line above From is no header field"},
+		{"a junk line below it", []string{"From: a@b.example", "To: z", "this line is no field"}, "a@b.example", "b.example", ""},
+		{"a quoted mbox line is no field: some programs end the header there", []string{">From a@b.example Mon Jan  1 00:00:00 2001", "From: c@d.example"}, "", "d.example", "a line above From is no header field"},
+		{"an mbox line is no field", []string{"From a@b.example Mon Jan  1 00:00:00 2001", "From: c@d.example"}, "", "d.example", "a line above From is no header field"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			checkAuthor(t, ParseAuthor(message(t, tc.lines...)), tc.address, "", tc.candidates, tc.ambiguous)

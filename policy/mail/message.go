@@ -16,6 +16,9 @@ const (
 	MaxFields       = 2000
 )
 
+// maxVisibleName is longer than any name that someone looks for.
+const maxVisibleName = 256
+
 // ErrHeaderLimit says that a header section exceeds a limit above.
 var ErrHeaderLimit = errors.New("mail: header section exceeds a limit")
 
@@ -27,6 +30,20 @@ type Field struct {
 
 // Is reports whether f has the given name, ignoring case.
 func (f Field) Is(name string) bool { return strings.EqualFold(f.Name, name) }
+
+// VisibleName returns the name that a lenient reader may see: all before the
+// first colon, without controls, white space and non-ASCII octets, and without
+// what stands behind maxVisibleName octets of it; "" without a colon. For a
+// field with a Name it is that name.
+func (f Field) VisibleName() string {
+	var name []byte
+	for _, c := range f.Raw[:max(0, bytes.IndexByte(f.Raw, ':'))] {
+		if c > ' ' && c < 0x7f && len(name) < maxVisibleName {
+			name = append(name, c)
+		}
+	}
+	return string(name)
+}
 
 // Value returns the unfolded value without surrounding white space. NUL and
 // stray CR are kept: the caller decides what they mean.

@@ -71,6 +71,9 @@ func checkMessage(t *testing.T, m *Message, content string) {
 		if strings.Contains(f.Value(), "\n") {
 			t.Errorf("LF in the value %q", f.Value())
 		}
+		if f.Name != "" && len(f.Name) <= maxVisibleName && f.VisibleName() != f.Name {
+			t.Errorf("%q seems to be called %q", f.Name, f.VisibleName())
+		}
 		if f.Name != "" && !bytes.Contains(f.Raw, []byte(":")) {
 			t.Errorf("field %q without colon", f.Raw)
 		}
@@ -105,6 +108,31 @@ func TestFieldValueIsUnfolded(t *testing.T) {
 	for name, want := range map[string]string{"subject": "one\ttwo  three", "X": "", "Y": "a:b", "Z": "\x00 c\rd", "none": ""} {
 		if got := m.First(name); got != want {
 			t.Errorf("%s = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestVisibleName(t *testing.T) {
+	long := strings.Repeat("x", maxVisibleName)
+	for line, want := range map[string]string{
+		"X-Mxgate-Verdict: x":                           "X-Mxgate-Verdict",
+		"X-Mxgate-Verdict \t: x":                        "X-Mxgate-Verdict",
+		"X-Mxgate-Released\x0c: x":                      "X-Mxgate-Released",
+		"X-Mxgate-Verdict\xa0: x":                       "X-Mxgate-Verdict",
+		"Authentication-Results\x0c: x":                 "Authentication-Results",
+		"\x00Auth\x7fentication\u200b-\u00adResults: x": "Authentication-Results",
+		"Authentication\r-Results: x":                   "Authentication-Results",
+		"Authentication-\r\n Results : x":               "Authentication-Results",
+		" From: x":                                      "From",
+		strings.Repeat("\x0c", 100<<10) + "From: x":     "From",
+		"a:b:c":       "a",
+		": x":         "",
+		"\x0c: x":     "",
+		"junk":        "",
+		long + "y: x": long,
+	} {
+		if got := message(t, line).Fields[0].VisibleName(); got != want {
+			t.Errorf("%.80q has the visible name %q, want %q", line, got, want)
 		}
 	}
 }

@@ -11,19 +11,21 @@ import (
 )
 
 // Limits of the MIME walk, SMTP-DUTIES F9: one budget for multipart and
-// message/rfc822 together.
+// message/rfc822 together. The fields of one part may have MaxHeaderOctets.
 const (
-	MaxMIMEDepth = 64
-	MaxMIMEParts = 1000
-	maxBoundary  = 200 // RFC 2046, Section 5.1.1 allows 70
+	MaxMIMEDepth   = 64
+	MaxMIMEParts   = 1000
+	maxBoundary    = 200      // RFC 2046, Section 5.1.1 allows 70
+	maxContentType = 8 << 10  // of one value; less than maxMIMELine, so that a longer line is seen
+	maxMIMELine    = 32 << 10 // what is held of one line
 )
 
 // ErrUnscannable says that the MIME structure exceeds a limit or contradicts itself.
 var ErrUnscannable = errors.New("mail: MIME structure cannot be examined")
 
 // WalkMIME checks the MIME structure of m against the limits in one pass over
-// the body, holding one line at a time: a hostile structure costs no more than
-// its own length. It returns ErrUnscannable, or an error of reading.
+// the body, holding one line and one Content-Type at a time: a hostile structure
+// costs time in proportion to its length, and memory of the limits above. It returns ErrUnscannable, or an error of reading.
 //
 // We scan for boundary lines ourselves rather than nest readers as MIME
 // libraries do: with nested readers each line is read once for each level, and
@@ -32,7 +34,9 @@ func WalkMIME(m *Message) error {
 	w := &mimeWalk{header: true}
 	for _, f := range m.Fields {
 		if f.Is("Content-Type") {
-			w.contentType = append(w.contentType, f.Value())
+			if err := w.startType([]byte(f.Value())); err != nil {
+				return err
+			}
 		}
 	}
 	if err := w.endHeader(); err != nil {
@@ -41,14 +45,16 @@ func WalkMIME(m *Message) error {
 	if len(w.open) == 0 && !w.header {
 		return nil // a single part: nothing to walk
 	}
-	r := bufio.NewReaderSize(m.Body(), 32<<10)
+	r := bufio.NewReaderSize(m.Body(), maxMIMELine)
 	continued := false // the rest of a line longer than the buffer
 	for {
 		line, err := r.ReadSlice('\n')
+		took := w.count
 		if !continued {
-			if err := w.line(bytes.TrimRight(line, "\r\n")); err != nil {
-				return err
-			}
+			took = w.line
+		}
+		if err := took(line); err != nil {
+			return err
 		}
 		switch {
 		case err == nil:
@@ -69,13 +75,16 @@ type mimeWalk struct {
 	depth       int      // message/rfc822 levels inside them count too
 	nested      []int    // depth at which each open multipart began
 	parts       int
-	header      bool // reading the header section of a part
-	contentType []string
-	current     []byte // the Content-Type field being unfolded, nil if another field is read
+	header      bool   // reading the header section of a part
+	octets      int    // of the fields in it so far
+	inField     bool   // the last line is part of a field
+	contentType []byte // of the part; nil if it has none so far
+	inType      bool   // that field is still being unfolded
 }
 
-// line takes one line of the body without its end.
-func (w *mimeWalk) line(line []byte) error {
+// line takes one line of the body, or the start of a long one.
+func (w *mimeWalk) line(whole []byte) error {
+	line := bytes.TrimRight(whole, "\r\n")
 	if len(line) > 2 && line[0] == '-' && line[1] == '-' {
 		if done, err := w.boundary(line[2:]); done || err != nil {
 			return err
@@ -85,27 +94,61 @@ func (w *mimeWalk) line(line []byte) error {
 		return nil
 	}
 	if len(line) == 0 {
-		w.endField()
 		return w.endHeader()
 	}
 	if line[0] == ' ' || line[0] == '\t' {
-		if w.current != nil && len(w.current) < MaxFieldOctets {
-			w.current = append(w.current, line...)
+		if w.inType {
+			if err := w.growType(line); err != nil {
+				return err
+			}
 		}
+		return w.count(whole)
+	}
+	name := fieldName(line)
+	w.inField, w.inType = name != "", false
+	if strings.EqualFold(name, "Content-Type") {
+		if err := w.startType(line[bytes.IndexByte(line, ':')+1:]); err != nil {
+			return err
+		}
+	}
+	return w.count(whole)
+}
+
+// count takes a line, or the rest of a long one, towards the limit of a header
+// section. What is no field does not count: a message/rfc822 that is encoded in
+// base64, against RFC 2046, Section 5.2.1, has no header section to us and no
+// end of it.
+func (w *mimeWalk) count(line []byte) error {
+	if !w.header || !w.inField {
 		return nil
 	}
-	w.endField()
-	if name := fieldName(line); strings.EqualFold(name, "Content-Type") {
-		w.current = append([]byte{}, line[bytes.IndexByte(line, ':')+1:]...)
+	if w.octets += len(line); w.octets > MaxHeaderOctets {
+		return fmt.Errorf("%w: a part with a header section of more than %d octets", ErrUnscannable, MaxHeaderOctets)
 	}
 	return nil
 }
 
-func (w *mimeWalk) endField() {
-	if w.current != nil {
-		w.contentType = append(w.contentType, string(w.current))
-		w.current = nil
+// startType takes the first line of a Content-Type value. A second field is an
+// error at once: two clients may see two different messages.
+func (w *mimeWalk) startType(value []byte) error {
+	if w.contentType != nil {
+		return fmt.Errorf("%w: a part with two Content-Type fields", ErrUnscannable)
 	}
+	w.contentType, w.inType = []byte{}, true
+	return w.growType(value)
+}
+
+func (w *mimeWalk) growType(value []byte) error {
+	if len(w.contentType)+len(value) > maxContentType {
+		return fmt.Errorf("%w: a Content-Type of more than %d octets", ErrUnscannable, maxContentType)
+	}
+	w.contentType = append(w.contentType, value...)
+	return nil
+}
+
+// startHeader begins the header section of a part.
+func (w *mimeWalk) startHeader() {
+	w.header, w.octets, w.inField, w.contentType, w.inType = true, 0, false, nil, false
 }
 
 // boundary handles a line that may delimit a part of an open multipart. An
@@ -117,7 +160,7 @@ func (w *mimeWalk) boundary(text []byte) (bool, error) {
 		switch {
 		case ok && len(rest) == 0: // next part
 			w.depth, w.open, w.nested = w.nested[i], w.open[:i+1], w.nested[:i+1]
-			w.header, w.contentType, w.current = true, nil, nil
+			w.startHeader()
 			w.parts++
 			if w.parts > MaxMIMEParts {
 				return true, fmt.Errorf("%w: more than %d parts", ErrUnscannable, MaxMIMEParts)
@@ -135,15 +178,10 @@ func (w *mimeWalk) boundary(text []byte) (bool, error) {
 // endHeader acts on the Content-Type of the part whose header section ended.
 func (w *mimeWalk) endHeader() error {
 	w.header = false
-	types := w.contentType
-	w.contentType = nil
-	if len(types) == 0 {
+	if w.contentType == nil {
 		return nil
 	}
-	if len(types) > 1 {
-		return fmt.Errorf("%w: a part with %d Content-Type fields", ErrUnscannable, len(types))
-	}
-	kind, boundary, err := mediaType(types[0])
+	kind, boundary, err := mediaType(string(w.contentType))
 	if err != nil {
 		return err
 	}
@@ -154,7 +192,7 @@ func (w *mimeWalk) endHeader() error {
 		w.nested = append(w.nested, w.depth)
 	case kind == "message/rfc822" || kind == "message/global":
 		w.depth++
-		w.header = true // its header section follows
+		w.startHeader() // of the message in it
 	}
 	if w.depth > MaxMIMEDepth {
 		return fmt.Errorf("%w: nested deeper than %d", ErrUnscannable, MaxMIMEDepth)

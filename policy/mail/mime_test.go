@@ -3,6 +3,7 @@ package mail
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -27,6 +28,11 @@ func nestedMultipart(depth int) string {
 	return b.String()
 }
 
+// parts is a multipart message that begins with the given parts.
+func parts(text string) string {
+	return "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n" + text
+}
+
 func TestWalkMIME(t *testing.T) {
 	many := "Content-Type: multipart/mixed; boundary=x\r\n\r\n" + strings.Repeat("--x\r\n\r\npart\r\n", MaxMIMEParts+1)
 	for _, c := range []struct {
@@ -47,6 +53,18 @@ func TestWalkMIME(t *testing.T) {
 			strings.Repeat("--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n", 200), false},
 		{"two boundaries contradict each other", "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\nx\r\n", true},
 		{"two Content-Type fields contradict each other", "Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\nx\r\n", true},
+		{"two Content-Type fields of a part contradict each other", parts("Content-Type: text/plain\r\nX: y\r\nContent-Type: text/plain\r\n\r\nx\r\n"), true},
+		{"the second Content-Type is enough", parts("Content-Type: a\r\nContent-Type: b"), true},
+		{"the longest Content-Type is fine", parts("Content-Type: " + strings.Repeat("x", maxContentType-1) + "\r\n\r\n"), false},
+		{"a longer one is unscannable", parts("Content-Type: " + strings.Repeat("x", maxContentType) + "\r\n\r\n"), true},
+		{"a longer one is unscannable in the message itself", "Content-Type: " + strings.Repeat("x", maxContentType+1) + "\r\n\r\n", true},
+		{"one longer than the buffer is unscannable", parts("Content-Type: " + strings.Repeat("x", 100<<10) + "\r\n\r\n"), true},
+		{"one made long by folding is unscannable", parts("Content-Type: x\r\n" + strings.Repeat(" x\r\n", maxContentType/2) + "\r\n"), true},
+		{"a header section of a part without end is unscannable", parts(strings.Repeat("X: y\r\n", MaxHeaderOctets/6+1)), true},
+		{"a field of a part without end is unscannable", parts("X: " + strings.Repeat("y", MaxHeaderOctets)), true},
+		{"a long header section of a part is fine", parts(strings.Repeat("X: y\r\n", MaxHeaderOctets/6-1) + "\r\n"), false},
+		{"header sections are counted one by one", parts(strings.Repeat(strings.Repeat("X: y\r\n", MaxHeaderOctets/12)+"\r\n--x\r\n", 3)), false},
+		{"a message within, encoded against the rules, has no header section", parts("Content-Type: message/rfc822\r\n\r\n" + strings.Repeat("YWJj\r\n", MaxHeaderOctets/6+1)), false},
 		{"a Content-Type the standard parser refuses is still followed", "Content-Type: multipart/mixed; boundary=\"x\r\n\r\n" + strings.Repeat("--x\r\n\r\npart\r\n", MaxMIMEParts+1), true},
 		{"a folded Content-Type is read", "Content-Type: multipart/mixed;\r\n\tboundary=x\r\n\r\n" + strings.Repeat("--x\r\n\r\npart\r\n", MaxMIMEParts+1), true},
 	} {
@@ -55,6 +73,24 @@ func TestWalkMIME(t *testing.T) {
 				t.Errorf("WalkMIME: %v, want unscannable %v", err, c.unscannable)
 			}
 		})
+	}
+}
+
+// A hostile body must not cost memory in proportion to its size.
+func TestWalkMIMEHoldsLittle(t *testing.T) {
+	for name, unit := range map[string]string{
+		"Content-Type fields": "Content-Type: a\r\n", "empty ones": "Content-Type:\r\n", "continuations": " x\r\n", "parts": "--x\r\nContent-Type: a\r\n\r\n",
+		"nested multiparts": "--x\r\nContent-Type: multipart/a; boundary=x\r\n\r\n", "junk": "a\r\n", "one line": "a", "fields": "a:\r\n",
+	} {
+		m := parse(t, parts("Content-Type: a\r\n"+strings.Repeat(unit, (4<<20)/len(unit))))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := WalkMIME(m)
+		runtime.ReadMemStats(&after)
+		// What is freed again counts too, so this is an upper bound.
+		if spent := after.TotalAlloc - before.TotalAlloc; spent > 1<<20 {
+			t.Errorf("4 MiB of %s allocate %d octets (%v)", name, spent, err)
+		}
 	}
 }
 

@@ -1,0 +1,91 @@
+package mail
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestHeaderDomains(t *testing.T) {
+	long := strings.Repeat("x", maxRecipientOctets)
+	for _, tc := range []struct {
+		name  string
+		lines []string
+		most  int
+		want  string
+		more  bool
+	}{
+		{"no such field", []string{"Cc: a@b.example"}, 9, "", false},
+		{"an empty field", []string{"To:"}, 9, "", false},
+		{"some addresses", []string{"To: a@b.example, C <c@d.example>,\r\n e@b.example"}, 9, "b.example d.example", false},
+		{"some fields", []string{"To: a@b.example", "to : c@d.example"}, 9, "b.example d.example", false},
+		{"a group", []string{"To: G: a@b.example, c@d.example;"}, 9, "b.example d.example", false},
+		{"no address list", []string{"To: <a@b.example> <c@d.example>; e@f.example)"}, 9, "b.example d.example f.example", false},
+		{"a U-label", []string{"To: a@bücher.example"}, 9, "xn--bcher-kva.example", false},
+		{"a name", []string{`To: "c@d.example" <a@b.example>`}, 9, "d.example b.example", false},
+		{"an encoded word", []string{"To: =?windows-1252?q?a=40b=2Eexample?="}, 9, "b.example", false},
+		{"a malformed name", []string{"T\x0co: a@b.example"}, 9, "b.example", false},
+		{"as many as wanted", []string{"To: a@b.example, c@d.example, a@b.example"}, 2, "b.example d.example", false},
+		{"more than wanted", []string{"To: a@b.example, c@d.example, e@f.example"}, 2, "b.example d.example", true},
+		{"more than wanted in two fields", []string{"To: a@b.example", "To: c@d.example"}, 1, "b.example", true},
+		{"none wanted", []string{"To: a@b.example"}, 0, "", true},
+		{"none wanted of nothing", []string{"To: x"}, 0, "", false},
+		{"a field that is too long", []string{"To: a@b.example " + long + ", c@d.example"}, 9, "b.example", true},
+		{"a field that is cut inside a domain", []string{"To: a@b.example," + strings.Repeat("x", maxRecipientOctets-26) + " c@d.example.test"}, 9, "b.example", true},
+		{"one word that is too long", []string{"To: a@" + long}, 9, "", true},
+		{"fields that are too long together", []string{"To: a@b.example " + long[:maxRecipientOctets-20], "To: c@d.example"}, 9, "b.example", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, more := HeaderDomains(message(t, tc.lines...), "To", tc.most)
+			var names []string
+			for _, d := range got {
+				names = append(names, string(d))
+			}
+			if have := strings.Join(names, " "); have != tc.want || more != tc.more {
+				t.Errorf("%q, more %v; want %q, %v", have, more, tc.want, tc.more)
+			}
+		})
+	}
+}
+
+func TestAMegabyteOfRecipientsIsCheap(t *testing.T) {
+	var b strings.Builder
+	for i := 0; b.Len() < MaxHeaderOctets-(64<<10); {
+		b.WriteString("To: ")
+		for end := b.Len() + MaxFieldOctets - 100; b.Len() < end; i++ {
+			fmt.Fprintf(&b, "a@%d.z,", i)
+		}
+		b.WriteString("\r\n")
+	}
+	m := parsed(t, b.String()+"\r\n")
+	for _, most := range []int{50, 1 << 30} {
+		start := time.Now()
+		domains, more := HeaderDomains(m, "To", most)
+		if spent := time.Since(start); spent > 2*time.Second || !more || len(domains) > most || len(domains) == 0 {
+			t.Errorf("at most %d: %d domains, more %v, in %v", most, len(domains), more, spent)
+		}
+	}
+}
+
+func FuzzHeaderDomains(f *testing.F) {
+	for _, from := range pretences {
+		f.Add(from, 2)
+	}
+	f.Fuzz(func(t *testing.T, value string, most int) {
+		content := "To: " + value + "\r\n\r\n"
+		m, err := ParseMessage(strings.NewReader(content), int64(len(content)))
+		if err != nil {
+			return
+		}
+		domains, more := HeaderDomains(m, "To", most)
+		if len(domains) > max(most, 0) {
+			t.Fatalf("%d domains, at most %d", len(domains), most)
+		}
+		all, _ := HeaderDomains(m, "To", 1<<30)
+		if !slices.Equal(domains, all[:len(domains)]) || !more && len(all) != len(domains) {
+			t.Fatalf("%q (more %v) of %q", domains, more, all)
+		}
+	})
+}
