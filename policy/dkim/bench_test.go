@@ -11,23 +11,40 @@ import (
 	"mxgate/policy/mail"
 )
 
-func benchmark(b *testing.B, size int) {
+func benchmark(b *testing.B, size, signatures int) {
 	body := strings.Repeat("The quick brown fox jumps over the lazy dog, and then some more text.\r\n", size/71)
 	raw := sign(b, plain+body, func(o *library.SignOptions) { o.Signer = rsaKey() })
+	raw = strings.Repeat(strings.TrimSuffix(raw, plain+body), signatures-1) + raw
 	z := &keys{Resolver: zone(b, keyRecord(rsaKey().Public())).Resolver}
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
 		z.asked = z.asked[:0]
 		got := Verify(b.Context(), z, message(b, []byte(raw)), "example.com", time.Now())
-		if got[0].Status != mail.Pass {
+		if len(got) != signatures || got[0].Status != mail.Pass {
 			b.Fatal(got)
 		}
 	}
 }
 
-func BenchmarkVerify4K(b *testing.B)   { benchmark(b, 4<<10) }
-func BenchmarkVerify100K(b *testing.B) { benchmark(b, 100<<10) }
+func BenchmarkVerify4K(b *testing.B)      { benchmark(b, 4<<10, 1) }
+func BenchmarkVerify100K(b *testing.B)    { benchmark(b, 100<<10, 1) }
+func BenchmarkVerify10M(b *testing.B)     { benchmark(b, 10<<20, 1) }
+func BenchmarkVerify10MFive(b *testing.B) { benchmark(b, 10<<20, 5) }
+
+// The worst body that the library is given.
+func BenchmarkVerifyEmptyLines(b *testing.B) {
+	const size = maxLibraryBody
+	fields := strings.TrimSuffix(sign(b, emptyBody, func(o *library.SignOptions) { o.BodyCanonicalization = library.CanonicalizationSimple }), emptyBody)
+	raw := []byte(strings.Repeat(fields, 5) + emptyBody + strings.Repeat("\n", size-2))
+	z := zone(b, keyRecord(edKey.Public()))
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := Verify(b.Context(), z, message(b, raw), "example.com", time.Now()); len(got) != 5 || got[4].Status != mail.Pass {
+			b.Fatal(fmt.Sprint(got))
+		}
+	}
+}
 
 // The worst header section that is let through.
 func BenchmarkVerifyHostile(b *testing.B) {

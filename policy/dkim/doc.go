@@ -5,9 +5,12 @@
 // Hashing and the check against the key are done by go-msgauth/dkim. This package
 // chooses at most five signatures, refuses before any question to DNS what cannot
 // or must not pass, fetches and judges the key, and shows the library one
-// signature with the fields it covers. What the library is known to misread is
-// verified here instead (exact.go). No more than the header section and small
-// buffers is held; the body is read once per signature.
+// signature with the fields it covers. What the library is known to misread, and
+// large bodies, which it may hold whole, are verified here instead (exact.go). No
+// more than the header section and small buffers is held, about 2 MB at worst. A
+// large body is read at most twice, once for each canonicalization.
+//
+// The keys are asked for side by side and have ten seconds together.
 //
 // It never says whether a signing domain has anything to do with the author:
 // that is alignment, and DMARC's. Several From fields are the business of the

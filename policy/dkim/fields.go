@@ -2,8 +2,6 @@ package dkim
 
 import (
 	"bytes"
-	"context"
-	"io"
 	"strings"
 
 	"mxgate/policy/mail"
@@ -42,20 +40,4 @@ func line(raw []byte) []byte {
 		return raw
 	}
 	return append(bytes.Clone(raw), "\r\n"...)
-}
-
-// readFunc is an io.Reader.
-type readFunc func([]byte) (int, error)
-
-func (f readFunc) Read(p []byte) (int, error) { return f(p) }
-
-// until reads r and fails when ctx is done: nothing else stops a hash over a
-// large body.
-func until(ctx context.Context, r io.Reader) io.Reader {
-	return readFunc(func(p []byte) (int, error) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		return r.Read(p)
-	})
 }

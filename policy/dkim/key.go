@@ -8,7 +8,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"iter"
+	"runtime/debug"
 	"slices"
+	"sync"
 
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
@@ -28,6 +31,59 @@ type key struct {
 	ed25519 ed25519.PublicKey
 	record  string // the key alone, in the form the library reads
 	testing bool   // t=y
+}
+
+// keyAnswer is a key, or a status that says why there is none to verify with.
+type keyAnswer struct {
+	key    key
+	status mail.Status
+	why    string
+}
+
+// fetchKeys asks for the keys of those of sigs that were not refused, at most
+// maxEvaluated, side by side, and yields each with the index of its signature
+// as soon as it is there.
+//
+// All goroutines have ended when it returns. A panic of r is one of the caller.
+func fetchKeys(ctx context.Context, r dns.Resolver, sigs []*signature) iter.Seq2[int, keyAnswer] {
+	type answer struct {
+		keyAnswer
+		index int
+		panic any
+	}
+	return func(yield func(int, keyAnswer) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		var asking sync.WaitGroup
+		defer asking.Wait()
+		defer cancel()
+		answers := make(chan answer, len(sigs)) // so that nobody waits to be heard
+		asked := 0
+		for i, sig := range sigs {
+			if sig.refused != "" {
+				continue
+			}
+			asked++
+			asking.Go(func() {
+				a := answer{index: i}
+				defer func() {
+					if p := recover(); p != nil {
+						a.panic = fmt.Sprintf("dkim: asking for a key: %v\n%s", p, debug.Stack())
+					}
+					answers <- a
+				}()
+				a.key, a.status, a.why = fetchKey(ctx, r, sig)
+			})
+		}
+		for range asked {
+			a := <-answers
+			if a.panic != nil {
+				panic(a.panic)
+			}
+			if !yield(a.index, a.keyAnswer) {
+				return
+			}
+		}
+	}
 }
 
 // fetchKey asks for the key of sig and judges it: RFC 6376, Sections 3.6.1 and

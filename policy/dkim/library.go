@@ -25,8 +25,8 @@ const (
 // It is shown the field of sig and the fields it covers, then the body: so it
 // sees one signature, at most maxSignedNames fields, and an empty line even
 // where the message has none. If it would go by something else than the
-// signature, it has not judged, and nothing of body has been read.
-func verifyLibrary(m *mail.Message, sig *signature, k key, body io.Reader) (status mail.Status, why string, judged bool) {
+// signature, it has not judged.
+func verifyLibrary(m *mail.Message, sig *signature, k key, b *body) (status mail.Status, why string, judged bool) {
 	if misread(sig) {
 		return "", "", false
 	}
@@ -38,7 +38,7 @@ func verifyLibrary(m *mail.Message, sig *signature, k key, body io.Reader) (stat
 	}
 	header.WriteString("\r\n")
 	// Without io.WriterTo the body passes in pieces of 4 KB, not of 32.
-	content := struct{ io.Reader }{io.MultiReader(&header, body)}
+	content := struct{ io.Reader }{io.MultiReader(&header, b.open())}
 	verifications, err := library.VerifyWithOptions(content, &library.VerifyOptions{
 		LookupTXT:        func(string) ([]string, error) { return []string{k.record}, nil },
 		MaxVerifications: 1,
