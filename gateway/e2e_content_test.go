@@ -79,14 +79,18 @@ func TestOnlyFieldsThatPretendToBeOursAreStripped(t *testing.T) {
 		"X-Mxgate-Verdict: relay; reason=clean",
 		"x-MXGATE-released: now",
 		"X-Mxgate-Anything : \r\n folded",
+		"X-Mxgate-Released\x0c: now", "X-Mxgate-Verdict\xa0: relay", // as a lenient reader sees them
+		"Authentication-Results\x0b: gate.example.com; dmarc=pass",
 	}
 	theirs := []string{
+		"From: " + partner, // above what is no field: else the author is ambiguous
 		"Authentication-Results: provider.example; dmarc=pass",
 		"Authentication-Results: gate.example.com.attacker.example; dmarc=pass",
 		"Authentication-Results-Original: gate.example.com; dmarc=pass",
 		"ARC-Authentication-Results: i=1; gate.example.com; dmarc=pass",
 		"Received-SPF: pass", "X-Mxgate: no prefix", "X-Mxgates-Verdict: none",
 		"no colon here", "Subject:  odd   spacing\t", " =?utf-8?q?folded?=", "X-Raw: \xe4\xf6\xfc",
+		"X-Last: 1", "X-Last: 2",
 	}
 	var sent, kept []string
 	for i := range max(len(ours), len(theirs)) {
@@ -97,7 +101,7 @@ func TestOnlyFieldsThatPretendToBeOursAreStripped(t *testing.T) {
 			sent = append(sent, ours[i])
 		}
 	}
-	head, tail := fromProvider("192.0.2.10"), "\r\nFrom: "+partner+"\r\n\r\nAuthentication-Results: gate.example.com; in the body\r\n"
+	head, tail := fromProvider("192.0.2.10"), "\r\n\r\nAuthentication-Results: gate.example.com; in the body\r\n"
 	g.wantReply(g.deliver(partner, []string{bob}, ours[0]+"\r\n"+head+strings.Join(sent, "\r\n")+tail), "250 2.0.0")
 	got := string(g.sink.Messages()[0].Content)
 	block, ok := strings.CutSuffix(got, head+strings.Join(kept, "\r\n")+tail)

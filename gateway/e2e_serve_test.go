@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 )
 
 // Two gateways on one directory would remove each other's spool files.
@@ -49,20 +48,5 @@ func TestWhatIsOutOfReachIsNamed(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not named in:\n%s", want, got)
 		}
-	}
-}
-
-func TestWaitingForgetsTheOlderHalfWhenFull(t *testing.T) {
-	w := newWaiting()
-	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	for i := range mostWaiting + 10 {
-		w.since[uint64(i)] = now.Add(time.Duration(i) * time.Second)
-	}
-	w.forgetOlderHalf()
-	if len(w.since) > mostWaiting/2+10 || len(w.since) < mostWaiting/4 {
-		t.Errorf("%d of %d are left", len(w.since), mostWaiting+10)
-	}
-	if _, ok := w.since[mostWaiting+9]; !ok {
-		t.Error("the newest was forgotten")
 	}
 }

@@ -178,11 +178,17 @@ func printable(s string) string {
 
 // stripped reports whether a field is removed on the way through: our private
 // prefix, and Authentication-Results that claim to be ours. SMTP-DUTIES H4, H5.
+// Names are compared as the most lenient reader behind us may see them.
 func stripped(f mail.Field, authservID string) bool {
-	if len(f.Name) >= len(privatePrefix) && strings.EqualFold(f.Name[:len(privatePrefix)], privatePrefix) {
+	name := f.VisibleName()
+	if len(name) >= len(privatePrefix) && strings.EqualFold(name[:len(privatePrefix)], privatePrefix) {
 		return true
 	}
-	return f.Is("Authentication-Results") && authres.Claims(f.Value(), authservID)
+	if !strings.EqualFold(name, "Authentication-Results") {
+		return false
+	}
+	_, value, _ := strings.Cut(string(f.Raw), ":")
+	return authres.Claims(strings.NewReplacer("\r", "", "\n", "").Replace(value), authservID)
 }
 
 // guard stands between our block and a message that begins with a continuation

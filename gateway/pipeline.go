@@ -26,9 +26,11 @@ import (
 	"mxgate/policy/mail"
 )
 
-// lookupBudget bounds the DNS questions one message may cause: SPF for two
-// identities, five DKIM keys, two tree walks, with room to spare.
-const lookupBudget = 100
+// lookupBudget bounds the DNS questions one message may cause over all checks,
+// links of alias chains included. The checks have limits of their own, and what
+// a sender can make SPF and DKIM ask (65 look-ups of at most 8 links) leaves
+// DMARC its share.
+const lookupBudget = 600
 
 // pipeline is the story of one message: envelope, content, collect, decide,
 // dispose, record. It joins the rooms, which do not know each other.
@@ -186,7 +188,9 @@ func (t *transaction) collect(ctx context.Context) (policy.Evidence, error) {
 		return policy.Evidence{}, fmt.Errorf("gateway: source %q vanished", t.tx.Client.Source)
 	}
 	e, err := t.p.collector.Collect(ctx, &t.tx, src, policy.Given{})
-	e.WaitedFor = t.p.waiting.waited(&t.tx, t.p.now())
+	if err == nil && e.Pending() {
+		e.WaitedFor = t.p.waiting.waited(&t.tx, &e, t.p.now())
+	}
 	return e, err
 }
 
@@ -210,7 +214,7 @@ func (t *transaction) dispose(ctx context.Context, content *wire.Content, e poli
 		rec.outcome = store.Refused
 		return t.end(forVerdict(v), rec)
 	}
-	t.p.waiting.deferred(&t.tx, t.p.now())
+	t.p.waiting.deferred(&t.tx, rec.evidence, t.p.now())
 	rec.outcome = store.Deferred
 	return t.end(forVerdict(v), rec)
 }

@@ -23,6 +23,7 @@ import (
 	"mxgate/policy"
 	"mxgate/policy/dns"
 	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
 )
 
 // Server is the gateway: listeners, sessions, judgement, store.
@@ -113,7 +114,11 @@ func (c *Config) collector(use func(*resolve.Resolver)) (*policy.Collector, erro
 }
 
 func (c *Config) collectorWith(r dns.Resolver) *policy.Collector {
-	return &policy.Collector{Resolver: r, Own: c.own, Lookalike: lookalike.NewIndex(c.targets), People: c.people}
+	protected := make([]mail.Domain, len(c.targets))
+	for i, t := range c.targets {
+		protected[i] = t.Domain
+	}
+	return &policy.Collector{Resolver: r, Own: c.own, Protected: protected, Lookalike: lookalike.NewIndex(c.targets), People: c.people}
 }
 
 // resolvers returns the servers to ask: the configured ones or the system's.

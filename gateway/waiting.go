@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"hash/maphash"
+	"io"
 	"sync"
 	"time"
 
+	"mxgate/policy"
 	"mxgate/policy/mail"
 )
 
@@ -20,38 +22,52 @@ type waiting struct {
 // mostWaiting bounds the memory; when it is reached, the older half is forgotten.
 const mostWaiting = 10000
 
+// waitingEnds is longer than any client tries: RFC 5321, Section 4.5.4.1.
+const waitingEnds = 7 * 24 * time.Hour
+
 func newWaiting() *waiting {
 	return &waiting{seed: maphash.MakeSeed(), since: map[uint64]time.Time{}}
 }
 
-// key identifies a message over its deliveries: the client sends it again with
-// the same envelope and Message-ID.
-func (w *waiting) key(tx *mail.Transaction) uint64 {
+// key identifies a message over its deliveries. Everything that is judged is in
+// it: a wait that was served for one message must not serve for another. The
+// header as a whole is not, because the provider may add to it each time.
+func (w *waiting) key(tx *mail.Transaction, e *policy.Evidence) (uint64, bool) {
 	var h maphash.Hash
 	h.SetSeed(w.seed)
-	h.WriteString(tx.Envelope.ReversePath.String())
-	h.WriteByte(0)
-	h.WriteString(tx.Message.First("Message-ID"))
-	h.WriteByte(0)
-	h.WriteString(tx.Message.First("Date"))
-	return h.Sum64()
+	m := tx.Message
+	for _, part := range []string{e.ReversePath, e.Author.Address, e.Origin.IP, m.First("Message-ID"), m.First("Date"), m.First("Subject"), m.First("From")} {
+		h.WriteString(part)
+		h.WriteByte(0)
+	}
+	_, err := io.Copy(&h, m.Body())
+	return h.Sum64(), err == nil
 }
 
 // waited returns how long ago the message was deferred first.
-func (w *waiting) waited(tx *mail.Transaction, now time.Time) time.Duration {
+func (w *waiting) waited(tx *mail.Transaction, e *policy.Evidence, now time.Time) time.Duration {
+	key, ok := w.key(tx, e)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if first, ok := w.since[w.key(tx)]; ok {
-		return now.Sub(first)
+	first, found := w.since[key]
+	switch {
+	case !ok || !found:
+		return 0
+	case now.Sub(first) > waitingEnds:
+		delete(w.since, key)
+		return 0
 	}
-	return 0
+	return now.Sub(first)
 }
 
 // deferred notes that the message is deferred now.
-func (w *waiting) deferred(tx *mail.Transaction, now time.Time) {
+func (w *waiting) deferred(tx *mail.Transaction, e *policy.Evidence, now time.Time) {
+	key, ok := w.key(tx, e)
+	if !ok {
+		return // what cannot be read is deferred by itself
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	key := w.key(tx)
 	if _, ok := w.since[key]; ok {
 		return
 	}

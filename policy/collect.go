@@ -26,6 +26,7 @@ type Collector struct {
 	Resolver  dns.Resolver
 	Own       []mail.Domain // what is ours
 	Lookalike *lookalike.Index
+	Protected []mail.Domain // own and protected domains: whom a sender may want to be taken for
 	People    []Person
 }
 
@@ -69,14 +70,23 @@ func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provi
 	e.ARC = arcState(tx.Message)
 	ip, helo := e.origin(tx, src, given)
 
-	// The checks run side by side; each writes its own part of e.
+	// The checks run side by side; each writes its own part of e. The policy of
+	// the author domain is asked for beside them and remembered: names that the
+	// sender chose for SPF and DKIM must not use up the time for it.
+	dmarcDNS := dns.Remembering(dns.Limited(c.Resolver, maxQuestions))
 	err := sideBySide(
 		func() error {
-			e.spf(spf.Check(ctx, c.Resolver, ip, helo, tx.Envelope.ReversePath))
+			e.spf(spf.Check(ctx, dns.Limited(c.Resolver, maxQuestions), ip, helo, tx.Envelope.ReversePath))
 			return nil
 		},
 		func() error {
-			e.dkim(dkim.Verify(ctx, c.Resolver, tx.Message, author.Address.Domain, tx.ReceivedAt))
+			e.dkim(dkim.Verify(ctx, dns.Limited(c.Resolver, maxQuestions), tx.Message, author.Address.Domain, tx.ReceivedAt))
+			return nil
+		},
+		func() error {
+			if author.Ambiguous == "" {
+				dmarc.Evaluate(ctx, dmarcDNS, dmarc.Identifiers{Author: author.Address.Domain})
+			}
 			return nil
 		},
 		func() error {
@@ -87,8 +97,12 @@ func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provi
 	if err != nil {
 		return Evidence{}, err
 	}
-	return e, c.alignment(ctx, &e)
+	return e, e.alignment(ctx, dmarcDNS)
 }
+
+// maxQuestions bounds the look-ups of one check, so that a message cannot make
+// us ask without end: SPF alone allows ten terms with ten hosts each.
+const maxQuestions = 60
 
 // sideBySide runs the checks and waits for all. Recovery does not cross
 // goroutines, so each recovers for itself and hands the panic back as an error.
@@ -179,7 +193,7 @@ func (e *Evidence) dkim(rs []dkim.Result) {
 }
 
 // alignment asks DMARC once SPF and DKIM are known.
-func (c *Collector) alignment(ctx context.Context, e *Evidence) error {
+func (e *Evidence) alignment(ctx context.Context, r dns.Resolver) error {
 	if e.Author.Ambiguous != "" {
 		// RFC 9989, Section 4.9 leaves this to us; never "DMARC none": F8.
 		e.DMARC = DMARC{Result: mail.PermError, Why: "no single author domain"}
@@ -190,8 +204,8 @@ func (c *Collector) alignment(ctx context.Context, e *Evidence) error {
 		id.DKIM = append(id.DKIM, dmarc.Signature{Domain: s.Domain, Status: s.Result})
 	}
 	return sideBySide(func() error {
-		r := dmarc.Evaluate(ctx, c.Resolver, id)
-		e.DMARC = DMARC{Result: r.Status, Domain: r.Domain, Policy: r.Policy, SPFAligned: r.SPFAligned, DKIMAligned: r.DKIMAligned, Why: r.Why}
+		d := dmarc.Evaluate(ctx, r, id)
+		e.DMARC = DMARC{Result: d.Status, Domain: d.Domain, Policy: d.Policy, SPFAligned: d.SPFAligned, DKIMAligned: d.DKIMAligned, Why: d.Why}
 		return nil
 	})
 }
@@ -207,11 +221,12 @@ func (c *Collector) pretence(e *Evidence, m *mail.Message, author mail.Author) {
 		c.compare(e, d, "author")
 	}
 	for _, where := range []string{"reply-to", "to", "cc"} {
-		for i, d := range mail.HeaderDomains(m, where) {
-			if i == maxHeaderDomains {
-				break
-			}
+		domains, more := mail.HeaderDomains(m, where, maxHeaderDomains)
+		for _, d := range domains {
 			c.compare(e, d, where)
+		}
+		if more && where == "reply-to" { // nobody replies to so many
+			e.Unscannable = fmt.Sprintf("more than %d domains in Reply-To", maxHeaderDomains)
 		}
 	}
 	e.Impersonated = c.impersonation(author)
@@ -231,30 +246,31 @@ func (c *Collector) compare(e *Evidence, d mail.Domain, where string) {
 		Why: m.Why, Where: where, Own: m.Tier == lookalike.Own, Alone: m.Alone})
 }
 
-// impersonation reports a protected name shown with an address that is neither
-// that person's nor in an own domain, where the spoof check applies.
+// impersonation reports a protected name with an address that is not theirs, or
+// an address of an own or protected domain that is shown but is not the author's.
 func (c *Collector) impersonation(a mail.Author) *Impersonation {
-	shown := foldName(a.Display)
-	if shown == "" {
-		return nil
+	if a.Ambiguous != "" {
+		return nil // a reason of its own
 	}
+	shown := foldName(a.Display)
 	for _, p := range c.People {
-		if foldName(p.Name) != shown {
-			continue
+		theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
+			return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
+		})
+		if shown != "" && foldName(p.Name) == shown && !theirs && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
+			return &Impersonation{Name: p.Name, Address: a.Address.String()}
 		}
-		for _, own := range p.Addresses {
-			if strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain {
-				return nil
-			}
+	}
+	for _, d := range a.Candidates {
+		if d != a.Address.Domain && withinAny(d, c.Protected) && !withinAny(a.Address.Domain, []mail.Domain{d}) && !d.Within(a.Address.Domain) {
+			return &Impersonation{Name: a.Display, Domain: d, Address: a.Address.String()}
 		}
-		for _, own := range c.Own {
-			if a.Address.Domain.Within(own) {
-				return nil
-			}
-		}
-		return &Impersonation{Name: p.Name, Address: a.Address.String()}
 	}
 	return nil
+}
+
+func withinAny(d mail.Domain, parents []mail.Domain) bool {
+	return slices.ContainsFunc(parents, d.Within)
 }
 
 // foldName makes "Mustermann, Erika" and "Erika  MUSTERMANN" the same.
@@ -268,7 +284,7 @@ func foldName(s string) string {
 // scan walks the MIME structure within its limits.
 func (e *Evidence) scan(m *mail.Message) error {
 	err := mail.WalkMIME(m)
-	if err == nil {
+	if err == nil || e.Unscannable != "" {
 		return nil
 	}
 	if text, ok := strings.CutPrefix(err.Error(), mail.ErrUnscannable.Error()+": "); ok {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/emersion/go-msgauth/dkim"
@@ -52,6 +53,7 @@ func collector(t testing.TB) *Collector {
 	return &Collector{
 		Resolver: zone(t), Own: []mail.Domain{"example.com"},
 		Lookalike: lookalike.NewIndex([]lookalike.Target{{Domain: "example.com", Tier: lookalike.Own}, {Domain: "heise.de", Tier: lookalike.Protected}}),
+		Protected: []mail.Domain{"example.com", "heise.de"},
 		People:    []Person{{Name: "Erika Mustermann", Addresses: []mail.Address{{Local: "erika", Domain: "example.com"}}}},
 	}
 }
@@ -96,6 +98,15 @@ func message(from string, more ...string) string {
 	return "From: " + from + "\r\nTo: bob@example.com\r\nSubject: x\r\n" + strings.Join(more, "") + "\r\nHello.\r\n"
 }
 
+// manyAddresses is a list of n addresses of as many domains, folded.
+func manyAddresses(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "a@d%d.example,\r\n ", i)
+	}
+	return b.String()
+}
+
 func TestCollectAndDecide(t *testing.T) {
 	for _, c := range []struct {
 		name                      string
@@ -115,6 +126,10 @@ func TestCollectAndDecide(t *testing.T) {
 		{"a look-alike in Reply-To is held", "192.0.2.10", "a@partner.example", message("a@partner.example", "Reply-To: a@he1se.de\r\n"), Quarantine, LookalikeDomain, "Reply-To"},
 		{"a look-alike in Cc tags", "192.0.2.10", "a@partner.example", message("a@partner.example", "Cc: a@he1se.de\r\n"), Tag, LookalikeDomain, "Cc"},
 		{"a borrowed name tags", "192.0.2.10", "a@partner.example", message(`"MUSTERMANN, Erika" <a@partner.example>`), Tag, Impersonated, "Erika Mustermann"},
+		{"an address of ours in the display name tags", "192.0.2.10", "a@partner.example", message(`"ceo@example.com" <a@partner.example>`), Tag, Impersonated, "shown an address of example.com"},
+		{"an address of ours in a comment tags", "192.0.2.10", "a@partner.example", message(`a@partner.example (ceo@example.com)`), Tag, Impersonated, "example.com"},
+		{"an address of a partner in an encoded display name tags", "192.0.2.10", "a@partner.example", message(`=?utf-8?q?anna=40heise=2Ede?= <a@partner.example>`), Tag, Impersonated, "heise.de"},
+		{"a look-alike behind fifty names in Reply-To is not out of sight", "192.0.2.10", "a@partner.example", message("a@partner.example", "Reply-To: "+manyAddresses(50)+"a@he1se.de\r\n"), Quarantine, Unscannable, "Reply-To"},
 		{"two From fields are held", "192.0.2.10", "a@partner.example", message("a@partner.example", "From: b@other.example\r\n"), Quarantine, FromAmbiguous, "partner.example"},
 		{"no From is held", "192.0.2.10", "a@partner.example", "Subject: x\r\n\r\nx\r\n", Quarantine, FromAmbiguous, "From"},
 		{"DNS trouble of a domain defers its mail", "203.0.113.5", "a@broken.example", message("a@broken.example"), Defer, AuthUnavailable, "broken.example"},
@@ -150,6 +165,42 @@ func TestASourceThatIsItsOwnOriginNeedsNoTrace(t *testing.T) {
 	if err != nil || e.Origin.IP != "192.0.2.10" || !e.DMARC.SPFAligned {
 		t.Errorf("origin %+v, DMARC %+v, %v", e.Origin, e.DMARC, err)
 	}
+}
+
+// slowForeign answers at once, except for names of the sender's own choice: those
+// take all the time there is.
+type slowForeign struct{ dns.Resolver }
+
+func (s slowForeign) TXT(ctx context.Context, name string) (dns.Answer[string], error) {
+	if strings.HasSuffix(name, "slow.example") {
+		<-ctx.Done()
+		return dns.Answer[string]{}, &dns.Error{Type: "TXT", Name: name, Class: dns.ErrTemporary, Cause: ctx.Err()}
+	}
+	if err := ctx.Err(); err != nil {
+		return dns.Answer[string]{}, &dns.Error{Type: "TXT", Name: name, Class: dns.ErrTemporary, Cause: err}
+	}
+	return s.Resolver.TXT(ctx, name)
+}
+
+// Names that a sender chooses must not use up the time for the author's policy.
+func TestSlowNamesOfTheSenderDoNotHideTheAuthorsPolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := collector(t)
+		c.Resolver = slowForeign{c.Resolver}
+		var fields string
+		for i := range 5 {
+			fields += fmt.Sprintf("DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=slow.example; s=s%d; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n", i)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second) // SPF alone may take 20
+		defer cancel()
+		e, err := c.Collect(ctx, transaction(t, "203.0.113.5", "a@slow.example", fields+message("a@partner.example")), viaProvider, Given{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := Decide(Rules{}, e); v.Reason != DMARCFail {
+			t.Errorf("got %v %s: %s; DMARC %+v, SPF %+v", v.Disposition, v.Reason, v.Sentence, e.DMARC, e.SPF)
+		}
+	})
 }
 
 func TestAPanicInACheckIsAnError(t *testing.T) {

@@ -204,33 +204,46 @@ func (l *Lookalike) acts() bool { return l.Alone && (l.Where == "author" || l.Wh
 var whereWords = map[string]string{"author": "From field", "reply-to": "Reply-To field", "to": "To field", "cc": "Cc field"}
 
 func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
-	if e.Impersonated == nil {
+	switch i := e.Impersonated; {
+	case i == nil:
 		return "", Reject, false
+	case i.Domain != "":
+		return fmt.Sprintf("A reader is shown an address of %s, but the mail is from %s.", i.Domain.Unicode(), i.Address), Reject, true
+	default:
+		return fmt.Sprintf("The name shown is %q, who is protected, but the address %s is not known to be theirs.", i.Name, i.Address), Reject, true
 	}
-	return fmt.Sprintf("The name shown is %q, who is protected, but the address %s is not known to be theirs.", e.Impersonated.Name, e.Impersonated.Address), Reject, true
 }
 
-func dmarcFail(_ *Rules, e *Evidence) (string, Disposition, bool) {
-	if e.DMARC.Result != mail.Fail || e.DMARC.Policy == "none" || e.DMARC.Policy == "" || e.mayStillAlign() {
+func dmarcFail(r *Rules, e *Evidence) (string, Disposition, bool) {
+	if e.Author.Ambiguous != "" || e.Aligned() || !e.strict() || e.Pending() && !r.waited(e) {
 		return "", Reject, false
 	}
 	return fmt.Sprintf("The mail claims %s, but nothing proves it: %s. %s asks to %s such mail.", e.Author.Domain.Unicode(), e.proof(), e.DMARC.Domain.Unicode(), e.DMARC.Policy), Reject, true
 }
 
+// authUnavailable defers while DNS may still prove the author. After the wait a
+// domain whose policy is known to be strict is judged by it (dmarcFail, and
+// ownDomainSpoof for ours): a lame delegation below a domain lets anybody keep a
+// signature undecided for ever.
 func authUnavailable(r *Rules, e *Evidence) (string, Disposition, bool) {
-	if e.Author.Ambiguous != "" || e.Aligned() {
-		return "", Reject, false
-	}
-	unknownPolicy := e.DMARC.Result == mail.TempError
-	strict := e.OwnDomain != "" || e.DMARC.Policy == "quarantine" || e.DMARC.Policy == "reject"
-	if !unknownPolicy && !(strict && e.mayStillAlign()) {
+	if e.Author.Ambiguous != "" || e.Aligned() || !e.Pending() {
 		return "", Reject, false
 	}
 	s := fmt.Sprintf("DNS gave no answer that the verdict on %s depends on.", e.Author.Domain.Unicode())
 	if r.waited(e) {
-		return s + fmt.Sprintf(" It was deferred for %s; now it is delivered with a warning.", e.WaitedFor.Round(time.Minute)), Tag, true
+		return s + fmt.Sprintf(" It was deferred for %s; now it is judged without.", e.WaitedFor.Round(time.Minute)), Tag, true
 	}
 	return s, Reject, true
+}
+
+// strict reports whether the author domain's policy asks for action.
+func (e *Evidence) strict() bool {
+	return e.DMARC.Policy == "quarantine" || e.DMARC.Policy == "reject"
+}
+
+// Pending reports whether the verdict depends on DNS that did not answer.
+func (e *Evidence) Pending() bool {
+	return e.DMARC.Result == mail.TempError || (e.strict() || e.OwnDomain != "") && e.mayStillAlign()
 }
 
 func bypassSuspect(_ *Rules, e *Evidence) (string, Disposition, bool) {

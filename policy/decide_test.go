@@ -78,6 +78,15 @@ func TestDecide(t *testing.T) {
 			e.OwnDomain, e.DKIM, e.WaitedFor = "author.example", []DKIM{{Result: mail.TempError, Domain: "author.example"}}, 2*time.Hour
 		}, unproven("none"), Quarantine, OwnDomainSpoof},
 		{"after the wait another domain is tagged", func(e *Evidence) { e.DMARC, e.WaitedFor = DMARC{Result: mail.TempError}, 2*time.Hour }, unproven(""), Tag, AuthUnavailable},
+		{"a known strict policy is judged after the wait although a signature stays undecided", func(e *Evidence) {
+			e.DKIM, e.WaitedFor = []DKIM{{Result: mail.TempError, Domain: "lame.author.example"}}, 2*time.Hour
+			e.DMARC.Result = mail.TempError
+		}, unproven("reject"), Quarantine, DMARCFail},
+		{"before that it is deferred", func(e *Evidence) {
+			e.DKIM = []DKIM{{Result: mail.TempError, Domain: "lame.author.example"}}
+			e.DMARC.Result = mail.TempError
+		}, unproven("reject"), Defer, AuthUnavailable},
+		{"an address of ours shown in place of the author's tags", func(e *Evidence) { e.Impersonated = &Impersonation{Domain: "example.com", Address: "x@y.example"} }, proven(), Tag, Impersonated},
 		{"DNS trouble does not matter once something aligned", func(e *Evidence) { e.SPF.Result, e.DMARC.SPFAligned = mail.TempError, false }, proven(), Relay, Clean},
 		{"a missing provider hop tags", func(e *Evidence) { e.Origin = Origin{HopMissing: true, Why: "no Received"} }, proven(), Tag, BypassSuspect},
 		{"an unscannable message is quarantined though another reason tags", func(e *Evidence) { e.Unscannable = "nested deeper than 64" }, unproven("none"), Quarantine, Unscannable},

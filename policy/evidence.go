@@ -103,10 +103,13 @@ type Lookalike struct {
 // Thread is reserved for conversation integrity.
 type Thread struct{}
 
-// Impersonation is a protected person's display name on a foreign address.
+// Impersonation is a borrowed name: a protected person's display name on a
+// foreign address, or an address of an own or protected domain shown in place of
+// the author's.
 type Impersonation struct {
-	Name    string `json:"name"`
-	Address string `json:"address"`
+	Name    string      `json:"name"`             // as protected, or the display name
+	Domain  mail.Domain `json:"domain,omitempty"` // that is shown and is not the author's
+	Address string      `json:"address"`          // the author's
 }
 
 // Aligned reports whether an identity that passed is aligned with the author domain.

@@ -185,12 +185,12 @@ func find[T any](ctx context.Context, r *Resolver, name string, typ uint16, reco
 // lookup answers from the cache or asks. The error is the caller's own: its
 // context ended or its budget is spent.
 func (r *Resolver) lookup(ctx context.Context, q question) (*entry, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	if e := r.cache.get(q, r.now()); e != nil {
 		r.counters.hits.Add(1)
-		return e, nil
+		return e, nil // also when the time is up: it costs none
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	if !spend(ctx) {
 		return nil, ErrBudget

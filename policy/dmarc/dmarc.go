@@ -65,7 +65,7 @@ func Evaluate(ctx context.Context, r dns.Resolver, id Identifiers) Result {
 	case author.err != nil && (!ok || applied.at != id.Author):
 		// A record higher up might be the one to apply.
 		res := alignedBySuffix(id)
-		res.Status, res.Why = mail.TempError, "looking for the policy: "+author.err.Error()
+		res.Status, res.Why = mail.TempError, "DNS gave no answer on the policy"
 		return res
 	case !ok:
 		res := alignedBySuffix(id)
@@ -111,9 +111,9 @@ func (q *questions) judge(ctx context.Context, id Identifiers, author walk, appl
 	case res.SPFAligned || res.DKIMAligned:
 		res.Status, res.Why = mail.Pass, passed(res)
 	case open != nil: // RFC 9989, Section 5.3.6
-		res.Status, res.Why = mail.TempError, "alignment: "+open.Error()
+		res.Status, res.Why = mail.TempError, "DNS gave no answer on the organizational domain of an identity that passed"
 	case err != nil:
-		res.Status, res.Why = mail.TempError, "existence of the author domain: "+err.Error()
+		res.Status, res.Why = mail.TempError, "DNS gave no answer on whether the author domain exists"
 	default:
 		res.Status, res.Why = mail.Fail, "neither SPF nor DKIM passed for an aligned domain"
 	}

@@ -1,0 +1,63 @@
+package gateway
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"mxgate/policy"
+	"mxgate/policy/mail"
+)
+
+// A wait that was served for one message must not serve for another: the sender
+// chooses reverse-path, Message-ID and Date.
+func TestAWaitIsServedForOneMessageOnly(t *testing.T) {
+	const ids = "Message-ID: <1@x.example>\r\nDate: Sun, 22 Nov 2026 09:00:00 +0000\r\n"
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	message := func(author, ip, header, body string) (*mail.Transaction, *policy.Evidence) {
+		text := header + "From: " + author + "\r\n" + ids + "\r\n" + body + "\r\n"
+		m, err := mail.ParseMessage(strings.NewReader(text), int64(len(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &mail.Transaction{Message: m}, &policy.Evidence{Author: policy.Author{Address: author}, Origin: policy.Origin{IP: ip}}
+	}
+	w := newWaiting()
+	tx, e := message("ceo@v1.example", "192.0.2.1", "", "one")
+	w.deferred(tx, e, now)
+	later := now.Add(time.Hour)
+	for _, c := range []struct {
+		name                     string
+		author, ip, header, body string
+		want                     time.Duration
+	}{
+		{"the same message", "ceo@v1.example", "192.0.2.1", "", "one", time.Hour},
+		{"the same message with another trace", "ceo@v1.example", "192.0.2.1", "Received: by mx2.provider.example; x\r\n", "one", time.Hour},
+		{"another author", "ceo@v2.example", "192.0.2.1", "", "one", 0},
+		{"another origin", "ceo@v1.example", "192.0.2.2", "", "one", 0},
+		{"another body", "ceo@v1.example", "192.0.2.1", "", "two", 0},
+	} {
+		tx, e := message(c.author, c.ip, c.header, c.body)
+		if got := w.waited(tx, e, later); got != c.want {
+			t.Errorf("%s: waited %s, want %s", c.name, got, c.want)
+		}
+	}
+	if got := w.waited(tx, e, now.Add(waitingEnds+time.Hour)); got != 0 {
+		t.Errorf("after it was given up by any client: %s", got)
+	}
+}
+
+func TestWaitingForgetsTheOlderHalfWhenFull(t *testing.T) {
+	w := newWaiting()
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	for i := range mostWaiting + 10 {
+		w.since[uint64(i)] = now.Add(time.Duration(i) * time.Second)
+	}
+	w.forgetOlderHalf()
+	if len(w.since) > mostWaiting/2+10 || len(w.since) < mostWaiting/4 {
+		t.Errorf("%d of %d are left", len(w.since), mostWaiting+10)
+	}
+	if _, ok := w.since[mostWaiting+9]; !ok {
+		t.Error("the newest was forgotten")
+	}
+}

@@ -1,0 +1,41 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"testing"
+)
+
+func TestLimitedFailsForGoodWhenAskedTooOften(t *testing.T) {
+	r := Limited(MustSnapshot(t, "example.com TXT \"x\"\nexample.com A 192.0.2.1"), 2)
+	ctx := context.Background()
+	if _, err := r.TXT(ctx, "example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.A(ctx, "example.com"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.MX(ctx, "example.com")
+	if !errors.Is(err, ErrLimit) || !errors.Is(err, ErrPermanent) || NetError(err).Temporary() {
+		t.Errorf("the third question: %v", err)
+	}
+}
+
+func TestRememberingAnswersAfterItsContextEnded(t *testing.T) {
+	zone := MustSnapshot(t, "example.com TXT \"x\"\nbroken.example TXT SERVFAIL")
+	r := Remembering(zone)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range 2 {
+		if a, err := r.TXT(ctx, "example.com"); err != nil || a.Records[0] != "x" {
+			t.Errorf("%v, %v", a, err)
+		}
+		if _, err := r.TXT(ctx, "broken.example"); !errors.Is(err, ErrTemporary) {
+			t.Errorf("%v", err)
+		}
+		cancel()
+	}
+	if _, err := r.TXT(ctx, "new.example"); !errors.Is(err, ErrTemporary) {
+		t.Errorf("a new question under an ended context: %v", err)
+	}
+}
