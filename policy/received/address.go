@@ -49,14 +49,18 @@ func isPort(s string) bool {
 	return true
 }
 
+// isAddrText reports whether s has the octets of an address, with a separator.
 func isAddrText(s string) bool {
+	separated := false
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if !(c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' || c == '.' || c == ':') {
+		if c == '.' || c == ':' {
+			separated = true
+		} else if !(c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f') {
 			return false
 		}
 	}
-	return true
+	return separated
 }
 
 // special lists the networks from which no mail can come to a provider, beyond

@@ -19,23 +19,31 @@ const (
 
 // fromPart is what stands between "from" and "by".
 type fromPart struct {
-	present bool
-	first   string // the word behind "from"; "" if there is none
-	literal netip.Addr
-	last    shape
-	addr    netip.Addr // found in a comment
-	clash   bool       // another address was found, too
-	helo    string     // found in a comment
-	hasHelo bool
-	keys    bool   // Exim has written a comment without the address
-	rdns    string // found in a comment
-	bare    bool   // the address had no brackets: qmail, Exchange
-	pickup  bool
-	claims  bool // "claiming to be", written by an smtpd of old
+	present  bool
+	first    string // the word behind "from"; "" if there is none
+	literal  netip.Addr
+	last     shape
+	addr     netip.Addr // found in a comment
+	clash    bool       // another address was found, too
+	helo     string     // found in a comment
+	hasHelo  bool
+	keys     bool   // Exim has written a comment without the address
+	envelope bool   // Alibaba: the reverse-path stands where others put the address
+	rdns     string // found in a comment
+	bare     bool   // the address had no brackets: qmail, Exchange
+	pickup   bool
+	claims   bool // "claiming to be", written by an smtpd of old
+	// Where the address and the HELO stand: 1 is the first word, 2 what follows
+	// it, 0 nowhere. The two are beside each other, or one was made up.
+	addrAt, heloAt int
 }
 
 func (p *parser) readFrom(tokens []token) {
 	f := &p.from
+	if n := len(tokens); n > 0 { // IIS
+		f.pickup = p.text[tokens[0].start:tokens[n-1].end] == "mail pickup service"
+	}
+	f.envelope = strings.Contains(p.fromText, "mailfrom:")
 	for i, t := range tokens {
 		text := p.str(t)
 		switch {
@@ -46,6 +54,12 @@ func (p *parser) readFrom(tokens []token) {
 			f.first = text
 		default:
 			p.fromWord(tokens, i, text)
+		}
+		if f.addrAt == 0 && (f.addr.IsValid() || f.literal.IsValid()) {
+			f.addrAt = i + 1
+		}
+		if t.kind == comment && f.heloAt == 0 && f.hasHelo {
+			f.heloAt = i + 1
 		}
 	}
 }
@@ -62,8 +76,6 @@ func (p *parser) fromWord(tokens []token, i int, text string) {
 			f.clash = f.clash || f.literal.IsValid() && f.literal != ip
 			f.literal = ip
 		}
-	case i == 1 && f.first == "mail" && text == "pickup":
-		f.pickup = true // IIS
 	case i > 1 && text == "be" && p.is(tokens[i-1], "to") && i+1 < len(tokens) && tokens[i+1].kind == word:
 		f.helo, f.hasHelo, f.claims = strings.Trim(p.str(tokens[i+1]), `",`), true, true
 	}
@@ -85,6 +97,10 @@ func (p *parser) fromComment(c string) {
 			f.helo, f.hasHelo = helo, true
 		}
 		f.last = shapeHelo
+		return
+	}
+	if strings.HasPrefix(c, "mailfrom:") {
+		f.last = shapeUnknown
 		return
 	}
 	p.shape(c)
@@ -118,7 +134,7 @@ func (p *parser) shape(c string) {
 			keys = true
 		case strings.HasPrefix(field, "ident="):
 			p.hop.Ident, keys = field[6:], true
-		case field == `"EHLO` || field == `"HELO`:
+		case found && (field == `"EHLO` || field == `"HELO`):
 			_, helo, _ := strings.Cut(c, field+" ")
 			f.helo, _, f.hasHelo = strings.Cut(helo, `"`)
 			goto done // the client's words, from here on
@@ -207,6 +223,9 @@ func (p *parser) resolve() {
 	h, f := &p.hop, &p.from
 	if f.present {
 		p.resolveAddr()
+	}
+	p.weigh()
+	if f.present {
 		p.resolveNames()
 	}
 	switch {
@@ -219,13 +238,13 @@ func (p *parser) resolve() {
 		h.Kind, h.IP = NoIP, netip.Addr{}
 	case h.Ambiguous:
 		h.Kind = NoIP
-	case strings.Contains(h.Proto, "LMTP") || h.Proto == "MAPI" || h.IP.IsLoopback() || h.ByIP.IsLoopback() || strings.EqualFold(h.By, "localhost"):
-		h.Kind = Internal
+	case strings.Contains(p.proto, "LMTP") || p.proto == "MAPI" || h.IP.IsLoopback() || strings.EqualFold(h.By, "localhost"):
+		h.Kind = Internal // ByIP says nothing about the client
 	case h.IP.IsValid():
 		h.Kind = SMTP
-	case h.Proto == "LOCAL" || p.local || f.pickup:
+	case (p.proto == "LOCAL" || p.local || f.pickup && p.proto == "SMTPSVC") && !f.envelope && h.outsiders.n == 0:
 		h.Kind = Local
-	case f.present:
+	case f.present || h.outsiders.n > 0:
 		h.Kind = NoIP
 	default:
 		h.Kind = Internal
@@ -241,7 +260,9 @@ func (p *parser) resolveAddr() {
 	h, f := &p.hop, &p.from
 	first, isAddr := parseAddr(f.first)
 	switch {
-	case f.clash, f.keys && f.addr.IsValid(): // two writers' shapes
+	case f.envelope && !f.addr.IsValid() && !f.literal.IsValid():
+		return
+	case f.envelope, f.clash, f.keys && (f.addr.IsValid() || f.literal.IsValid()): // two writers' shapes
 	case f.addr.IsValid() && f.literal.IsValid() && f.addr != f.literal:
 	case f.addr.IsValid():
 		// Something behind the address that is no known remark: which of the
@@ -256,7 +277,7 @@ func (p *parser) resolveAddr() {
 		return
 	case f.literal.IsValid():
 		h.IP = f.literal // GMX: "from rdns (EHLO name) [ip]"
-	case isAddr && (f.last == shapeHelo || f.last == shapeKeys || h.Proto == "NNFMP" || strings.HasPrefix(h.Proto, "HTTP")):
+	case isAddr && (f.last == shapeHelo || f.last == shapeKeys || p.proto == "NNFMP" || strings.HasPrefix(p.proto, "HTTP")):
 		h.IP = first
 	default:
 		return

@@ -63,6 +63,8 @@ type Hop struct {
 	Ambiguous bool
 	Defects   []string
 	Field     int // index into Message.Fields; -1 if not from a message
+
+	outsiders outsiders
 }
 
 // Hops reads the Received fields of m, newest first, at most 100. Only the exact

@@ -40,8 +40,6 @@ func (p *parser) byRemark(c string) {
 	case p.note(c):
 	case hasPrefixFold(c, "Exim"):
 		p.exim = true
-	case hasPrefixFold(c, "Postfix, from userid"), strings.HasSuffix(c, "/Submit"):
-		p.local = true
 	case strings.HasSuffix(c, " encrypted"):
 		p.hop.TLS = true
 	default:

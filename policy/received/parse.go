@@ -8,12 +8,15 @@ import (
 
 // parser reads one field. Strings of the hop are parts of text.
 type parser struct {
-	text   string
-	hop    Hop
-	from   fromPart
-	exim   bool // the writer calls itself Exim
-	local  bool // something says that no network was involved
-	byNote bool // a comment stands directly behind the `by` host
+	text     string
+	fromText string // all before `by`
+	hop      Hop
+	from     fromPart
+	exim     bool   // the writer calls itself Exim
+	local    bool   // something says that no network was involved
+	byNote   bool   // a comment stands directly behind the `by` host
+	path     bool   // a path was seen in the `by` part: from there on the client may have a say
+	proto    string // Proto, if it stands before any path
 }
 
 // Parse reads the unfolded value of one Received field.
@@ -96,8 +99,11 @@ func (p *parser) fields(tokens []token) {
 	for by < len(clauses) && !p.is(clauses[by], "by") {
 		by++
 	}
+	if by < len(clauses) {
+		p.fromText = p.text[:clauses[by].start]
+	}
 	if by > i {
-		p.from.present = true
+		p.from.present, p.local = true, false // Sendmail's "(from user)" stands alone
 		if p.is(clauses[i], "from") {
 			i++
 		}
@@ -204,8 +210,9 @@ func (p *parser) readBy(tokens []token) {
 	h, current, words := &p.hop, kwBy, 0
 	for i, t := range tokens {
 		text := p.str(t)
+		p.path = p.path || strings.ContainsAny(text, `<@"`)
 		if t.kind == comment {
-			if current == kwBy {
+			if current == kwBy && !p.byNote {
 				p.byComment(text)
 			}
 			p.byRemark(text)
@@ -217,6 +224,7 @@ func (p *parser) readBy(tokens []token) {
 		if kw, ok := asKeyword(text); ok {
 			current, words = kw, 0
 			h.TLS = h.TLS || kw == kwTLS
+			p.path = p.path || kw == kwFor || kw == kwEnvFrom
 			continue
 		}
 		words++
@@ -273,15 +281,20 @@ func (p *parser) byWord(text string, nth, offset int) {
 	}
 }
 
+// byComment reads the comment directly behind the `by` host: its address, as
+// "ip", "[ip]" or "host [ip]", or its program. Later ones, and any that holds a
+// path, may have been written by the client.
 func (p *parser) byComment(c string) {
 	p.byNote = true
-	if p.hop.ByIP.IsValid() {
+	if p.path {
 		return
 	}
-	if i := strings.IndexByte(c, '['); i >= 0 {
-		c = c[i:]
+	p.local = p.local || hasPrefixFold(c, "Postfix, from userid") || strings.HasSuffix(c, "/Submit")
+	c = strings.TrimSpace(c)
+	if host, literal, ok := strings.Cut(c, " "); ok && strings.HasPrefix(literal, "[") && !hasPrefixFold(host, "envelope-") && !hasPrefixFold(host, "mailfrom:") {
+		c = literal
 	}
-	if ip, ok := parseAddr(c); ok {
+	if ip, ok := parseAddr(c); ok && !p.hop.ByIP.IsValid() {
 		p.hop.ByIP = ip
 	}
 }
@@ -305,6 +318,9 @@ func (p *parser) protoWord(text string, first bool) {
 		return
 	}
 	h.Proto = strings.ToUpper(strings.TrimPrefix(name, "["))
+	if !p.path {
+		p.proto = h.Proto
+	}
 	if !isKnownProto(h.Proto) {
 		return
 	}

@@ -68,7 +68,8 @@ type Origin struct {
 // while HELO and reverse name are the client's choice. The newest border counts,
 // because an older one may be the sender's own tenant at the same provider, or
 // forged. A hop that cannot be read or attributed ends the walk without a
-// result. A zero now leaves out the comparison with the present.
+// result, and so does one that looks like a step within the provider but shows
+// an address outside it: the text of a client may have made it look so. A zero now leaves out the comparison with the present.
 func Walk(hops []Hop, b Boundary, now time.Time) Origin {
 	limit := b.MaxHops
 	if limit <= 0 {
@@ -100,6 +101,13 @@ func (b Boundary) judge(hops []Hop, i int) (Origin, bool) {
 	by := hostKey(h.By)
 	ingress, inner, named := matchAny(b.Ingress, by), matchAny(b.Inner, by), withinAny(b.ReceivedBy, by)
 	believed := ingress || inner || named
+	// What is stepped over must not show anybody outside, in whatever place: a
+	// client that passes for none is the forger of the hops below.
+	own := b.Ranges
+	if ingress && b.Chained {
+		own = nil
+	}
+	outside := h.outsiders.any(own)
 	switch {
 	case h.By == "" && h.Kind == Garbage && len(h.Defects) > 0:
 		return none(h, "Received #%d cannot be read (%s)", i+1, strings.Join(h.Defects, ", ")), true
@@ -107,18 +115,22 @@ func (b Boundary) judge(hops []Hop, i int) (Origin, bool) {
 		return none(h, "Received #%d does not say which host wrote it", i+1), true
 	case !believed:
 		return none(h, "Received #%d was written by %s, which is not a host of the provider", i+1, hostText(h.By)), true
-	case h.Kind == Internal || h.Kind == Local:
+	case (h.Kind == Internal || h.Kind == Local) && !outside:
 		return Origin{}, false
 	case ingress:
 		return b.border(h, i), true
 	case inner:
 		return Origin{}, false
+	case h.Kind == Internal || h.Kind == Local:
+		return none(h, "Received #%d by %s was written for a hand-over within one system but shows an address outside", i+1, hostText(h.By)), true
 	case h.Ambiguous:
 		return none(h, "Received #%d by %s shows two different client addresses", i+1, hostText(h.By)), true
 	case h.Kind != SMTP:
 		return none(h, "Received #%d by %s shows no client address", i+1, hostText(h.By)), true
-	case !isPublic(h.IP) || b.Ranges != nil && b.Ranges(h.IP):
+	case !b.outside(h) && !outside:
 		return Origin{}, false
+	case !b.outside(h):
+		return none(h, "Received #%d by %s shows client %s, but another address, too", i+1, hostText(h.By), h.IP), true
 	case len(b.Ingress) > 0:
 		return none(h, "Received #%d by %s shows client %s, which is not known to be the provider's, but the host is not known to take mail from outside", i+1, hostText(h.By), h.IP), true
 	}
@@ -128,6 +140,11 @@ func (b Boundary) judge(hops []Hop, i int) (Origin, bool) {
 		o.Why = fmt.Sprintf("Received #%d by %s was written by a host with a name of the provider and shows client %s; the provider's ranges are not known", i+1, hostText(h.By), h.IP)
 	}
 	return o, true
+}
+
+// outside reports whether h shows a client that is not the provider's own.
+func (b Boundary) outside(h *Hop) bool {
+	return isPublic(h.IP) && (b.Ranges == nil || !b.Ranges(h.IP))
 }
 
 // border reads the client from a hop in the role of ingress.

@@ -23,6 +23,9 @@ const (
 	ownRelay  = "from out.provider.example (out.provider.example [198.51.100.9]) by relay.example.com (Postfix) with ESMTPS id 1" + stamp
 	amavis    = "from relay.example.com (localhost [127.0.0.1]) by relay.example.com (Postfix) with ESMTP id 2" + stamp
 	pickup    = "by relay.example.com (Postfix, from userid 1001) id 3" + stamp
+	lmtp      = "from c.example.org (c.example.org [192.0.2.7]) by in1.edge.provider.example with LMTP" + stamp
+	lmtpOwn   = "from n2 (unknown [198.51.100.9]) by out.provider.example with LMTP" + stamp
+	lmtpInner = "from n2 (unknown [203.0.113.200]) by n2.core.provider.example with LMTP" + stamp
 	otherEdge = "from e.example.org (e.example.org [192.0.2.99]) by in9.edge.provider.example with ESMTP" + stamp
 )
 
@@ -82,6 +85,13 @@ func TestWalkFindsTheClientAtTheBorderOrSaysWhyNot(t *testing.T) {
 		{"a host of the provider without role, from outside", roles, []string{outside, edge}, "", MethodNone, None, "not known to take mail from outside"},
 		{"only hops of the provider", roles, []string{private, inside}, "", MethodNone, None, "has not come in from outside"},
 		{"too many hops of the provider", roles, []string{inside, inside, inside, inside, inside, inside, inside, inside, edge}, "", MethodNone, None, "first 8"},
+		{"a hand-over within the border that shows somebody outside", roles, []string{lmtp, edge}, "", MethodNone, None, "no client address"},
+		{"a hand-over within the provider that shows somebody outside", byName, []string{lmtp, outside}, "", MethodNone, None, "within one system but shows an address outside"},
+		{"a hand-over within the provider from its own address", byName, []string{lmtpOwn, outside}, "192.0.2.7", MethodReceivedBy, Low, "Received #2"},
+		{"a hand-over within the provider, ranges not known", blind, []string{lmtpOwn, edge}, "", MethodNone, None, "within one system"},
+		{"a hand-over at an inner host", roles, []string{lmtpInner, edge}, "192.0.2.7", MethodIngress, Medium, "Received #2"},
+		{"at a border where tenants come in, the provider's own address is nobody's", chained, []string{strings.Replace(lmtp, "192.0.2.7", "198.51.100.7", 1), edge}, "", MethodNone, None, "no client address"},
+		{"a private client that calls itself by an address outside", byName, []string{strings.Replace(private, "from n2", "from [192.0.2.9]", 1), outside}, "", MethodNone, None, "shows client 10.1.2.3, but another address, too"},
 		{"by name, from outside", byName, []string{private, inRange, outside, foreign}, "192.0.2.7", MethodReceivedBy, Low, "Received #3 by mx.provider.example"},
 		{"by name, ranges not known", Boundary{ReceivedBy: byName.ReceivedBy}, []string{private, outside}, "192.0.2.7", MethodReceivedBy, Low, "ranges are not known"},
 		{"by name, a hop without address is not stepped over", byName, []string{"from x by a.provider.example with SMTP" + stamp, outside}, "", MethodNone, None, "Received #1 by a.provider.example shows no client address"},
