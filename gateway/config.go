@@ -146,6 +146,8 @@ type LimitsConfig struct {
 type RetentionConfig struct {
 	JournalDays    int `toml:"journal_days"`
 	QuarantineDays int `toml:"quarantine_days"`
+
+	QuarantineOctets int64 `toml:"quarantine_octets"`
 }
 
 // MetricsConfig is the listener of /metrics, /healthz and /readyz.
@@ -181,7 +183,7 @@ func DefaultConfig() *Config {
 			Connections: 1000, ConnectionsPerSource: 200, StrangerConnections: 100,
 			CommandTimeout: Duration(5 * time.Minute), ContentTimeout: Duration(3 * time.Minute), DrainTimeout: Duration(time.Minute),
 		},
-		Retention: RetentionConfig{JournalDays: 180, QuarantineDays: 30},
+		Retention: RetentionConfig{JournalDays: 180, QuarantineDays: 30, QuarantineOctets: 10 << 30},
 	}
 }
 

@@ -26,6 +26,12 @@ func (g *stage) spoofHeld(from string, to []string, content string) string {
 // release does what `mxgate quarantine release` does, beside the running gateway.
 func (g *stage) release(id string) error {
 	g.t.Helper()
+	_, err := g.releaseTo(id)
+	return err
+}
+
+func (g *stage) releaseTo(id string) (Released, error) {
+	g.t.Helper()
 	st, err := OpenStore(g.cfg)
 	if err != nil {
 		g.t.Fatal(err)
@@ -106,6 +112,61 @@ func TestAReleaseTheNextHopDoesNotTakeLeavesTheMessageHeld(t *testing.T) {
 		t.Errorf("at last: %v, %d messages at the next hop", err, g.sink.Count())
 	}
 	g.wantState(id, store.StateReleased)
+}
+
+// One address that is gone must not keep the message from all the others.
+func TestAReleaseGoesToThoseTheNextHopTakes(t *testing.T) {
+	g := newStage(t, script{})
+	carol, dora := "carol@example.com", "dora@example.com"
+	id := g.spoofHeld(crook, []string{bob, carol, dora}, spoofMail())
+	for _, c := range []struct {
+		name        string
+		bob, carol  string
+		dora        string
+		want        []string // of the error; nil: it is released
+		refused, to []string
+	}{
+		{"one is to come later", "", "550 5.1.1 gone", "452 4.2.2 full", []string{"452 4.2.2 full to <" + dora}, nil, nil},
+		{"nobody is taken", "550 5.1.1 gone", "550 gone", "571 5.7.1 no", []string{"550 5.1.1 gone to <" + bob, "550 gone to <" + carol, "571 5.7.1 no to <" + dora}, nil, nil},
+		{"we may not relay", "", "554 5.7.1 relay access denied", "", []string{"refused", "<" + carol}, nil, nil},
+		{"one is gone", "", "550 5.1.1 gone", "", nil, []string{"<" + carol + ">: 550 5.1.1 gone"}, []string{bob, dora}},
+	} {
+		says := map[string]string{"TO:<" + bob + ">": c.bob, "TO:<" + carol + ">": c.carol, "TO:<" + dora + ">": c.dora}
+		g.nextHopSays(func(verb, arg string) (string, bool) {
+			return says[arg], verb == "RCPT" && says[arg] != ""
+		})
+		r, err := g.releaseTo(id)
+		if c.want != nil {
+			for _, part := range c.want {
+				if err == nil || !strings.Contains(err.Error(), part) {
+					t.Errorf("%s: %v; want %q", c.name, err, part)
+				}
+			}
+			g.wantState(id, store.StateHeld)
+			if g.sink.Count() != 0 || len(r.Delivered)+len(r.Refused) != 0 {
+				t.Errorf("%s: %+v, %d messages", c.name, r, g.sink.Count())
+			}
+			continue
+		}
+		var refused, to []string
+		for _, one := range r.Refused {
+			refused = append(refused, one.String())
+		}
+		for _, path := range r.Delivered {
+			to = append(to, path.String())
+		}
+		if err != nil || !slices.Equal(refused, c.refused) || !slices.Equal(to, c.to) || r.NextHop != g.sink.Addr().String() {
+			t.Errorf("%s: %+v, %v", c.name, r, err)
+		}
+		if got := g.sink.Messages(); len(got) != 1 || !slices.Equal(got[0].ForwardPaths, c.to) {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+	g.wantState(id, store.StateReleased)
+	history, err := g.server.Store().History(t.Context(), id)
+	if last := len(history) - 1; err != nil || history[last].What != "released" || history[last-1].Detail != "<"+carol+">: 550 5.1.1 gone" {
+		t.Errorf("the history says %+v, %v", history, err)
+	}
 }
 
 func TestAReleaseToANextHopThatIsDownLeavesTheMessageHeld(t *testing.T) {

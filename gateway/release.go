@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"mxgate/gateway/relay"
@@ -29,50 +30,107 @@ func OpenStore(cfg *Config) (*store.Store, error) {
 	return s, nil
 }
 
+// Released says what became of a message at the next hop that took it.
+type Released struct {
+	NextHop   string
+	Delivered []mail.Address
+	Refused   []Refused // they do not get it, and it is not offered to them again
+}
+
+// Refused is a recipient whom the next hop refuses for good.
+type Refused struct {
+	Path  mail.Address
+	Reply relay.Reply // 5xx
+}
+
+func (r Refused) String() string { return fmt.Sprintf("<%s>: %s", r.Path, said(r.Reply)) }
+
+// said is an answer of the next hop in one line.
+func said(r relay.Reply) string {
+	return strings.Join(strings.Fields(fmt.Sprint(r.Code, " ", r.Enhanced, " ", r.Text)), " ")
+}
+
 // Release sends a held message to its next hop: the octets and the envelope
 // received, marked with X-Mxgate-Released and never judged again. The mark
 // cannot be forged from outside: fields of our prefix are removed from all mail.
-func Release(ctx context.Context, cfg *Config, st *store.Store, id, by string) error {
+//
+// Recipients who are refused now do not hold it back from the others; the history
+// names them. It stays held, with an error, if none is taken or if one is to be
+// tried again later. With store.ErrUncertain the result says what was delivered.
+func Release(ctx context.Context, cfg *Config, st *store.Store, id, by string) (Released, error) {
 	pool := relay.NewPool(relay.Config{Hostname: cfg.Hostname})
 	defer pool.Close()
-	return st.Release(ctx, id, by, func(h store.Held, content *os.File) error {
-		return deliver(ctx, cfg, pool, h, content, by)
+	var done Released
+	err := st.Release(ctx, id, by, func(ctx context.Context, h store.Held, content *os.File) (store.Delivered, error) {
+		r := Released{NextHop: cfg.nextHopNow(h)}
+		if err := r.deliver(ctx, cfg, pool, h, content, by); err != nil {
+			return store.Delivered{}, fmt.Errorf("next hop %s: %w", r.NextHop, err)
+		}
+		done = r
+		history := store.Delivered{NextHop: r.NextHop}
+		for _, refused := range r.Refused {
+			history.Refused = append(history.Refused, refused.String())
+		}
+		return history, nil
 	})
+	return done, err
 }
 
-func deliver(ctx context.Context, cfg *Config, pool *relay.Pool, h store.Held, content *os.File, by string) error {
+// nextHopNow is the way to the recipients of h, which may have changed since.
+func (c *Config) nextHopNow(h store.Held) string {
+	if len(h.Envelope.ForwardPaths) > 0 {
+		if now, ok := c.routes[h.Envelope.ForwardPaths[0].Domain]; ok {
+			return now
+		}
+	}
+	return h.NextHop
+}
+
+// deliver hands h to the next hop and notes in r who gets it.
+func (r *Released) deliver(ctx context.Context, cfg *Config, pool *relay.Pool, h store.Held, content *os.File, by string) error {
 	m, err := mail.ParseMessage(content, h.Size)
 	if err != nil {
 		return err
 	}
-	nextHop := h.NextHop
-	if len(h.Envelope.ForwardPaths) > 0 { // the way may have changed since
-		if now, ok := cfg.routes[h.Envelope.ForwardPaths[0].Domain]; ok {
-			nextHop = now
-		}
-	}
-	d, err := pool.Open(ctx, nextHop, h.Envelope)
+	d, err := pool.Open(ctx, r.NextHop, h.Envelope)
 	if err != nil {
-		return fmt.Errorf("next hop %s: %w", nextHop, err)
+		return err
 	}
-	for _, path := range h.Envelope.ForwardPaths {
-		r, err := d.Rcpt(ctx, path)
-		if err == nil && !r.Positive() {
-			err = fmt.Errorf("answered %d %s %s to <%s>", r.Code, r.Enhanced, r.Text, path)
-		}
-		if err != nil {
-			d.Abort()
-			return fmt.Errorf("next hop %s: %w", nextHop, err)
-		}
+	defer d.Abort() // after Send it does nothing
+	if err := r.offer(ctx, d, h.Envelope.ForwardPaths); err != nil {
+		return err
 	}
 	mark := fold(privatePrefix+"Released", fmt.Sprintf("%s; id=%s; by=%s; reason=%s", time.Now().UTC().Format(time.RFC3339), h.ID, by, h.Reason))
 	parts := append([]io.ReadSeeker{bytes.NewReader([]byte(mark + h.Trace + guard(m)))}, kept(m, content, cfg.Hostname)...)
-	r, err := d.Send(ctx, parts...)
-	if err == nil && !r.Positive() {
-		err = fmt.Errorf("answered %d %s %s to the message", r.Code, r.Enhanced, r.Text)
+	reply, err := d.Send(ctx, parts...)
+	if err == nil && !reply.Positive() {
+		err = fmt.Errorf("answered %s to the message", said(reply))
 	}
-	if err != nil {
-		return fmt.Errorf("next hop %s: %w", nextHop, err)
+	return err
+}
+
+// offer puts the recipients to the next hop. It fails unless one is taken and
+// none is to be tried again: then the whole message is sent later, once.
+func (r *Released) offer(ctx context.Context, d *relay.Delivery, paths []mail.Address) error {
+	var refusals []string
+	for _, path := range paths {
+		reply, err := d.Rcpt(ctx, path)
+		if err != nil {
+			return fmt.Errorf("<%s>: %w", path, err)
+		}
+		answer := fmt.Sprintf("answered %s to <%s>", said(reply), path)
+		switch {
+		case reply.Positive():
+			r.Delivered = append(r.Delivered, path)
+		case reply.Code < 500:
+			return errors.New(answer)
+		default:
+			r.Refused = append(r.Refused, Refused{path, reply})
+			refusals = append(refusals, answer)
+		}
+	}
+	if len(r.Delivered) == 0 && len(refusals) > 0 {
+		return errors.New(strings.Join(refusals, "; "))
 	}
 	return nil
 }

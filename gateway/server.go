@@ -50,8 +50,7 @@ func New(cfg *Config, log *slog.Logger) (*Server, error) {
 	s := &Server{cfg: cfg, log: log, metrics: newMetrics(), strangers: newSeldom(log, time.Second)}
 	s.cert.Store(cfg.certificate)
 	if err := s.open(); err != nil {
-		s.close()
-		return nil, err
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
@@ -61,7 +60,7 @@ func (s *Server) open() error {
 	if err != nil {
 		return err
 	}
-	if s.store, err = (store.Config{Dir: s.cfg.DataDir, OnError: func(err error) { s.log.Error("store", "err", err) }}).Open(); err != nil {
+	if s.store, err = (store.Config{Dir: s.cfg.DataDir, MaxOctets: s.cfg.Retention.QuarantineOctets, OnError: func(err error) { s.log.Error("store", "err", err) }}).Open(); err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
 	}
 	if s.unlock, err = lock(s.cfg.DataDir); err != nil {
@@ -218,8 +217,8 @@ func (s *Server) Store() *store.Store { return s.store }
 // Serve takes mail until ctx ends, then drains: it stops accepting, lets
 // running transactions finish within limits.drain_timeout, and closes
 // everything. It returns nil after a drain that was asked for.
-func (s *Server) Serve(ctx context.Context) error {
-	defer s.close()
+func (s *Server) Serve(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.close()) }()
 	sessions := session.Config{Hostname: s.cfg.Hostname, Gate: s.pipeline, Log: s.log, OnPanic: s.metrics.panics.Inc}
 	failed := make(chan error, len(s.listeners))
 	var wg sync.WaitGroup
@@ -307,11 +306,12 @@ func (s *Server) ready(ctx context.Context) error {
 	if _, err := s.store.Stats(ctx); err != nil {
 		return errors.New("the store does not answer")
 	}
-	return nil
+	return s.store.Trouble()
 }
 
-// close releases what open took, in reverse order.
-func (s *Server) close() {
+// close releases what open took, in reverse order. An error means that records
+// were lost.
+func (s *Server) close() error {
 	for _, l := range s.listeners {
 		_ = l.Close() // drained or never served
 	}
@@ -321,14 +321,14 @@ func (s *Server) close() {
 	if s.pool != nil {
 		s.pool.Close()
 	}
+	var err error
 	if s.store != nil {
-		if err := s.store.Close(); err != nil {
-			s.log.Error("closing the store", "err", err)
-		}
+		err = s.store.Close()
 	}
 	if s.unlock != nil {
 		s.unlock()
 	}
+	return err
 }
 
 // registerReadings exposes what other rooms count.
@@ -348,6 +348,12 @@ func (s *Server) registerReadings() {
 	s.metrics.read(counter, "mxgate_connections_over_limit_total", "Connections refused because a limit was reached.", sum(func(w wire.Stats) int64 { return w.OverLimit }))
 	s.metrics.read(counter, "mxgate_tls_handshakes_failed_total", "TLS handshakes that failed.", sum(func(w wire.Stats) int64 { return w.TLSFailed }))
 	s.metrics.read(gauge, "mxgate_connections", "Open connections of admitted clients.", sum(func(w wire.Stats) int64 { return w.Active }))
+	s.metrics.read(gauge, "mxgate_store_trouble", "1 while the store cannot do its work: see /readyz.", func() float64 {
+		if s.store.Trouble() != nil {
+			return 1
+		}
+		return 0
+	})
 	s.metrics.read(counter, "mxgate_dns_questions_total", "Questions sent to resolvers.", func() float64 { return float64(s.resolver.Stats().Questions) })
 	s.metrics.read(counter, "mxgate_dns_cache_hits_total", "Questions answered from the cache.", func() float64 { return float64(s.resolver.Stats().CacheHits) })
 	s.metrics.read(counter, "mxgate_dns_timeouts_total", "Questions without an answer in time.", func() float64 { return float64(s.resolver.Stats().Timeouts) })

@@ -29,7 +29,7 @@ func rank(pkg string) int {
 		return 7
 	case pkg == "mxgate/gateway/session": // above wire: it asks for content there
 		return 6
-	case strings.HasPrefix(pkg, "mxgate/gateway/") && inner:
+	case pkg == "mxgate/gateway/disk", strings.HasPrefix(pkg, "mxgate/gateway/") && inner: // disk: below wire and store
 		return 4
 	case strings.HasPrefix(pkg, "mxgate/gateway/"):
 		return 5

@@ -274,7 +274,10 @@ func (q *quarantining) showRaw(h store.Held) int {
 
 func (q *quarantining) release(ctx context.Context, ids []string) int {
 	return q.each(ids, "released to its next hop", func(id string) error {
-		err := gateway.Release(ctx, q.cfg, q.store, id, q.by)
+		r, err := gateway.Release(ctx, q.cfg, q.store, id, q.by)
+		for _, refused := range r.Refused { // it is released to the others all the same
+			fmt.Fprintf(q.errOut, "%s: not to %s\n", id, policy.Plain(refused.String(), 400))
+		}
 		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUncertain) {
 			return err
 		}

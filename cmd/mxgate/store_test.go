@@ -248,7 +248,7 @@ func TestQuarantineTellsTheHistoryOfAMessage(t *testing.T) {
 	_, errOut = q(exitCouldNot, "release", "m1", "nosuch")
 	wantIn(t, errOut, "m1: already released at 2", " by erika\n", `"nosuch": no such message`)
 	out, _ = q(exitFine, "show", "m1")
-	wantIn(t, out, "m1: released at 2", " release failed by erika: next hop", " released by erika\n", "\nverdict: QUARANTINE: own-domain-spoof\n")
+	wantIn(t, out, "m1: released at 2", " release failed by erika: next hop", " released by erika: ", "\nverdict: QUARANTINE: own-domain-spoof\n")
 	if out, _ = q(exitFine, "list"); out != "nothing is held\n" {
 		t.Errorf("got %q", out)
 	}

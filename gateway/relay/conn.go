@@ -64,7 +64,7 @@ func (c *conn) greet(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	if !reply.Positive() {
+	if reply.Code != 250 {
 		return c.refused(reply)
 	}
 	return nil

@@ -161,7 +161,7 @@ func FuzzWriteContent(f *testing.F) {
 		if failed == nil {
 			out, failed = s.end(out)
 		}
-		if (failed == nil) != (err == nil) || failed == nil && string(out) != got {
+		if (failed == nil) != (err == nil) || failed == nil && string(out)+endOfData != got {
 			t.Fatalf("%q in blocks of %d: %q, %v; want %q, %v", in, int(cut)+1, out, failed, got, err)
 		}
 	})

@@ -81,7 +81,7 @@ func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address) (Reply, e
 		d.refused = f
 		return f.Reply, f
 	}
-	if err == nil && reply.Positive() {
+	if err == nil && takesRecipient(reply) {
 		d.accepted = append(d.accepted, to)
 	}
 	return reply, err
@@ -141,7 +141,7 @@ func (d *Delivery) end() {
 	}
 	if d.mailed && !c.dead {
 		reply, err := c.exchange(context.Background(), min(shortTimeout, d.pool.cfg.CommandTimeout), nil, "RSET")
-		if err != nil || !reply.Positive() {
+		if err != nil || reply.Code != 250 {
 			c.close()
 		}
 	}
@@ -227,8 +227,12 @@ func (d *Delivery) replay(ctx context.Context) error {
 		err = &Failure{Class: Replay, Reply: f.Reply, Err: errors.New("MAIL is refused now")}
 	}
 	for _, reply := range replies {
-		if err == nil && !reply.Positive() {
+		switch {
+		case err != nil || takesRecipient(reply):
+		case reply.negative():
 			err = &Failure{Class: Replay, Reply: reply, Err: errors.New("a recipient is refused now")}
+		default:
+			err = c.unexpected(reply)
 		}
 	}
 	if err != nil {
@@ -244,7 +248,7 @@ func (d *Delivery) rcpt(ctx context.Context, to string) (Reply, error) {
 		return Reply{}, err
 	}
 	switch reply := replies[0]; {
-	case reply.Positive():
+	case takesRecipient(reply):
 		return reply, nil
 	case !reply.negative():
 		return Reply{}, d.conn.unexpected(reply)
@@ -286,7 +290,7 @@ func (d *Delivery) envelope(ctx context.Context, paths []string) ([]Reply, error
 				return nil, err
 			case d.mailed:
 				replies = append(replies, reply)
-			case reply.Positive():
+			case reply.Code == 250:
 				d.mailed = true
 			default:
 				refusal = mailRefusal(c, reply)
@@ -299,7 +303,7 @@ func (d *Delivery) envelope(ctx context.Context, paths []string) ([]Reply, error
 	return replies, nil
 }
 
-// mailRefusal says what a reply to MAIL other than 2xx means.
+// mailRefusal says what a reply to MAIL other than 250 means.
 func mailRefusal(c *conn, reply Reply) *Failure {
 	switch {
 	case !reply.negative():

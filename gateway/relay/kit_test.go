@@ -151,7 +151,7 @@ func idle(p *Pool) int {
 }
 
 // scripted is a next hop that does what serve says with each connection.
-func scripted(t *testing.T, serve func(net.Conn, *bufio.Reader)) string {
+func scripted(t testing.TB, serve func(net.Conn, *bufio.Reader)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

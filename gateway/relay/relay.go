@@ -17,7 +17,8 @@ type Reply struct {
 	Text     string // printable ASCII, one line, at most 400 octets, without Enhanced
 }
 
-// Positive reports whether r is a positive completion.
+// Positive reports whether r, from Rcpt or Send, is acceptance. Other 2xx replies
+// do not come from there: they are Garbage.
 func (r Reply) Positive() bool { return r.Code >= 200 && r.Code < 300 }
 
 // negative reports whether r is a 4xx or 5xx.

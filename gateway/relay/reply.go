@@ -112,6 +112,16 @@ func clean(text []byte) []byte {
 	return text
 }
 
+// takesRecipient reports whether r, to RCPT, means that mail for the recipient
+// is taken: 252 says that it is attempted. RFC 5321, Section 4.2.3.
+func takesRecipient(r Reply) bool { return r.Code == 250 || r.Code == 251 || r.Code == 252 }
+
+// takesMessage reports whether r, to the final dot, means that the next hop has
+// the message for good. Our own 250 rests on it, so no other 2xx will do: a 221
+// says goodbye, a 214 or a 252 answers something that was not asked. RFC 5321,
+// Sections 4.2.5 and 4.3.2; 251 is what some servers answer who forward.
+func takesMessage(r Reply) bool { return r.Code == 250 || r.Code == 251 }
+
 // refusesUs reports whether a 5xx answer to MAIL, RCPT or DATA speaks about the
 // gateway rather than about the message: a fault of configuration between us and
 // the next hop must not bounce mail. SMTP-DUTIES I7 and R4.

@@ -105,7 +105,7 @@ func (c *conn) final(ctx context.Context, timeout time.Duration) (Reply, error) 
 		return Reply{}, c.fail(&Failure{Class: Uncertain, AfterDot: true, Err: err})
 	}
 	reply, err := c.receive(nil)
-	if err == nil && (reply.Positive() || reply.negative()) {
+	if err == nil && (takesMessage(reply) || reply.negative()) {
 		return reply, nil
 	}
 	if err == nil {

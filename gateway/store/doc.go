@@ -20,6 +20,9 @@
 // commands beside it. SQLite's locks keep them apart; Release and Delete are
 // exclusive across processes.
 //
+// Quarantine has limits, so that a flood of it does not stop the mail that is to
+// be relayed: content in all, and room left free on the file system.
+//
 // All changes go through one goroutine that commits them in groups, so that
 // callers who wait at the same time share one fsync. The journal rides along.
 //

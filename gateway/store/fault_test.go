@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mxgate/gateway/store/blob"
@@ -175,7 +177,7 @@ func TestSweepLeavesWhatIsWantedOrYoung(t *testing.T) {
 	quarantine(t, s, "held", content)
 	quarantine(t, s, "released", content)
 	quarantine(t, s, "deleted", content)
-	if err := s.Release(t.Context(), "released", "admin", func(Held, *os.File) error { return nil }); err != nil {
+	if err := s.Release(t.Context(), "released", "admin", func(context.Context, Held, *os.File) (Delivered, error) { return Delivered{}, nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Delete(t.Context(), "deleted", "admin"); err != nil {
@@ -255,9 +257,9 @@ func TestDamagedContentIsNeverDelivered(t *testing.T) {
 			if _, err := s.Content("A"); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "A.eml") {
 				t.Errorf("Content: %v", err)
 			}
-			err := s.Release(t.Context(), "A", "admin", func(Held, *os.File) error {
+			err := s.Release(t.Context(), "A", "admin", func(context.Context, Held, *os.File) (Delivered, error) {
 				t.Error("delivered")
-				return nil
+				return Delivered{}, nil
 			})
 			if !errors.Is(err, ErrCorrupt) {
 				t.Errorf("Release: %v", err)
@@ -375,6 +377,24 @@ func TestCloseTellsWhatItCouldNotKeep(t *testing.T) {
 	if err := s.Close(); err == nil || !strings.Contains(err.Error(), "3 journal entries lost") {
 		t.Errorf("%v", err)
 	}
+}
+
+func TestCloseCountsTheEntriesOfThoseWhoWaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := openFaulty(t, func(error) {})
+		release := holdWriter(t, s)
+		for i := range entryBacklog + 7 {
+			go s.Journal(Entry{ID: fmt.Sprint(i), At: noon}) // ends when the store closes
+		}
+		synctest.Wait() // seven of them wait
+		done := make(chan error)
+		go func() { done <- s.Close() }()
+		synctest.Wait()
+		release()
+		if err := <-done; err == nil || err.Error() != "store: close: 7 journal entries lost" {
+			t.Error(err)
+		}
+	})
 }
 
 // One failing change must not take the others of its group with it.

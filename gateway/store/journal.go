@@ -59,6 +59,7 @@ func (s *Store) Journal(e Entry) {
 		case s.entries <- e:
 			return nil
 		case <-s.closing:
+			s.turned.Add(1)
 			return ErrClosed
 		}
 	})

@@ -21,11 +21,18 @@ const gateway = "mxgate"
 // are not and that the message is still the client's. RFC 5321, Section 6.1.
 //
 // h.ID must be new: 1 to 64 letters, digits and hyphens. content is read to its
-// end. If ctx ends before the row is being committed, nothing is kept.
+// end. If ctx ends before the row is being committed, nothing is kept. h.Size
+// counts against the limits of Config before anything is written; a message
+// whose size is not given only needs them not to be reached.
 //
 // Errors: ErrFull, ErrNotWritable, ErrBadID, ErrExists, ErrCorrupt (content is
 // not of h.Size or h.SHA256, when given), ErrClosed, those of content and ctx.
 func (s *Store) Quarantine(ctx context.Context, h Held, content io.Reader) error {
+	done, err := s.promise(ctx, h.Size)
+	if err != nil {
+		return fmt.Errorf("store: quarantine: %w", err)
+	}
+	defer done()
 	sum, err := s.blobs.Put(ctx, h.ID, content, blob.Sum{Size: h.Size, SHA256: h.SHA256})
 	if err != nil {
 		return fmt.Errorf("store: quarantine: %w", err)

@@ -11,17 +11,28 @@ import (
 	"time"
 )
 
-// claimTime is how long a release may take before its process is taken for dead
-// and another may claim the message. It is above the 540 s that gateway/relay
-// has for one delivery.
-const claimTime = 10 * time.Minute
+// How long a claim of Release lasts. A delivery ends before another release may
+// take its claim over: both together would deliver twice.
+const (
+	deliverTime = claimTime - time.Minute // for deliver, by the monotonic clock
+	claimTime   = 10 * time.Minute        // then its process is taken for dead
+	abandonTime = time.Hour               // then Expire calls the message held again
+)
 
 // Change is one line in the history of a message.
 type Change struct {
-	At     time.Time
-	Who    string
-	What   string // quarantined, release started, released, release failed, deleted
+	At  time.Time
+	Who string
+	// What is quarantined, release started, recipient refused, released, release
+	// failed, release abandoned or deleted.
+	What   string
 	Detail string
+}
+
+// Delivered is what a delivery that the next hop took says for the history.
+type Delivered struct {
+	NextHop string
+	Refused []string // recipients who do not get the message, each with the answer to it
 }
 
 // History lists what was done with a message, oldest first.
@@ -49,22 +60,24 @@ func stateError(h Held) error {
 // Release gives a held message to deliver and marks it as released if deliver
 // returns nil; otherwise it is held again and the error is returned. by says who
 // wants it. The content stays until Delete. deliver gets the row and the content,
-// compared with what was received, and must be done within 10 minutes.
+// compared with what was received, and its context ends after 9 minutes.
 //
 // Only one process at a time gets to deliver a message. The claim of a process
-// that died can be taken over after 10 minutes: then nobody knows whether it had
-// delivered, and the message may arrive twice.
+// that died can be taken over by another Release after 10 minutes: then nobody
+// knows whether it had delivered, and the message may arrive twice.
 //
 // Errors: ErrNotFound, ErrState (not held), ErrCorrupt (deliver was not called),
 // ErrUncertain (deliver returned nil but the row could not be changed), those of
 // writing, of deliver and of ctx.
-func (s *Store) Release(ctx context.Context, id, by string, deliver func(Held, *os.File) error) error {
+func (s *Store) Release(ctx context.Context, id, by string, deliver func(context.Context, Held, *os.File) (Delivered, error)) error {
 	if by == "" {
 		return fmt.Errorf("store: release %.80q: who releases must be said", id)
 	}
+	within, cancel := context.WithTimeout(ctx, deliverTime) // from before the claim
+	defer cancel()
 	claim := rand.Text()
 	var h Held
-	err := s.change(ctx, func(tx *sql.Tx) (err error) {
+	err := s.change(within, func(tx *sql.Tx) (err error) {
 		h, err = s.moveHeld(tx, id, by, StateReleasing, claim)
 		if err != nil {
 			return err
@@ -74,27 +87,34 @@ func (s *Store) Release(ctx context.Context, id, by string, deliver func(Held, *
 	if err != nil {
 		return err
 	}
-	if err := s.deliver(h, deliver); err != nil {
-		settled := s.settle(ctx, h, by, claim, StateHeld, "release failed", err.Error())
+	delivered, err := s.deliver(within, h, deliver)
+	if err != nil {
+		settled := s.settle(ctx, h, by, claim, StateHeld, Change{What: "release failed", Detail: err.Error()})
 		return errors.Join(fmt.Errorf("store: release %s: %w", id, err), settled)
 	}
-	if err := s.settle(ctx, h, by, claim, StateReleased, "released", h.NextHop); err != nil {
+	var changes []Change
+	for _, refused := range delivered.Refused {
+		changes = append(changes, Change{What: "recipient refused", Detail: refused})
+	}
+	changes = append(changes, Change{What: "released", Detail: delivered.NextHop})
+	if err := s.settle(ctx, h, by, claim, StateReleased, changes...); err != nil {
 		return fmt.Errorf("store: release %s: %w: %w", id, ErrUncertain, err)
 	}
 	return nil
 }
 
-func (s *Store) deliver(h Held, deliver func(Held, *os.File) error) error {
+func (s *Store) deliver(ctx context.Context, h Held, deliver func(context.Context, Held, *os.File) (Delivered, error)) (Delivered, error) {
 	content, err := s.open(h)
 	if err != nil {
-		return err
+		return Delivered{}, err
 	}
 	defer content.Close()
-	return deliver(h, content)
+	return deliver(ctx, h, content)
 }
 
-// settle ends a claim. It does so even if ctx has ended: deliver has happened.
-func (s *Store) settle(ctx context.Context, h Held, by, claim string, to State, what, detail string) error {
+// settle ends a claim and says in the history what happened. It does so even if
+// ctx has ended: deliver has happened.
+func (s *Store) settle(ctx context.Context, h Held, by, claim string, to State, changes ...Change) error {
 	return s.change(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
 		res, err := tx.Exec("UPDATE quarantine SET state = ?, changed_at = ?, changed_by = ?, claim = '' WHERE id = ? AND state = 'releasing' AND claim = ?",
 			string(to), nanos(s.now()), by, h.ID, claim)
@@ -104,20 +124,26 @@ func (s *Store) settle(ctx context.Context, h Held, by, claim string, to State, 
 		if n, err := res.RowsAffected(); err != nil || n != 1 {
 			return fmt.Errorf("store: %s: %w: another process has taken over the release", h.ID, ErrState)
 		}
-		return s.audit(tx, h.ID, by, what, detail)
+		for _, c := range changes {
+			if err := s.audit(tx, h.ID, by, c.What, c.Detail); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 // moveHeld moves a message to another state if nobody is releasing it and
 // returns it. Held messages may go to releasing, held and released ones to
-// deleted; a claim of a process that died counts as held.
+// deleted. For a release, and nothing else, the claim of a process that died
+// counts as held.
 func (s *Store) moveHeld(tx *sql.Tx, id, by string, to State, claim string) (Held, error) {
 	h, err := getHeld(tx.QueryRow(selectHeld, id), id)
 	if err != nil {
 		return Held{}, err
 	}
 	now := s.now()
-	stale := h.State == StateReleasing && now.Sub(h.ChangedAt) >= claimTime
+	stale := to == StateReleasing && h.State == StateReleasing && now.Sub(h.ChangedAt) >= claimTime
 	if h.State != StateHeld && !stale && (h.State != StateReleased || to != StateDeleted) {
 		return Held{}, stateError(h)
 	}
@@ -130,7 +156,8 @@ func (s *Store) moveHeld(tx *sql.Tx, id, by string, to State, claim string) (Hel
 }
 
 // Delete removes the content of a message that is held or was released; its row
-// stays as evidence. If the file could not be removed after the row was changed,
+// stays as evidence. One that is being released is neither, for however long:
+// only another Release, or Expire after an hour, settles a claim. If the file could not be removed after the row was changed,
 // the error says so, and Sweep will try again.
 func (s *Store) Delete(ctx context.Context, id, by string) error {
 	if by == "" {

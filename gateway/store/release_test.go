@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,7 +17,9 @@ import (
 
 var errNextHop = errors.New("451 4.4.1 next hop unreachable")
 
-func deliverOK(Held, *os.File) error { return nil }
+func deliverOK(context.Context, Held, *os.File) (Delivered, error) {
+	return Delivered{NextHop: "mail.example.com:25"}, nil
+}
 
 // story is the history of a message as "who what, who what".
 func story(t *testing.T, s *Store, id string) string {
@@ -37,7 +41,7 @@ func story(t *testing.T, s *Store, id string) string {
 func TestReleaseDeliversTheOriginalOnce(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	quarantine(t, s, "A", content)
-	err := s.Release(t.Context(), "A", "erika", func(h Held, f *os.File) error {
+	err := s.Release(t.Context(), "A", "erika", func(_ context.Context, h Held, f *os.File) (Delivered, error) {
 		got, err := io.ReadAll(f)
 		if err != nil || string(got) != content {
 			t.Errorf("%q, %v", got, err)
@@ -48,7 +52,7 @@ func TestReleaseDeliversTheOriginalOnce(t *testing.T) {
 		if err := s.Delete(t.Context(), "A", "admin"); !errors.Is(err, ErrState) {
 			t.Errorf("Delete while it is being delivered: %v", err)
 		}
-		return nil
+		return Delivered{}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -74,9 +78,9 @@ func TestAFailedDeliveryLeavesTheMessageHeld(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	quarantine(t, s, "A", content)
 	ctx, cancel := context.WithCancel(t.Context())
-	err := s.Release(ctx, "A", "erika", func(Held, *os.File) error {
+	err := s.Release(ctx, "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
 		cancel() // the person has left: the claim is given back all the same
-		return errNextHop
+		return Delivered{}, errNextHop
 	})
 	if !errors.Is(err, errNextHop) {
 		t.Errorf("%v", err)
@@ -129,9 +133,9 @@ func TestOnlyOneOfManyReleasesDelivers(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
-			err := stores[i%2].Release(t.Context(), "A", "erika", func(Held, *os.File) error {
+			err := stores[i%2].Release(t.Context(), "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
 				delivered.Add(1)
-				return nil
+				return Delivered{}, nil
 			})
 			if errors.Is(err, ErrState) {
 				refused.Add(1)
@@ -152,7 +156,7 @@ func TestTheClaimOfADeadProcessCanBeTakenOver(t *testing.T) {
 	quarantine(t, slow, "A", content)
 	later := time.Now()
 	other.now = func() time.Time { return later }
-	err := slow.Release(t.Context(), "A", "erika", func(Held, *os.File) error {
+	err := slow.Release(t.Context(), "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
 		later = time.Now().Add(claimTime - time.Minute)
 		if err := other.Release(t.Context(), "A", "otto", deliverOK); !errors.Is(err, ErrState) {
 			t.Errorf("too early: %v", err)
@@ -161,7 +165,7 @@ func TestTheClaimOfADeadProcessCanBeTakenOver(t *testing.T) {
 		if err := other.Release(t.Context(), "A", "otto", deliverOK); err != nil {
 			t.Errorf("taking over: %v", err)
 		}
-		return nil
+		return Delivered{}, nil
 	})
 	// It was not dead, only slow: it must learn that its delivery was the second.
 	if !errors.Is(err, ErrUncertain) || !errors.Is(err, ErrState) {
@@ -175,9 +179,9 @@ func TestTheClaimOfADeadProcessCanBeTakenOver(t *testing.T) {
 func TestADeliveryThatCannotBeRecordedIsUncertain(t *testing.T) {
 	s, d := openFaulty(t, nil)
 	quarantine(t, s, "A", content)
-	err := s.Release(t.Context(), "A", "erika", func(Held, *os.File) error {
+	err := s.Release(t.Context(), "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
 		d.set("commit", syscall.EIO)
-		return nil
+		return Delivered{}, nil
 	})
 	if !errors.Is(err, ErrUncertain) {
 		t.Errorf("%v", err)
@@ -199,5 +203,91 @@ func TestDeleteSurvivesACrashBeforeItsFileIsRemoved(t *testing.T) {
 	}
 	if err := s.Delete(t.Context(), "A", "admin"); !errors.Is(err, ErrState) {
 		t.Errorf("again: %v", err)
+	}
+}
+
+// A claim belongs to a release until another takes it over; nobody may delete
+// what may be on its way.
+func TestAClaimedReleaseIsNotDeleted(t *testing.T) {
+	for _, age := range []time.Duration{0, claimTime - time.Minute, claimTime + time.Minute, abandonTime - time.Minute} {
+		t.Run(fmt.Sprint(age), func(t *testing.T) {
+			dir := t.TempDir()
+			s, other := openStore(t, dir), openStore(t, dir)
+			quarantine(t, s, "A", content)
+			other.now = func() time.Time { return time.Now().Add(age) }
+			err := s.Release(t.Context(), "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
+				if err := other.Delete(t.Context(), "A", "otto"); !errors.Is(err, ErrState) {
+					t.Errorf("Delete: %v", err)
+				}
+				if e, err := other.Expire(t.Context(), time.Time{}, time.Now()); err != nil || e.Contents != 0 {
+					t.Errorf("Expire: %+v, %v", e, err)
+				}
+				return Delivered{}, errNextHop
+			})
+			if !errors.Is(err, errNextHop) || errors.Is(err, ErrState) {
+				t.Error(err)
+			}
+			if err := other.Delete(t.Context(), "A", "otto"); err != nil {
+				t.Errorf("settled, it can be deleted: %v", err)
+			}
+		})
+	}
+}
+
+func TestTheReleaseOfADeadProcessIsAbandoned(t *testing.T) {
+	dir := t.TempDir()
+	s, other := openStore(t, dir), openStore(t, dir)
+	quarantine(t, s, "A", content)
+	other.now = func() time.Time { return time.Now().Add(abandonTime + time.Minute) }
+	err := s.Release(t.Context(), "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
+		if _, err := other.Expire(t.Context(), time.Time{}, time.Time{}); err != nil {
+			t.Error(err)
+		}
+		if st := state(t, s, "A"); st != StateHeld {
+			t.Errorf("state %s", st)
+		}
+		return Delivered{}, other.Delete(t.Context(), "A", "otto")
+	})
+	if !errors.Is(err, ErrUncertain) || !errors.Is(err, ErrState) { // it was only very slow
+		t.Error(err)
+	}
+	if got := story(t, s, "A"); got != "mxgate quarantined, erika release started, mxgate release abandoned, otto deleted" {
+		t.Error(got)
+	}
+}
+
+func TestADeliveryEndsBeforeItsClaim(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	quarantine(t, s, "A", content)
+	start := time.Now()
+	err := s.Release(t.Context(), "A", "erika", func(ctx context.Context, h Held, _ *os.File) (Delivered, error) {
+		end, ok := ctx.Deadline()
+		if !ok || end.After(h.ChangedAt.Add(claimTime-time.Minute)) || end.Before(start.Add(claimTime-2*time.Minute)) {
+			t.Errorf("it ends at %v, %v; claimed at %v", end, ok, h.ChangedAt)
+		}
+		return Delivered{}, nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheHistoryNamesWhoWasRefused(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	quarantine(t, s, "A", content)
+	err := s.Release(t.Context(), "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
+		return Delivered{NextHop: "mail.example.net:25", Refused: []string{"<b@example.com>: 550 5.1.1 gone", "<c@example.com>: 550 5.1.1 gone"}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes, err := s.History(t.Context(), "A")
+	var details []string
+	for _, c := range changes[2:] {
+		details = append(details, c.Who+": "+c.What+": "+c.Detail)
+	}
+	want := []string{"erika: recipient refused: <b@example.com>: 550 5.1.1 gone", "erika: recipient refused: <c@example.com>: 550 5.1.1 gone", "erika: released: mail.example.net:25"}
+	if err != nil || !slices.Equal(details, want) {
+		t.Errorf("%q, %v", details, err)
 	}
 }

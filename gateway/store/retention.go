@@ -41,10 +41,14 @@ type Expired struct {
 // journalBefore go; so do rows of messages that were deleted before it. The
 // content of messages received before quarantineBefore is deleted, in whatever
 // state but being released; their rows stay, as with Delete. A zero time keeps
-// everything. Freed pages are given back to the file system. It works in small
+// everything. A release that was claimed an hour ago and never settled is
+// abandoned: its message is held. Freed pages are given back to the file system. It works in small
 // steps between live commits; what is counted is done, also on error.
 func (s *Store) Expire(ctx context.Context, journalBefore, quarantineBefore time.Time) (Expired, error) {
 	var e Expired
+	if err := s.abandonReleases(ctx); err != nil {
+		return e, err
+	}
 	if !journalBefore.IsZero() {
 		before := nanos(journalBefore)
 		for _, step := range []struct {
@@ -89,17 +93,41 @@ func (s *Store) deleteRows(ctx context.Context, count *int64, query string, befo
 	}
 }
 
+// abandonReleases takes the claims of processes that died back, long after
+// another release could have. The history says that it may have been delivered.
+func (s *Store) abandonReleases(ctx context.Context) error {
+	return s.change(ctx, func(tx *sql.Tx) error {
+		ids, err := queryIDs(tx, "SELECT id FROM quarantine WHERE state = 'releasing' AND changed_at < ? LIMIT ?", nanos(s.now().Add(-abandonTime)), expireRows)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, err := tx.Exec("UPDATE quarantine SET state = 'held', changed_at = ?, changed_by = ?, claim = '' WHERE id = ?", nanos(s.now()), gateway, id); err != nil {
+				return fault("abandon "+id, err)
+			}
+			if err := s.audit(tx, id, gateway, "release abandoned", "its process ended; the next hop may have the message"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func queryIDs(tx *sql.Tx, query string, args ...any) ([]string, error) {
+	rows, err := tx.Query(query, args...)
+	return collect(rows, err, func(row interface{ Scan(...any) error }) (id string, err error) {
+		err = row.Scan(&id)
+		return id, err
+	})
+}
+
 // expireContent deletes messages as Delete does, many in one commit.
 func (s *Store) expireContent(ctx context.Context, count *int64, before time.Time) error {
 	for {
 		var ids []string
 		err := s.freeing(ctx, func(tx *sql.Tx) error {
-			rows, err := tx.Query("SELECT id FROM quarantine WHERE received_at < ? AND (state IN ('held', 'released') OR state = 'releasing' AND changed_at <= ?) LIMIT ?",
-				nanos(before), nanos(s.now().Add(-claimTime)), expireBlobs)
-			ids, err = collect(rows, err, func(row interface{ Scan(...any) error }) (id string, err error) {
-				err = row.Scan(&id)
-				return id, err
-			})
+			var err error
+			ids, err = queryIDs(tx, "SELECT id FROM quarantine WHERE received_at < ? AND state IN ('held', 'released') LIMIT ?", nanos(before), expireBlobs)
 			if err != nil {
 				return err
 			}

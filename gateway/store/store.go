@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +29,13 @@ const readers = 4
 // Config says where a store lives.
 type Config struct {
 	Dir string // the data directory
+	// MaxOctets is how much content the quarantine may keep in all, that of
+	// released messages included; beyond it Quarantine fails. 0: no limit.
+	MaxOctets int64
+	// MinFreeOctets is what Quarantine leaves free on the file system, so that
+	// other mail goes on. 0: 256 MiB, or 5 % of it where that is less; negative:
+	// nothing.
+	MinFreeOctets int64
 	// OnError is told of trouble that no caller can be told of: a journal commit
 	// that failed (it is kept and tried again), an entry given after Close. It
 	// must not call the store. nil: the default slog logger, as an error.
@@ -45,6 +52,9 @@ type Store struct {
 
 	write *sql.DB // one connection, used by the writer goroutine alone
 	read  *sql.DB
+
+	room    room
+	trouble atomic.Pointer[failure] // nil: none; of the writer goroutine, for all to read
 
 	queue
 }
@@ -66,7 +76,7 @@ func (c Config) open(disk blob.Disk, commit func(*sql.Tx) error) (*Store, error)
 	if err != nil {
 		return nil, fault("data_dir "+dir, fmt.Errorf("expected a directory in which the user running mxgate (uid %d) may create files: create it or correct owner and mode (mode 0700), or name another data_dir: %w", os.Getuid(), err))
 	}
-	s := &Store{dir: dir, blobs: blobs, now: time.Now, onError: c.OnError, commit: commit, queue: newQueue()}
+	s := &Store{dir: dir, blobs: blobs, now: time.Now, onError: c.OnError, commit: commit, room: c.newRoom(dir), queue: newQueue()}
 	if s.onError == nil {
 		s.onError = func(err error) { slog.Error("store", "err", err) }
 	}
@@ -202,20 +212,4 @@ func (s *Store) closeDatabase() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Stats is what the quarantine holds now.
-type Stats struct {
-	Held       int64 // messages neither released nor deleted
-	HeldOctets int64
-}
-
-// Stats counts the messages held and their content.
-func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	var st Stats
-	err := s.read.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(size), 0) FROM quarantine WHERE state IN ('held', 'releasing')").Scan(&st.Held, &st.HeldOctets)
-	if err != nil {
-		return Stats{}, fmt.Errorf("store: stats: %w", err)
-	}
-	return st, nil
 }

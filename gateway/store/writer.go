@@ -42,7 +42,8 @@ type queue struct {
 	senders   sync.RWMutex
 	closeOnce sync.Once
 	writer    sync.WaitGroup
-	lastErr   error // of the commit at the end; read after writer.Wait
+	lastErr   error        // of the commit at the end; read after writer.Wait
+	turned    atomic.Int64 // entries whose callers waited in Journal when the store closed
 
 	strangers strangers
 
@@ -217,8 +218,13 @@ func (s *Store) finish() {
 		s.commitGroup(s.takeChanges(<-s.changes))
 	}
 	s.failing = false
-	if err := s.drainEntries(); err != nil {
-		s.lastErr = fmt.Errorf("store: close: %d journal entries lost: %w", len(s.entries)+len(s.pending), err)
+	err := s.drainEntries()
+	lost := s.turned.Load()
+	if err != nil {
+		lost += int64(len(s.entries) + len(s.pending))
+	}
+	if lost > 0 || err != nil {
+		s.lastErr = errors.Join(fmt.Errorf("store: close: %d journal entries lost", lost), err)
 	}
 }
 
@@ -239,6 +245,7 @@ func (s *Store) commitGroup(changes []*change) error {
 	answers, err := s.tryCommit(changes, func(tx *sql.Tx) error {
 		return errors.Join(insertEntries(tx, s.pending), s.insertStrangers(tx, tallies))
 	})
+	s.noteTrouble(err)
 	if err == nil {
 		s.pending = s.pending[:0]
 		answer(changes, answers)

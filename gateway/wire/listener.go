@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mxgate/gateway/disk"
 )
 
 // Listener admits connections and hands those with a session to go-smtp. It
@@ -87,7 +89,7 @@ func NewListener(cfg Config, inner ...net.Listener) (*Listener, error) {
 		cfg:       cfg,
 		inner:     inner,
 		ready:     make(chan *Conn),
-		space:     freeOctets,
+		space:     disk.Free,
 		stopping:  make(chan struct{}),
 		done:      make(chan struct{}),
 		links:     map[*link]struct{}{},

@@ -25,12 +25,3 @@ func talksEarly(raw net.Conn) bool {
 	})
 	return err == nil && n > 0
 }
-
-// freeOctets returns what an unprivileged process may still write in dir.
-func freeOctets(dir string) (uint64, error) {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil {
-		return 0, err
-	}
-	return uint64(fs.Bavail) * uint64(fs.Bsize), nil
-}
