@@ -316,24 +316,6 @@ var serverTLS = sync.OnceValue(func() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 })
 
-// root is the directory of go.mod.
-func root(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-}
-
 // script plays testdata/smtp/NAME.smtp:
 //
 //	set KEY [VALUE]   a setting of the listener: tls, requiretls, size N, memory N
@@ -345,7 +327,7 @@ func root(t testing.TB) string {
 //	G: EVENT          the next event at the gate; at the end of a script all are named
 func script(t *testing.T, name string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root(t), "testdata", "smtp", name+".smtp"))
+	text, err := os.ReadFile(filepath.Join("../..", "testdata", "smtp", name+".smtp"))
 	if err != nil {
 		t.Fatal(err)
 	}
