@@ -156,7 +156,7 @@ func (t *transaction) release() {
 // its way (R12).
 func (t *transaction) Content(ctx context.Context, content *wire.Content) *smtp.SMTPError {
 	if len(t.tx.Envelope.ForwardPaths) == 0 {
-		return t.end(ourFault, record{outcome: store.Refused, err: errors.New("content without recipient")})
+		return t.end(ourFault, record{outcome: store.Deferred, err: errors.New("content without recipient")})
 	}
 	m, err := mail.ParseMessage(content, content.Size)
 	if err != nil {
