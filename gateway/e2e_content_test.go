@@ -79,7 +79,7 @@ func TestOnlyFieldsThatPretendToBeOursAreStripped(t *testing.T) {
 		"X-Mxgate-Verdict: relay; reason=clean",
 		"x-MXGATE-released: now",
 		"X-Mxgate-Anything : \r\n folded",
-		"X-Mxgate-Released\x0c: now", "X-Mxgate-Verdict\xa0: relay", // as a lenient reader sees them
+		"X_Mxgate_Verdict: relay", "X-Mxgate-Released\x0c: now", "X-Mxgate-Verdict\xa0: relay", // as a lenient reader sees them
 		"Authentication-Results\x0b: gate.example.com; dmarc=pass",
 	}
 	theirs := []string{
@@ -90,7 +90,7 @@ func TestOnlyFieldsThatPretendToBeOursAreStripped(t *testing.T) {
 		"ARC-Authentication-Results: i=1; gate.example.com; dmarc=pass",
 		"Received-SPF: pass", "X-Mxgate: no prefix", "X-Mxgates-Verdict: none",
 		"no colon here", "Subject:  odd   spacing\t", " =?utf-8?q?folded?=", "X-Raw: \xe4\xf6\xfc",
-		"X-Last: 1", "X-Last: 2",
+		"X-Last: 1", "X-Last: 2", "X-Last: 3",
 	}
 	var sent, kept []string
 	for i := range max(len(ours), len(theirs)) {

@@ -180,7 +180,7 @@ func printable(s string) string {
 // prefix, and Authentication-Results that claim to be ours. SMTP-DUTIES H4, H5.
 // Names are compared as the most lenient reader behind us may see them.
 func stripped(f mail.Field, authservID string) bool {
-	name := f.VisibleName()
+	name := strings.ReplaceAll(f.VisibleName(), "_", "-") // some readers make variables of names
 	if len(name) >= len(privatePrefix) && strings.EqualFold(name[:len(privatePrefix)], privatePrefix) {
 		return true
 	}

@@ -40,6 +40,10 @@ func (w *waiting) key(tx *mail.Transaction, e *policy.Evidence) (uint64, bool) {
 		h.WriteString(part)
 		h.WriteByte(0)
 	}
+	for _, path := range e.ForwardPaths {
+		h.WriteString(path)
+		h.WriteByte(0)
+	}
 	_, err := io.Copy(&h, m.Body())
 	return h.Sum64(), err == nil
 }

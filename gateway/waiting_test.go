@@ -42,6 +42,11 @@ func TestAWaitIsServedForOneMessageOnly(t *testing.T) {
 			t.Errorf("%s: waited %s, want %s", c.name, got, c.want)
 		}
 	}
+	tx, other := message("ceo@v1.example", "192.0.2.1", "", "one")
+	other.ForwardPaths = []string{"carol@example.com"}
+	if got := w.waited(tx, other, later); got != 0 {
+		t.Errorf("another recipient: waited %s", got)
+	}
 	if got := w.waited(tx, e, now.Add(waitingEnds+time.Hour)); got != 0 {
 		t.Errorf("after it was given up by any client: %s", got)
 	}
