@@ -12,7 +12,6 @@ import (
 
 	"mxgate/gateway/resolve"
 	"mxgate/policy"
-	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
 	"mxgate/policy/received"
@@ -72,16 +71,14 @@ func NewExplainer(q Question) (*Explainer, error) {
 		cfg.DNS.Servers = []string{q.DNS}
 	}
 	x := &Explainer{q: q, rules: cfg.rules}
-	var err error
-	if x.collector, err = cfg.collector(nil); err != nil {
+	r, err := cfg.resolver()
+	if err != nil {
 		return nil, err
 	}
+	x.collector = cfg.collector(r)
 	x.source, err = chooseSource(cfg, q.Source)
 	return x, err
 }
-
-// UseResolver makes x ask r instead of the network.
-func (x *Explainer) UseResolver(r dns.Resolver) { x.collector.Resolver = r }
 
 func chooseSource(cfg *Config, name string) (provider.Source, error) {
 	if cfg.sources != nil {

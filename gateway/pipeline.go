@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -130,9 +131,10 @@ func (t *transaction) askNextHop(ctx context.Context, nextHop string, path mail.
 		t.p.nextHopFailed(t.tx.ID, nextHop, err)
 		if !isMailRefused(err) && len(t.tx.Envelope.ForwardPaths) == 0 {
 			t.release()
+			t.nextHop = "" // nothing is promised there yet
 		}
 	}
-	if err != nil || r.Code/100 != 2 {
+	if err != nil || !r.Positive() {
 		return forNextHop(r, err)
 	}
 	return nil
@@ -147,7 +149,7 @@ func isMailRefused(err error) bool {
 func (t *transaction) release() {
 	if t.delivery != nil {
 		t.delivery.Abort()
-		t.delivery, t.nextHop = nil, ""
+		t.delivery = nil
 	}
 }
 
@@ -198,6 +200,11 @@ func (t *transaction) collect(ctx context.Context) (policy.Evidence, error) {
 // X-Mxgate-Verdict tells what would have happened.
 func (t *transaction) dispose(ctx context.Context, content *wire.Content, e policy.Evidence, v policy.Verdict) *smtp.SMTPError {
 	rec := record{size: content.Size, sha256: hex.EncodeToString(content.SHA256[:]), evidence: &e, verdict: v}
+	var err error
+	if rec.json, err = json.Marshal(e); err != nil {
+		rec.outcome, rec.err = store.Deferred, err
+		return t.end(ourFault, rec)
+	}
 	done := v.Disposition // what is done differs from the verdict in two cases
 	switch {
 	case t.p.cfg.Mode == observe:
@@ -231,7 +238,7 @@ func (t *transaction) toPostmaster() bool {
 // relay hands the message on. The next hop's final answer is ours: I1.
 func (t *transaction) relay(ctx context.Context, content *wire.Content, rec record) *smtp.SMTPError {
 	block := headerBlock(t.p.cfg.Hostname, &t.tx, rec.evidence, rec.verdict, t.p.cfg.Mode) + guard(t.tx.Message)
-	parts := append(readers(block), kept(t.tx.Message, content, t.p.cfg.Hostname)...)
+	parts := append([]io.ReadSeeker{strings.NewReader(block)}, kept(t.tx.Message, content, t.p.cfg.Hostname)...)
 	d := t.delivery
 	t.delivery = nil // Send ends it
 	r, err := d.Send(ctx, parts...)
@@ -257,14 +264,8 @@ func (t *transaction) relay(ctx context.Context, content *wire.Content, rec reco
 
 // quarantine holds the message durably, then accepts it: I1.
 func (t *transaction) quarantine(ctx context.Context, content *wire.Content, rec record) *smtp.SMTPError {
-	nextHop := t.nextHop
 	t.release()
-	t.nextHop = nextHop
-	evidence, err := json.Marshal(rec.evidence)
-	if err == nil {
-		err = t.p.store.Quarantine(ctx, t.held(rec, evidence), readers("", content)[0])
-	}
-	if err != nil {
+	if err := t.p.store.Quarantine(ctx, t.held(rec), io.NewSectionReader(content, 0, content.Size)); err != nil {
 		rec.outcome, rec.err = store.Deferred, err
 		return t.end(forStore(err), rec)
 	}
@@ -272,12 +273,12 @@ func (t *transaction) quarantine(ctx context.Context, content *wire.Content, rec
 	return t.end(held, rec)
 }
 
-func (t *transaction) held(rec record, evidence []byte) store.Held {
+func (t *transaction) held(rec record) store.Held {
 	return store.Held{
 		ID: t.tx.ID, ReceivedAt: t.tx.ReceivedAt, Client: t.tx.Client.Addr, Helo: t.tx.Client.Helo, Source: t.tx.Client.Source,
 		Envelope: t.tx.Envelope, Size: rec.size, SHA256: rec.sha256, Reason: string(rec.verdict.Reason), Sentence: rec.verdict.Sentence,
 		MessageID: t.tx.Message.First("Message-ID"), Author: cmp.Or(rec.evidence.Author.Address, t.tx.Message.First("From")), Subject: t.tx.Message.First("Subject"),
-		Evidence: evidence, NextHop: t.nextHop, Trace: receivedField(t.p.cfg.Hostname, &t.tx),
+		Evidence: rec.json, NextHop: t.nextHop, Trace: receivedField(t.p.cfg.Hostname, &t.tx),
 	}
 }
 

@@ -19,14 +19,14 @@ func CheckReachable(ctx context.Context, cfg *Config) []Problem {
 	if err := checkDataDir(cfg.DataDir); err != nil {
 		k.add("data_dir", quote(cfg.DataDir), "%v", err)
 	}
-	collector, err := cfg.collector(nil)
+	resolver, err := cfg.resolver()
 	if err != nil {
 		k.add("dns", "", "%v", err)
 		return k.problems
 	}
 	pool := relay.NewPool(relay.Config{Hostname: cfg.Hostname})
 	defer pool.Close()
-	return append(k.problems, cfg.reachable(ctx, collector.Resolver, pool)...)
+	return append(k.problems, cfg.reachable(ctx, resolver, pool)...)
 }
 
 // checkDataDir tells whether the gateway will be able to use dir, without

@@ -1,10 +1,7 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -12,7 +9,6 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"mxgate/gateway/store"
-	"mxgate/gateway/wire"
 	"mxgate/policy"
 )
 
@@ -22,6 +18,7 @@ type record struct {
 	size     int64
 	sha256   string
 	evidence *policy.Evidence // nil if the content was never judged
+	json     []byte           // evidence, as it is stored
 	verdict  policy.Verdict
 	err      error
 }
@@ -29,17 +26,16 @@ type record struct {
 // end gives the connection to the next hop back, records the transaction once
 // and returns the answer with the transaction id.
 func (t *transaction) end(r *smtp.SMTPError, rec record) *smtp.SMTPError {
-	nextHop := t.nextHop
 	t.release()
-	t.once.Do(func() { t.p.record(t, r, rec, nextHop) })
+	t.once.Do(func() { t.p.record(t, r, rec) })
 	return withID(r, t.tx.ID)
 }
 
-func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record, nextHop string) {
+func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 	now := p.now()
 	entry := store.Entry{
 		ID: t.tx.ID, At: t.tx.ReceivedAt, Client: t.tx.Client.Addr, Helo: t.tx.Client.Helo, Source: t.tx.Client.Source,
-		ReversePath: t.tx.Envelope.ReversePath, ForwardPaths: t.tx.Envelope.ForwardPaths, Size: rec.size, ReplyCode: r.Code, NextHop: nextHop,
+		ReversePath: t.tx.Envelope.ReversePath, ForwardPaths: t.tx.Envelope.ForwardPaths, Size: rec.size, ReplyCode: r.Code, NextHop: t.nextHop,
 		Outcome: rec.outcome, Duration: now.Sub(t.tx.ReceivedAt),
 	}
 	if r.Code > 0 {
@@ -54,9 +50,7 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record, nextHop
 		entry.OriginIP, _ = netip.ParseAddr(e.Origin.IP) // "" is the zero Addr
 		entry.Author = e.Author.Address
 		entry.Disposition, entry.Reason, entry.Sentence = disposition, reason, rec.verdict.Sentence
-		if text, err := json.Marshal(e); err == nil {
-			entry.Evidence = text
-		}
+		entry.Evidence = rec.json
 	} else if rec.err != nil {
 		entry.Sentence = rec.err.Error()
 	}
@@ -84,16 +78,4 @@ func (p *pipeline) logTransaction(t *transaction, entry store.Entry, rec record)
 		attrs = append(attrs, slog.String("err", rec.err.Error()))
 	}
 	p.log.LogAttrs(context.Background(), slog.LevelInfo, "transaction", attrs...)
-}
-
-// readers makes the parts of a message that is sent.
-func readers(block string, content ...*wire.Content) []io.ReadSeeker {
-	var parts []io.ReadSeeker
-	if block != "" {
-		parts = append(parts, bytes.NewReader([]byte(block)))
-	}
-	for _, c := range content {
-		parts = append(parts, io.NewSectionReader(c, 0, c.Size))
-	}
-	return parts
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 // gateway that may be running. It creates no database: who looks at an empty
 // one that a wrong data_dir led to would believe that nothing is held.
 func OpenStore(cfg *Config) (*store.Store, error) {
-	if _, err := os.Stat(filepath.Join(cfg.DataDir, "mxgate.db")); errors.Is(err, os.ErrNotExist) {
+	if !store.Exists(cfg.DataDir) {
 		return nil, fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run", cfg.file, cfg.DataDir)
 	}
 	s, err := store.Open(cfg.DataDir)

@@ -56,8 +56,8 @@ func New(cfg *Config, log *slog.Logger) (*Server, error) {
 }
 
 func (s *Server) open() error {
-	collector, err := s.cfg.collector(s.setResolver)
-	if err != nil {
+	var err error
+	if s.resolver, err = s.cfg.resolver(); err != nil {
 		return err
 	}
 	if s.store, err = (store.Config{Dir: s.cfg.DataDir, MaxOctets: s.cfg.Retention.QuarantineOctets, OnError: func(err error) { s.log.Error("store", "err", err) }}).Open(); err != nil {
@@ -75,7 +75,7 @@ func (s *Server) open() error {
 		s.log.Warn("files left by an interrupted quarantine were removed; their senders were never told 250", "files", len(orphans))
 	}
 	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname})
-	s.pipeline = &pipeline{cfg: s.cfg, collector: collector, pool: s.pool, store: s.store, metrics: s.metrics,
+	s.pipeline = &pipeline{cfg: s.cfg, collector: s.cfg.collector(s.resolver), pool: s.pool, store: s.store, metrics: s.metrics,
 		log: s.log, trouble: newSeldom(s.log, time.Second), waiting: newWaiting(), now: time.Now}
 	for i, l := range s.cfg.Listeners {
 		listener, err := wire.Listen(l.Address, s.wireConfig())
@@ -93,11 +93,8 @@ func (s *Server) open() error {
 	return nil
 }
 
-func (s *Server) setResolver(r *resolve.Resolver) { s.resolver = r }
-
-// collector builds the judgement from the configuration. use, if not nil, is
-// handed the resolver.
-func (c *Config) collector(use func(*resolve.Resolver)) (*policy.Collector, error) {
+// resolver asks the configured servers, or the system's.
+func (c *Config) resolver() (*resolve.Resolver, error) {
 	servers, err := c.resolvers()
 	if err != nil {
 		return nil, err
@@ -106,13 +103,11 @@ func (c *Config) collector(use func(*resolve.Resolver)) (*policy.Collector, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: dns: %w", c.file, err)
 	}
-	if use != nil {
-		use(r)
-	}
-	return c.collectorWith(r), nil
+	return r, nil
 }
 
-func (c *Config) collectorWith(r dns.Resolver) *policy.Collector {
+// collector builds the judgement from the configuration.
+func (c *Config) collector(r dns.Resolver) *policy.Collector {
 	protected := make([]mail.Domain, len(c.targets))
 	for i, t := range c.targets {
 		protected[i] = t.Domain

@@ -59,6 +59,12 @@ type Store struct {
 	queue
 }
 
+// Exists reports whether a store was ever opened in dir.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, databaseName))
+	return !errors.Is(err, os.ErrNotExist)
+}
+
 // Open opens the data directory dir, creating what is missing in it. Errors name
 // the directory, what was expected and what to do.
 func Open(dir string) (*Store, error) { return Config{Dir: dir}.Open() }
