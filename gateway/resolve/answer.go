@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -23,8 +24,12 @@ const (
 	maxNegativeTTL = 15 * time.Minute
 )
 
-// errServFail says that the server answered and could not help.
-var errServFail = errors.New("SERVFAIL")
+var (
+	// errServFail says that the server answered and could not help.
+	errServFail = errors.New("SERVFAIL")
+
+	errTLSAs = fmt.Errorf("more than %d TLSA records", dns.MaxTLSA)
+)
 
 // accept turns a packet into the message that answers q, or says why it does
 // not: errStray for an answer to something else, errGarbage for one that is
@@ -96,9 +101,13 @@ func rcodeText(rcode int) string {
 
 // follow walks the CNAME records of the answer from q, at most maxLinks of them,
 // and returns the name at the end and an entry with their number and lowest TTL.
+// Who asks for the CNAME record itself wants no other name.
 func follow(answer []mdns.RR, q question) (string, *entry, error) {
 	at, e := q.name, &entry{ttl: maxTTL}
 	for {
+		if q.typ == mdns.TypeCNAME {
+			return at, e, nil
+		}
 		var next *mdns.CNAME
 		for _, rr := range answer {
 			if c, ok := rr.(*mdns.CNAME); ok && owns(rr, at) {
@@ -126,8 +135,11 @@ func collect(answer []mdns.RR, q question, e *entry) (found bool, err error) {
 		if rr.Header().Rrtype != q.typ || !owns(rr, q.name) {
 			continue
 		}
-		if !e.add(rr) {
+		switch {
+		case !e.add(rr):
 			return false, fmt.Errorf("%w: %s record without data", errGarbage, mdns.TypeToString[q.typ])
+		case len(e.tlsas) > dns.MaxTLSA:
+			return false, errTLSAs
 		}
 		found = true
 		e.ttl = min(e.ttl, ttlOf(rr))
@@ -155,8 +167,21 @@ func (e *entry) add(rr mdns.RR) bool {
 			e.texts = append(e.texts, host)
 		}
 		return rr.Ptr != ""
+	case *mdns.CNAME:
+		e.texts = append(e.texts, canonical(rr.Target))
+		return rr.Target != ""
+	case *mdns.TLSA:
+		return e.addTLSA(rr)
 	}
 	return false
+}
+
+// addTLSA keeps a record whatever its fields say: one without certificate data
+// is a record too, of no use to anyone. Only one with no data at all is none.
+func (e *entry) addTLSA(rr *mdns.TLSA) bool {
+	data, err := hex.DecodeString(rr.Certificate)
+	e.tlsas = append(e.tlsas, dns.TLSA{Usage: rr.Usage, Selector: rr.Selector, MatchingType: rr.MatchingType, Data: data})
+	return err == nil && (len(data) > 0 || rr.Usage|rr.Selector|rr.MatchingType != 0)
 }
 
 func (e *entry) addAddr(raw []byte) bool {

@@ -75,7 +75,7 @@ func TestTTLIsTheLowestOfTheAnswerWithinBounds(t *testing.T) {
 // The library accepts records without data. None of them may become an answer:
 // an empty MX would be a null MX, an empty TXT an empty policy.
 func TestRecordWithoutDataIsGarbage(t *testing.T) {
-	for _, typ := range []uint16{mdns.TypeA, mdns.TypeAAAA, mdns.TypeTXT, mdns.TypeMX, mdns.TypePTR, mdns.TypeCNAME} {
+	for _, typ := range []uint16{mdns.TypeA, mdns.TypeAAAA, mdns.TypeTXT, mdns.TypeMX, mdns.TypePTR, mdns.TypeCNAME, mdns.TypeTLSA} {
 		q := question{"example.com", typ}
 		if typ == mdns.TypeCNAME {
 			q.typ = mdns.TypeA
@@ -151,13 +151,15 @@ func TestAnswerWithThousandsOfAliasesEndsAtTheLimit(t *testing.T) {
 
 // FuzzRead turns any packet into an answer, or refuses it.
 func FuzzRead(f *testing.F) {
-	types := []uint16{mdns.TypeTXT, mdns.TypeA, mdns.TypeAAAA, mdns.TypeMX, mdns.TypePTR}
+	types := []uint16{mdns.TypeTXT, mdns.TypeA, mdns.TypeAAAA, mdns.TypeMX, mdns.TypePTR, mdns.TypeCNAME, mdns.TypeTLSA}
 	for i, records := range [][]string{
 		{`example.com 60 IN TXT "v=spf1 \"\\ \200" "-all"`},
 		{"example.com 60 IN CNAME b.example.com.", "b.example.com 60 IN A 192.0.2.1"},
 		{"example.com 60 IN CNAME b.example.com."},
 		{"example.com 60 IN MX 0 ."},
 		{`example.com 60 IN PTR a\@b.example.com.`, "--", "example.com 900 IN SOA a. b. 1 2 3 4 5"},
+		{"example.com 60 IN CNAME b.example.com.", "b.example.com 60 IN CNAME c.example.com."},
+		{"example.com 60 IN TLSA 3 1 1 00ff", "example.com 60 IN TLSA 255 255 255 00"},
 	} {
 		m := reply(f, question{"example.com", types[i]}, 0, records...)
 		m.SetEdns0(udpOctets, true)
@@ -183,7 +185,10 @@ func FuzzRead(f *testing.F) {
 		if e.ttl < 0 || e.ttl > maxTTL || e.links > maxLinks {
 			t.Errorf("out of bounds: %+v", e)
 		}
-		records := len(e.texts) + len(e.addrs) + len(e.exchanges)
+		records := len(e.texts) + len(e.addrs) + len(e.exchanges) + len(e.tlsas)
+		if len(e.tlsas) > dns.MaxTLSA {
+			t.Errorf("%d TLSA records", len(e.tlsas))
+		}
 		if records > 0 && (e.alias != "" || e.class != nil) || e.alias != "" && (e.links == 0 || e.class != nil) {
 			t.Errorf("more than one of records, alias, error: %+v", e)
 		}
@@ -206,6 +211,30 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
+func TestTLSARecordsAreKeptAsTheyAreUpToTheLimit(t *testing.T) {
+	q := question{"_25._tcp.example.com", mdns.TypeTLSA}
+	tlsa := "_25._tcp.example.com 60 IN TLSA "
+	e, err := read(reply(t, q, 0, "_25._tcp.example.com 30 IN CNAME tlsa.example.com.", "tlsa.example.com 60 IN TLSA 3 1 1 00FF"), q)
+	if err != nil || e.ttl != 30*time.Second || fmt.Sprint(e.tlsas) != "[{3 1 1 [0 255]}]" {
+		t.Errorf("got %+v, %v", e, err)
+	}
+	empty := reply(t, q, 0)
+	empty.Answer = []mdns.RR{&mdns.TLSA{Hdr: mdns.RR_Header{Name: "_25._tcp.example.com.", Rrtype: mdns.TypeTLSA, Class: mdns.ClassINET}, Usage: 3}}
+	if e, err := read(empty, q); err != nil || fmt.Sprint(e.tlsas) != "[{3 0 0 []}]" {
+		t.Errorf("no certificate data: got %+v, %v", e, err)
+	}
+	many := make([]string, dns.MaxTLSA)
+	for i := range many {
+		many[i] = tlsa + fmt.Sprintf("3 1 1 %02x", i)
+	}
+	if e, err := read(reply(t, q, 0, many...), q); err != nil || len(e.tlsas) != dns.MaxTLSA {
+		t.Errorf("%d records: got %+v, %v", dns.MaxTLSA, e, err)
+	}
+	if e, err := read(reply(t, q, 0, append(many, tlsa+"3 1 1 ff")...), q); !errors.Is(err, errTLSAs) {
+		t.Errorf("one more: got %+v, %v", e, err)
+	}
+}
+
 func TestUnescapeUndoesThePresentationForm(t *testing.T) {
 	for in, want := range map[string]string{
 		``: ``, `plain`: `plain`, `\"`: `"`, `\\`: `\`, `\\065`: `\065`, `\065`: `A`, `\255\000`: "\xff\x00", `a\`: `a\`, `\06`: `06`,
@@ -217,8 +246,8 @@ func TestUnescapeUndoesThePresentationForm(t *testing.T) {
 }
 
 func TestEntryKnowsItsSize(t *testing.T) {
-	e := &entry{texts: []string{strings.Repeat("a", 1000)}, addrs: make([]netip.Addr, 10), exchanges: []dns.MX{{Host: "mx.example.com"}}, alias: "b"}
-	if n := e.size(); n < 1200 || n > 1400 {
+	e := &entry{texts: []string{strings.Repeat("a", 1000)}, addrs: make([]netip.Addr, 10), exchanges: []dns.MX{{Host: "mx.example.com"}}, alias: "b", tlsas: []dns.TLSA{{Data: make([]byte, 1000)}}}
+	if n := e.size(); n < 2200 || n > 2500 {
 		t.Errorf("got %d", n)
 	}
 }

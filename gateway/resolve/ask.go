@@ -66,7 +66,9 @@ func (r *Resolver) ask(ctx context.Context, q question) *entry {
 				r.counters.failingSince.Store(nil)
 				return e
 			}
-			failed.cause = fmt.Errorf("resolve: server %s: %w", s.addr, err)
+			if !errors.Is(failed.cause, dns.ErrBogus) { // which says more than what came after it
+				failed.cause = fmt.Errorf("resolve: server %s: %w", s.addr, err)
+			}
 			answered = answered || errors.Is(err, errServFail)
 			if errors.Is(err, context.DeadlineExceeded) {
 				silent = append(silent, s)
@@ -108,10 +110,10 @@ func (s *server) bench(now time.Time) int {
 // try asks one server, over UDP and then TCP where UDP cannot tell. Any error
 // says that the server was of no help, not that the name is wrong.
 func (r *Resolver) try(ctx context.Context, s *server, q question) (*entry, error) {
-	msg, err := r.exchange(ctx, "udp", s.addr, q)
+	msg, err := r.exchange(ctx, "udp", s.addr, q, validated)
 	if err == nil && msg.Truncated || errors.Is(err, errStrays) || errors.Is(err, errGarbage) {
 		r.counters.tcpRetries.Add(1)
-		msg, err = r.exchange(ctx, "tcp", s.addr, q)
+		msg, err = r.exchange(ctx, "tcp", s.addr, q, validated)
 		if err == nil && msg.Truncated {
 			err = errTC
 		}
@@ -129,6 +131,9 @@ func (r *Resolver) try(ctx context.Context, s *server, q question) (*entry, erro
 	e, err := read(msg, q)
 	if errors.Is(err, errServFail) {
 		r.counters.servFails.Add(1)
+		if r.bogus(ctx, s, q) {
+			err = fmt.Errorf("%w: %w", err, dns.ErrBogus)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -137,10 +142,29 @@ func (r *Resolver) try(ctx context.Context, s *server, q question) (*entry, erro
 	return e, nil
 }
 
+// bogus finds out whether s failed because what it got for q did not pass
+// validation: then it gives it to those who do not ask for validation. RFC 4035,
+// Section 3.2.2. A cut-off answer tells it as well as a whole one.
+func (r *Resolver) bogus(ctx context.Context, s *server, q question) bool {
+	if !r.trustAD {
+		return false // nobody validates, or nobody we would believe
+	}
+	msg, err := r.exchange(ctx, "udp", s.addr, q, unchecked)
+	return err == nil && (msg.Rcode == mdns.RcodeSuccess || msg.Rcode == mdns.RcodeNameError)
+}
+
+// checking says whether the server is to validate what it finds: the CD bit.
+type checking bool
+
+const (
+	validated checking = true
+	unchecked checking = false
+)
+
 // exchange sends q on a socket of its own and waits for what answers it, at
 // most r.tryTimeout. The end of ctx ends it at once, deadline or not: the
 // library's own exchange looks at deadlines only.
-func (r *Resolver) exchange(ctx context.Context, network, addr string, q question) (*mdns.Msg, error) {
+func (r *Resolver) exchange(ctx context.Context, network, addr string, q question, c checking) (*mdns.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.tryTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
@@ -151,13 +175,13 @@ func (r *Resolver) exchange(ctx context.Context, network, addr string, q questio
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	sent := r.message(q)
-	c := &mdns.Conn{Conn: conn, UDPSize: udpOctets}
-	if err := c.WriteMsg(sent); err != nil {
+	sent := r.message(q, c)
+	packets := &mdns.Conn{Conn: conn, UDPSize: udpOctets}
+	if err := packets.WriteMsg(sent); err != nil {
 		return nil, orEnd(ctx, err)
 	}
 	for range maxStrays {
-		packet, err := c.ReadMsgHeader(nil)
+		packet, err := packets.ReadMsgHeader(nil)
 		if err != nil && !(network == "udp" && errors.Is(err, mdns.ErrShortRead)) {
 			return nil, orEnd(ctx, err)
 		}
@@ -183,13 +207,16 @@ func orEnd(ctx context.Context, err error) error {
 	return err
 }
 
-// message is the question as sent: recursion desired, EDNS0, a random id. The
-// DO bit asks for validation only where we would believe the result.
-func (r *Resolver) message(q question) *mdns.Msg {
+// message is the question as sent: recursion desired, EDNS0, a random id. The AD
+// bit asks whether the answer was validated, without the signatures that DO
+// would bring (RFC 6840, Section 5.7): only where we would believe the result.
+func (r *Resolver) message(q question, c checking) *mdns.Msg {
 	m := new(mdns.Msg)
 	m.Id = mdns.Id()
 	m.RecursionDesired = true
 	m.Question = []mdns.Question{{Name: mdns.Fqdn(q.name), Qtype: q.typ, Qclass: mdns.ClassINET}}
-	m.SetEdns0(udpOctets, r.trustAD)
+	m.AuthenticatedData = r.trustAD
+	m.CheckingDisabled = c == unchecked
+	m.SetEdns0(udpOctets, false)
 	return m
 }

@@ -163,15 +163,54 @@ func TestAuthenticOnlyWhenTheServerIsTrustedAndSaysSo(t *testing.T) {
 	}
 }
 
+func TestBogusIsToldFromBroken(t *testing.T) {
+	const zone = `
+		example.com          DNSSEC signed
+		bogus.example.com    TLSA   BOGUS
+		to.bogus.example.com CNAME  bogus.example.com
+		broken.example.com   TLSA   SERVFAIL
+	`
+	for _, test := range []struct {
+		name         string
+		trust, bogus bool
+	}{
+		{"bogus.example.com", true, true},
+		{"to.bogus.example.com", true, true},
+		{"broken.example.com", true, false},
+		{"bogus.example.com", false, false}, // who validated that?
+	} {
+		server := serve(t, zone)
+		r := asking(t, Config{TrustAD: test.trust}, server)
+		for range 2 { // the second time from the cache
+			_, err := r.TLSA(t.Context(), test.name)
+			if !errors.Is(err, dns.ErrTemporary) || errors.Is(err, dns.ErrBogus) != test.bogus {
+				t.Errorf("%+v: got %v", test, err)
+			}
+		}
+		if !r.Stats().FailingSince.IsZero() {
+			t.Errorf("%+v: failing, though the server answered", test)
+		}
+	}
+	// A server that is down says nothing about it.
+	down, server := serve(t, ""), serve(t, zone)
+	down.Behave(dnstest.Behaviour{Rcode: "REFUSED"})
+	if _, err := asking(t, Config{TrustAD: true}, server, down).TLSA(t.Context(), "bogus.example.com"); !errors.Is(err, dns.ErrBogus) {
+		t.Errorf("a broken server asked after it: got %v", err)
+	}
+	if a, err := asking(t, Config{TrustAD: true}, server, serve(t, "bogus.example.com TLSA 3 1 1 00")).TLSA(t.Context(), "bogus.example.com"); err != nil || a.Authentic {
+		t.Errorf("another server has an answer: got %v, %v", a, err)
+	}
+}
+
 func TestQuestionIsSentAsItShouldBe(t *testing.T) {
 	for _, trust := range []bool{false, true} {
 		r := asking(t, Config{TrustAD: trust}, serve(t, ""))
 		ids := map[uint16]bool{}
 		for range 20 {
-			m := r.message(question{"example.com", mdns.TypeA})
+			m := r.message(question{"example.com", mdns.TypeA}, validated)
 			ids[m.Id] = true
 			opt := m.IsEdns0()
-			if !m.RecursionDesired || m.Question[0].Name != "example.com." || opt == nil || opt.UDPSize() != udpOctets || opt.Do() != trust {
+			if !m.RecursionDesired || m.Question[0].Name != "example.com." || opt == nil || opt.UDPSize() != udpOctets || opt.Do() || m.AuthenticatedData != trust || m.CheckingDisabled {
 				t.Fatalf("trust %v: got %v", trust, m)
 			}
 		}
@@ -189,7 +228,7 @@ func TestExchangeEndsWithItsContextThoughItHasNoDeadline(t *testing.T) {
 		r := asking(t, Config{Timeout: time.Hour}, server)
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-asked; cancel() }()
-		if _, err := r.exchange(ctx, network, server.Addr().String(), question{"example.com", mdns.TypeA}); !errors.Is(err, context.Canceled) {
+		if _, err := r.exchange(ctx, network, server.Addr().String(), question{"example.com", mdns.TypeA}, validated); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %v, want cancelled", network, err)
 		}
 	}

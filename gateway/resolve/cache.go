@@ -130,5 +130,8 @@ func (e *entry) size() int {
 	for _, mx := range e.exchanges {
 		n += header + 8 + len(mx.Host)
 	}
+	for _, t := range e.tlsas {
+		n += 2*header + len(t.Data)
+	}
 	return n
 }

@@ -5,11 +5,12 @@
 //
 // It never decides anything about mail, never asks authoritative servers itself
 // and never validates DNSSEC: the AD bit is believed only when Config.TrustAD
-// says that the path to the servers can be trusted (RFC 6840, Section 5.8).
+// says that the path to the servers can be trusted (RFC 6840, Section 5.8). It
+// then tells what is bogus from what is broken: dns.ErrBogus.
 //
 // RFC 1034 and 1035 (messages, CNAME), RFC 2181, Sections 5.2, 8 and 10 (TTL,
 // aliases), RFC 2308, Sections 2, 5 and 7 (negative answers), RFC 5452, Section
-// 9 (random id and port), RFC 6891 (EDNS0), RFC 7766, Section 5 (TCP after
+// 9 (random id and port), RFC 6698, Section 2 (TLSA), RFC 6891 (EDNS0), RFC 7766, Section 5 (TCP after
 // TC), RFC 9520, Section 3.2 (failures kept for a second). Left out: 0x20,
 // cookies, DNS over TLS, serving stale answers.
 package resolve

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +36,7 @@ type Config struct {
 	Servers      []netip.AddrPort // recursive servers, best first; at least one
 	Timeout      time.Duration    // for one question, all servers and tries together; 0: 5 s. A look-up ends within twice that
 	CacheEntries int              // answers kept, in all; 0: 50,000
-	TrustAD      bool             // the servers validate DNSSEC and nobody sits between us and them
+	TrustAD      bool             // the servers validate DNSSEC and nobody sits between us and them: set it for loopback only, or a path as safe
 	Now          func() time.Time // clock of the cache, safe for concurrent use; nil: time.Now
 }
 
@@ -55,7 +56,10 @@ type Resolver struct {
 	counters    counters
 }
 
-var _ dns.Resolver = (*Resolver)(nil)
+var (
+	_ dns.Resolver     = (*Resolver)(nil)
+	_ dns.TLSAResolver = (*Resolver)(nil)
+)
 
 // New checks the configuration; it asks nothing yet.
 func New(c Config) (*Resolver, error) {
@@ -120,6 +124,21 @@ func (r *Resolver) PTR(ctx context.Context, addr netip.Addr) (dns.Answer[string]
 	return find(ctx, r, dns.ReverseName(addr), mdns.TypePTR, func(e *entry) []string { return e.texts })
 }
 
+// TLSA implements dns.TLSAResolver.
+func (r *Resolver) TLSA(ctx context.Context, name string) (dns.Answer[dns.TLSA], error) {
+	a, err := find(ctx, r, name, mdns.TypeTLSA, func(e *entry) []dns.TLSA { return e.tlsas })
+	for i := range a.Records {
+		a.Records[i].Data = bytes.Clone(a.Records[i].Data) // the cache keeps its own
+	}
+	return a, err
+}
+
+// CNAME implements dns.TLSAResolver. The target is lower case and may hold what
+// a host name must not; asking for its records then fails with dns.ErrPermanent.
+func (r *Resolver) CNAME(ctx context.Context, name string) (dns.Answer[string], error) {
+	return find(ctx, r, name, mdns.TypeCNAME, func(e *entry) []string { return e.texts })
+}
+
 // question is what is asked: a valid name, lower case, and a type.
 type question struct {
 	name string
@@ -131,9 +150,10 @@ func (q question) key() string { return q.name + " " + mdns.TypeToString[q.typ] 
 // entry is what one exchange said about a question. It is shared by all who
 // asked and must not be changed.
 type entry struct {
-	texts     []string // TXT, or the names of PTR
+	texts     []string // TXT, or the names of PTR and CNAME
 	addrs     []netip.Addr
 	exchanges []dns.MX
+	tlsas     []dns.TLSA
 
 	alias     string // no records: the answer ended at this alias, ask on
 	links     int    // CNAME records followed inside the answer

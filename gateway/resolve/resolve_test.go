@@ -52,6 +52,10 @@ const testZone = `
 	2.2.0.192.in-addr.arpa   CNAME  2.0/25.2.0.192.in-addr.arpa
 	2.0/25.2.0.192.in-addr.arpa PTR classless.example.com
 	1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR six.example.com
+	_25._tcp.example.com     TLSA   3 1 1 0123456789abcdef
+	_25._tcp.example.com     TLSA   2 0 0 00
+	_25._tcp.www.example.com CNAME  _25._tcp.example.com
+	weird.example.com        CNAME  a/b.example.com
 `
 
 // serve starts a server for zone text.
@@ -117,6 +121,7 @@ func TestAnswersOverUDPAreThoseOfTheSnapshot(t *testing.T) {
 		"odd.example.com", "split.example.com", "empty.example.com", "www.example.com", "far.example.com",
 		"dangling.example.com", "nodata.example.com", "broken.example.com", "toservfail.example.com",
 		"a0.example.com", "a1.example.com", "loop.example.com", "nosuch.example.com", "nosuch.invalid",
+		"_25._tcp.example.com", "_25._tcp.www.example.com", "weird.example.com",
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 { // the second time from the cache
@@ -124,6 +129,8 @@ func TestAnswersOverUDPAreThoseOfTheSnapshot(t *testing.T) {
 				same(t, "A")(outcome(r.A(ctx, name)))(outcome(zone.A(ctx, name)))
 				same(t, "AAAA")(outcome(r.AAAA(ctx, name)))(outcome(zone.AAAA(ctx, name)))
 				same(t, "MX")(outcome(r.MX(ctx, name)))(outcome(zone.MX(ctx, name)))
+				same(t, "TLSA")(outcome(r.TLSA(ctx, name)))(outcome(zone.TLSA(ctx, name)))
+				same(t, "CNAME")(outcome(r.CNAME(ctx, name)))(outcome(zone.CNAME(ctx, name)))
 			}
 		})
 	}
@@ -280,6 +287,11 @@ func TestCallersCannotChangeWhatIsKept(t *testing.T) {
 	a.Records[0].Host = "changed.example.com"
 	if a, _ = r.MX(t.Context(), "example.com"); a.Records[0].Host != "mx1.example.com" {
 		t.Errorf("got %q", a.Records[0].Host)
+	}
+	tlsa, _ := r.TLSA(t.Context(), "_25._tcp.example.com")
+	tlsa.Records[0].Data[0] = 0xff
+	if tlsa, _ = r.TLSA(t.Context(), "_25._tcp.example.com"); tlsa.Records[0].Data[0] != 1 {
+		t.Errorf("got %x", tlsa.Records[0].Data)
 	}
 }
 

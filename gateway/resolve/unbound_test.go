@@ -3,18 +3,15 @@
 package resolve
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"mxgate/gateway/resolve/dnstest"
+	"mxgate/gateway/resolve/unboundtest"
 	"mxgate/policy/dns"
 )
 
@@ -22,61 +19,13 @@ import (
 // further lines of configuration, and returns where it listens.
 func unbound(t *testing.T, lines ...string) netip.AddrPort {
 	t.Helper()
-	path, err := exec.LookPath("unbound")
-	if err != nil {
-		path = "/usr/sbin/unbound"
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("unbound is not installed")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().(*net.TCPAddr).AddrPort()
-	l.Close()
-	conf := fmt.Sprintf(`server:
-	interface: 127.0.0.1@%d
-	do-daemonize: no
-	do-ip6: no
-	username: ""
-	chroot: ""
-	directory: "%s"
-	pidfile: ""
-	logfile: ""
-	use-syslog: no
-	verbosity: 1
-	module-config: "iterator"
-	local-zone: "." static
-	local-zone: "example.com." static
-	local-zone: "2.0.192.in-addr.arpa." static
-	local-data: 'example.com. 900 IN SOA ns.example.com. hostmaster.example.com. 1 7200 3600 86400 60'
-`, addr.Port(), t.TempDir())
-	for _, line := range lines {
-		conf += "\t" + line + "\n"
-	}
-	file := filepath.Join(t.TempDir(), "unbound.conf")
-	if err := os.WriteFile(file, []byte(conf+"remote-control:\n\tcontrol-enable: no\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), path, "-d", "-c", file)
-	output, err := command.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { command.Wait() }) // t.Context is over by then: killed
-	said, log := bufio.NewScanner(output), ""
-	for said.Scan() {
-		if strings.Contains(said.Text(), "start of service") {
-			return addr
-		}
-		log += said.Text() + "\n"
-	}
-	t.Fatalf("unbound did not start:\n%s", log)
-	return addr
+	return unboundtest.Start(t, append(unboundtest.Server{
+		`module-config: "iterator"`,
+		`local-zone: "." static`,
+		`local-zone: "example.com." static`,
+		`local-zone: "2.0.192.in-addr.arpa." static`,
+		`local-data: 'example.com. 900 IN SOA ns.example.com. hostmaster.example.com. 1 7200 3600 86400 60'`,
+	}, lines...))
 }
 
 // data is a line of configuration that holds one record.
@@ -163,5 +112,98 @@ func TestUnboundThatRefusesIsTemporary(t *testing.T) {
 	}
 	if _, err := r.A(t.Context(), "example.com"); err != nil {
 		t.Errorf("before one that answers: %v", err)
+	}
+}
+
+// validating starts an unbound that validates what stands in the signed zone
+// example.com, knows the unsigned zone example.net, and gets nothing but SERVFAIL
+// for broken.example.
+func validating(t *testing.T) *Resolver {
+	t.Helper()
+	signed, anchor := unboundtest.Sign(t, "example.com", `
+		@               SOA   ns hostmaster 1 7200 3600 86400 60
+		@               NS    ns
+		ns              A     192.0.2.53
+		mail            A     192.0.2.1
+		_25._tcp.mail   TLSA  3 1 1 00ff
+		bogus           A     192.0.2.2
+		_25._tcp.bogus  TLSA  3 1 1 00ff
+		in              CNAME mail
+		out             CNAME mail.example.net.
+		tobogus         CNAME bogus
+	`)
+	forged := strings.Replace(signed, "192.0.2.2", "192.0.2.66", 1)
+	if forged == signed {
+		t.Fatal("nothing to forge")
+	}
+	unsigned := `
+		@             SOA   ns hostmaster 1 7200 3600 86400 60
+		@             NS    ns
+		ns           A     192.0.2.53
+		mail         A     192.0.2.3
+		_25._tcp.mail   TLSA  3 1 1 00ff
+		in              CNAME mail.example.com.
+	`
+	broken := serve(t, "")
+	broken.Behave(dnstest.Behaviour{Rcode: "SERVFAIL"})
+	server := unboundtest.Start(t, unboundtest.Server{`module-config: "validator iterator"`, anchor},
+		unboundtest.AuthZone(t, "example.com", forged),
+		unboundtest.AuthZone(t, "example.net", unsigned),
+		fmt.Sprintf("forward-zone:\n\tname: broken.example\n\tforward-addr: 127.0.0.1@%d\n", broken.Addr().Port()),
+	)
+	r, err := New(Config{Servers: []netip.AddrPort{server}, TrustAD: true, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestUnboundTellsSecureInsecureBogusAndBroken(t *testing.T) {
+	r := validating(t)
+	ctx := t.Context()
+	state := func(authentic bool, err error) string {
+		switch {
+		case err == nil && authentic:
+			return "secure"
+		case err == nil:
+			return "insecure"
+		case errors.Is(err, dns.ErrBogus):
+			return "bogus"
+		}
+		return class(err)
+	}
+	for _, test := range []struct{ name, a, tlsa, cname string }{
+		{"mail.example.com", "secure", "secure", class(dns.ErrNoData)},
+		{"mail.example.net", "insecure", "insecure", class(dns.ErrNoData)},
+		{"bogus.example.com", "bogus", "secure", class(dns.ErrNoData)},
+		{"tobogus.example.com", "bogus", class(dns.ErrNoSuchName), "secure"},
+		{"in.example.com", "secure", class(dns.ErrNoSuchName), "secure"},
+		{"out.example.com", "insecure", class(dns.ErrNoSuchName), "secure"},
+		{"in.example.net", "insecure", class(dns.ErrNoSuchName), "insecure"},
+		{"nosuch.example.com", class(dns.ErrNoSuchName), class(dns.ErrNoSuchName), class(dns.ErrNoSuchName)},
+		{"mail.broken.example", class(dns.ErrTemporary), class(dns.ErrTemporary), class(dns.ErrTemporary)},
+	} {
+		a, err := r.A(ctx, test.name)
+		if got := state(a.Authentic, err); got != test.a {
+			t.Errorf("%s A: %s, want %s (%v)", test.name, got, test.a, err)
+		}
+		tlsa, err := r.TLSA(ctx, "_25._tcp."+test.name)
+		if got := state(tlsa.Authentic, err); got != test.tlsa {
+			t.Errorf("%s TLSA: %s, want %s (%v)", test.name, got, test.tlsa, err)
+		}
+		if err == nil && fmt.Sprint(tlsa.Records) != "[{3 1 1 [0 255]}]" {
+			t.Errorf("%s TLSA: %v", test.name, tlsa.Records)
+		}
+		cname, err := r.CNAME(ctx, test.name)
+		if got := state(cname.Authentic, err); got != test.cname {
+			t.Errorf("%s CNAME: %s, want %s (%v)", test.name, got, test.cname, err)
+		}
+	}
+	untrusting, err := New(Config{Servers: []netip.AddrPort{netip.MustParseAddrPort(r.servers[0].addr)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := untrusting.A(ctx, "mail.example.com"); err != nil || a.Authentic {
+		t.Errorf("without trust: got %v, %v", a, err)
 	}
 }

@@ -80,6 +80,17 @@ dead.example.com   CNAME  nowhere.example.org
 slow.example.com   TXT    SERVFAIL
 late.example.com   TXT    TIMEOUT
 bad.example.com    A      junk
+_25._tcp.example.com TLSA 3 1 1 00FF 0102
+bad.example.com    TLSA   3 1 256 00
+odd.example.com    TLSA   3 1 1 0
+short.example.com  TLSA   3 1
+forged.example.com TLSA   BOGUS
+signed.example     DNSSEC signed
+a.signed.example   A      192.0.2.4
+b.signed.example   CNAME  example.com
+plain.signed.example DNSSEC unsigned
+a.plain.signed.example A  192.0.2.5
+b.plain.signed.example CNAME a.signed.example
 deep.down.example.org A   192.0.2.3
 1.2.0.192.in-addr.arpa PTR Mail.example.com.
 1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa PTR six.example.com
@@ -111,6 +122,20 @@ func TestSnapshotAnswers(t *testing.T) {
 		{"a name with names below it", func() (any, error) { a, err := s.A(ctx, "down.example.org"); return a.Records, err }, "", ErrNoData},
 		{"an alias to nowhere", func() (any, error) { a, err := s.A(ctx, "dead.example.com"); return a.Records, err }, "", ErrNoSuchName},
 		{"an alias to itself", func() (any, error) { a, err := s.A(ctx, "loop.example.com"); return a.Records, err }, "", ErrTemporary},
+		{"TLSA", func() (any, error) { a, err := s.TLSA(ctx, "_25._tcp.example.com"); return a.Records, err }, "[{3 1 1 [0 255 1 2]}]", nil},
+		{"TLSA with a number too high", func() (any, error) { a, err := s.TLSA(ctx, "bad.example.com"); return a.Records, err }, "", ErrTemporary},
+		{"TLSA with half an octet", func() (any, error) { a, err := s.TLSA(ctx, "odd.example.com"); return a.Records, err }, "", ErrTemporary},
+		{"TLSA with two fields", func() (any, error) { a, err := s.TLSA(ctx, "short.example.com"); return a.Records, err }, "", ErrTemporary},
+		{"BOGUS", func() (any, error) { a, err := s.TLSA(ctx, "forged.example.com"); return a.Records, err }, "", ErrBogus},
+		{"BOGUS is temporary", func() (any, error) { a, err := s.TLSA(ctx, "forged.example.com"); return a.Records, err }, "", ErrTemporary},
+		{"CNAME is not followed", func() (any, error) { a, err := s.CNAME(ctx, "www.example.com"); return a.Records, err }, "[alias.example.com]", nil},
+		{"no CNAME", func() (any, error) { a, err := s.CNAME(ctx, "example.com"); return a.Records, err }, "", ErrNoData},
+		{"signed", func() (any, error) { a, err := s.A(ctx, "a.signed.example"); return a.Authentic, err }, "true", nil},
+		{"not signed", func() (any, error) { a, err := s.A(ctx, "example.com"); return a.Authentic, err }, "false", nil},
+		{"alias that leaves what is signed", func() (any, error) { a, err := s.A(ctx, "b.signed.example"); return a.Authentic, err }, "false", nil},
+		{"alias into what is signed", func() (any, error) { a, err := s.A(ctx, "b.plain.signed.example"); return a.Authentic, err }, "false", nil},
+		{"that alias itself", func() (any, error) { a, err := s.CNAME(ctx, "b.signed.example"); return a.Authentic, err }, "true", nil},
+		{"zone below that is not signed", func() (any, error) { a, err := s.A(ctx, "a.plain.signed.example"); return a.Authentic, err }, "false", nil},
 		{"SERVFAIL", func() (any, error) { a, err := s.TXT(ctx, "slow.example.com"); return a.Records, err }, "", ErrTemporary},
 		{"TIMEOUT", func() (any, error) { a, err := s.TXT(ctx, "late.example.com"); return a.Records, err }, "", context.DeadlineExceeded},
 		{"junk as an address", func() (any, error) { a, err := s.A(ctx, "bad.example.com"); return a.Records, err }, "", ErrTemporary},

@@ -14,6 +14,7 @@ import (
 type Snapshot struct {
 	records map[string]map[string][]string // name, then type, then data
 	exists  map[string]bool
+	signed  map[string]bool // by zone
 }
 
 // MustSnapshot is ParseSnapshot for tests; t is a *testing.T or *testing.B.
@@ -36,11 +37,13 @@ func MustSnapshot(t interface {
 //	example.com       MX    10 mail.example.com  "0 ." is a null MX
 //	1.2.0.192.in-addr.arpa  PTR  mail.example.com
 //	www.example.com   CNAME example.com
-//	slow.example.com  TXT   SERVFAIL             or TIMEOUT
+//	_25._tcp.mail.example.com  TLSA  3 1 1 0123abcd
+//	slow.example.com  TXT   SERVFAIL             or TIMEOUT, or BOGUS
+//	example.com       DNSSEC signed              or unsigned; with all names below
 //
 // "#" starts a comment at the start of a line.
 func ParseSnapshot(zone string) (*Snapshot, error) {
-	s := &Snapshot{records: map[string]map[string][]string{}, exists: map[string]bool{}}
+	s := &Snapshot{records: map[string]map[string][]string{}, exists: map[string]bool{}, signed: map[string]bool{}}
 	n := 0
 	for line := range strings.Lines(zone) {
 		n++
@@ -60,6 +63,10 @@ func ParseSnapshot(zone string) (*Snapshot, error) {
 				return nil, fmt.Errorf("dns: snapshot line %d: %w", n, err)
 			}
 			data = joined
+		}
+		if strings.EqualFold(typ, "DNSSEC") {
+			s.signed[canonical(name)] = data == "signed"
+			continue
 		}
 		s.Add(name, strings.ToUpper(typ), data)
 	}
@@ -106,92 +113,116 @@ func (s *Snapshot) Raw(name, typ string) (data []string, exists bool) {
 	return s.records[name][typ], s.exists[name]
 }
 
-// ask follows CNAME and returns the data at the end.
-func (s *Snapshot) ask(ctx context.Context, name, typ string) ([]string, error) {
-	fail := func(class, cause error) error { return &Error{Type: typ, Name: name, Class: class, Cause: cause} }
-	if err := ctx.Err(); err != nil {
-		return nil, fail(ErrTemporary, err)
+// Signed reports whether the zone of name is signed: its answers are Authentic.
+func (s *Snapshot) Signed(name string) bool {
+	for n := canonical(name); n != ""; {
+		if signed, ok := s.signed[n]; ok {
+			return signed
+		}
+		_, n, _ = strings.Cut(n, ".")
 	}
-	at := name
+	return false
+}
+
+// ask follows CNAME and returns the data at the end; they are authentic when
+// the whole way there is signed.
+func (s *Snapshot) ask(ctx context.Context, name, typ string) (Answer[string], error) {
+	fail := func(class, cause error) (Answer[string], error) {
+		return Answer[string]{}, &Error{Type: typ, Name: name, Class: class, Cause: cause}
+	}
+	if err := ctx.Err(); err != nil {
+		return fail(ErrTemporary, err)
+	}
+	at, authentic := name, true
 	for range 9 {
 		data, exists := s.Raw(at, typ)
-		switch {
-		case len(data) > 0 && data[0] == "SERVFAIL":
-			return nil, fail(ErrTemporary, errors.New("SERVFAIL"))
-		case len(data) > 0 && data[0] == "TIMEOUT":
-			return nil, fail(ErrTemporary, context.DeadlineExceeded)
-		case len(data) > 0:
-			return data, nil
+		authentic = authentic && s.Signed(at)
+		if len(data) > 0 {
+			if cause := trouble(data[0]); cause != nil {
+				return fail(ErrTemporary, cause)
+			}
+			return Answer[string]{Records: data, Authentic: authentic}, nil
 		}
 		alias, _ := s.Raw(at, "CNAME")
 		switch {
 		case len(alias) > 0:
 			at = alias[0]
 		case exists:
-			return nil, fail(ErrNoData, nil)
+			return fail(ErrNoData, nil)
 		default:
-			return nil, fail(ErrNoSuchName, nil)
+			return fail(ErrNoSuchName, nil)
 		}
 	}
-	return nil, fail(ErrTemporary, errors.New("CNAME loop"))
+	return fail(ErrTemporary, errors.New("CNAME loop"))
+}
+
+// trouble is what data in place of a record stand for; nil: they are a record.
+func trouble(data string) error {
+	switch data {
+	case "SERVFAIL":
+		return errors.New("SERVFAIL")
+	case "TIMEOUT":
+		return context.DeadlineExceeded
+	case "BOGUS":
+		return ErrBogus
+	}
+	return nil
+}
+
+// answer asks and reads each record with read.
+func answer[T any](ctx context.Context, s *Snapshot, name, typ string, read func(string) (T, error)) (Answer[T], error) {
+	text, err := s.ask(ctx, name, typ)
+	if err != nil {
+		return Answer[T]{}, err
+	}
+	a := Answer[T]{Authentic: text.Authentic}
+	for _, data := range text.Records {
+		record, err := read(data)
+		if err != nil {
+			return Answer[T]{}, &Error{Type: typ, Name: name, Class: ErrTemporary, Cause: err}
+		}
+		a.Records = append(a.Records, record)
+	}
+	return a, nil
 }
 
 // TXT implements Resolver.
 func (s *Snapshot) TXT(ctx context.Context, name string) (Answer[string], error) {
-	data, err := s.ask(ctx, name, "TXT")
-	return Answer[string]{Records: data}, err
+	return s.ask(ctx, name, "TXT")
 }
 
 // A implements Resolver.
 func (s *Snapshot) A(ctx context.Context, name string) (Answer[netip.Addr], error) {
-	return s.addrs(ctx, name, "A")
+	return answer(ctx, s, name, "A", netip.ParseAddr)
 }
 
 // AAAA implements Resolver.
 func (s *Snapshot) AAAA(ctx context.Context, name string) (Answer[netip.Addr], error) {
-	return s.addrs(ctx, name, "AAAA")
-}
-
-func (s *Snapshot) addrs(ctx context.Context, name, typ string) (a Answer[netip.Addr], err error) {
-	data, err := s.ask(ctx, name, typ)
-	if err != nil {
-		return a, err
-	}
-	for _, d := range data {
-		ip, err := netip.ParseAddr(d)
-		if err != nil {
-			return Answer[netip.Addr]{}, &Error{Type: typ, Name: name, Class: ErrTemporary, Cause: err}
-		}
-		a.Records = append(a.Records, ip)
-	}
-	return a, nil
+	return answer(ctx, s, name, "AAAA", netip.ParseAddr)
 }
 
 // MX implements Resolver.
-func (s *Snapshot) MX(ctx context.Context, name string) (a Answer[MX], err error) {
-	data, err := s.ask(ctx, name, "MX")
-	if err != nil {
-		return a, err
-	}
-	for _, d := range data {
-		var mx MX
-		if _, err := fmt.Sscanf(d, "%d %s", &mx.Preference, &mx.Host); err != nil {
-			return Answer[MX]{}, &Error{Type: "MX", Name: name, Class: ErrTemporary, Cause: err}
-		}
+func (s *Snapshot) MX(ctx context.Context, name string) (Answer[MX], error) {
+	return answer(ctx, s, name, "MX", func(data string) (mx MX, err error) {
+		_, err = fmt.Sscanf(data, "%d %s", &mx.Preference, &mx.Host)
 		mx.Host = canonical(mx.Host)
-		a.Records = append(a.Records, mx)
-	}
-	return a, nil
+		return mx, err
+	})
+}
+
+// TLSA implements TLSAResolver.
+func (s *Snapshot) TLSA(ctx context.Context, name string) (Answer[TLSA], error) {
+	return answer(ctx, s, name, "TLSA", parseTLSA)
+}
+
+// CNAME implements TLSAResolver.
+func (s *Snapshot) CNAME(ctx context.Context, name string) (Answer[string], error) {
+	return answer(ctx, s, name, "CNAME", func(data string) (string, error) { return canonical(data), nil })
 }
 
 // PTR implements Resolver.
 func (s *Snapshot) PTR(ctx context.Context, addr netip.Addr) (Answer[string], error) {
-	data, err := s.ask(ctx, ReverseName(addr), "PTR")
-	names := make([]string, len(data))
-	for i, d := range data {
-		names[i] = canonical(d)
-	}
-	return Answer[string]{Records: names}, err
+	return answer(ctx, s, ReverseName(addr), "PTR", func(data string) (string, error) { return canonical(data), nil })
 }
 
 // ReverseName returns the name that holds the PTR records of addr:

@@ -68,6 +68,7 @@ func (e *Envelope) RecipientDSN(i int) RecipientDSN {
 // Client is the SMTP client of a session: the peer, not the origin.
 type Client struct {
 	Addr      netip.Addr
+	Name      Domain // its forward-confirmed reverse name; "" if none is known
 	Source    string // name of the [[source]] that admitted it
 	Helo      string // argument of EHLO or HELO as given, checked for syntax
 	Extended  bool   // EHLO

@@ -4,8 +4,10 @@
 //
 // It plays a recursive server: whole alias chains in one answer, NXDOMAIN and
 // NODATA with an SOA record (RFC 2308, Sections 2.1 and 2.2), truncation over
-// UDP (RFC 2181, Section 9). It forwards nothing, signs nothing and is no
-// server for strangers: bind it to a loopback address.
+// UDP (RFC 2181, Section 9). Names that the zone calls signed are AD for those
+// who set AD; data that are BOGUS are SERVFAIL but for those who set CD (RFC
+// 4035, Section 3.2). It forwards nothing, signs nothing and is no server for
+// strangers: bind it to a loopback address.
 package dnstest
 
 import (
@@ -50,7 +52,7 @@ type Behaviour struct {
 	WrongQuestion bool          // answer another question
 	Garbage       bool          // answer with a cut-off record behind a good header
 	Partial       bool          // only the first CNAME record of a chain
-	AD            bool          // claim DNSSEC validation, asked or not
+	AD            bool          // claim DNSSEC validation, asked or not, of zones that are not signed too
 
 	// Before, if set, is called before each answer, by many goroutines, and
 	// may block. Close waits for it.
@@ -241,7 +243,6 @@ func (s *Server) reply(request *mdns.Msg, typ string, b Behaviour) (*mdns.Msg, e
 	reply := new(mdns.Msg)
 	reply.SetReply(request)
 	reply.RecursionAvailable = true
-	reply.AuthenticatedData = b.AD
 	if opt := request.IsEdns0(); opt != nil {
 		reply.SetEdns0(opt.UDPSize(), opt.Do())
 	}
@@ -249,10 +250,12 @@ func (s *Server) reply(request *mdns.Msg, typ string, b Behaviour) (*mdns.Msg, e
 		reply.Rcode = mdns.StringToRcode[b.Rcode]
 		return reply, nil
 	}
-	at := canonical(request.Question[0].Name)
+	at, signed := canonical(request.Question[0].Name), true
 	for range maxLinks {
 		kind := typ
 		data, exists := s.zone.Raw(at, kind)
+		signed = signed && s.zone.Signed(at)
+		reply.AuthenticatedData = b.AD || signed && request.AuthenticatedData
 		if len(data) == 0 {
 			kind = "CNAME"
 			data, _ = s.zone.Raw(at, kind)
@@ -279,8 +282,11 @@ func (s *Server) reply(request *mdns.Msg, typ string, b Behaviour) (*mdns.Msg, e
 // a record is the mistake of whoever wrote the zone: SERVFAIL.
 func add(reply *mdns.Msg, name, typ string, data []string) error {
 	for _, d := range data {
-		if d == "TIMEOUT" {
+		switch {
+		case d == "TIMEOUT":
 			return errSilence
+		case d == "BOGUS" && reply.CheckingDisabled:
+			continue // what forged data say is nobody's business
 		}
 		rr, err := record(name, typ, d)
 		if err != nil || d == "SERVFAIL" {

@@ -82,6 +82,42 @@ func TestServerAnswersEveryTypeOfTheZone(t *testing.T) {
 	}
 }
 
+func TestSignedZonesAreAuthenticAndBogusDataAreHeldBack(t *testing.T) {
+	s := serve(t, `
+		example.com       DNSSEC signed
+		example.com       A      192.0.2.1
+		www.example.com   CNAME  www.example.net
+		www.example.net   A      192.0.2.2
+		in.example.net    CNAME  example.com
+		bogus.example.com A      BOGUS
+	`)
+	for _, test := range []struct {
+		name   string
+		ad, cd bool
+		want   bool
+		rcode  int
+	}{
+		{"example.com", true, false, true, mdns.RcodeSuccess},
+		{"example.com", false, false, false, mdns.RcodeSuccess},
+		{"no.example.com", true, false, true, mdns.RcodeNameError},
+		{"www.example.com", true, false, false, mdns.RcodeSuccess},
+		{"www.example.net", true, false, false, mdns.RcodeSuccess},
+		{"in.example.net", true, false, false, mdns.RcodeSuccess},
+		{"bogus.example.com", true, false, true, mdns.RcodeServerFailure},
+		{"bogus.example.com", true, true, true, mdns.RcodeSuccess},
+	} {
+		m := new(mdns.Msg).SetQuestion(mdns.Fqdn(test.name), mdns.TypeA)
+		m.AuthenticatedData, m.CheckingDisabled = test.ad, test.cd
+		reply, _, err := (&mdns.Client{Timeout: 5 * time.Second}).Exchange(m, s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reply.Rcode != test.rcode || reply.Rcode != mdns.RcodeServerFailure && reply.AuthenticatedData != test.want {
+			t.Errorf("%+v: %s, AD %v", test, mdns.RcodeToString[reply.Rcode], reply.AuthenticatedData)
+		}
+	}
+}
+
 func TestBigAnswerIsTruncatedOverUDPOnly(t *testing.T) {
 	s := serve(t, "example.com TXT "+strings.Repeat("a", 700))
 	if reply := ask(t, s, "udp", "example.com", "TXT"); !reply.Truncated || len(reply.Answer) != 0 {
