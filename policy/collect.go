@@ -70,55 +70,74 @@ func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provi
 	e.ARC = arcState(tx.Message)
 	ip, helo := e.origin(tx, src, given)
 
-	// The checks run side by side; each writes its own part of e. The policy of
-	// the author domain is asked for beside them and remembered: names that the
-	// sender chose for SPF and DKIM must not use up the time for it.
-	dmarcDNS := dns.Remembering(dns.Limited(c.Resolver, maxQuestions))
-	err := sideBySide(
-		func() error {
-			e.spf(spf.Check(ctx, dns.Limited(c.Resolver, maxQuestions), ip, helo, tx.Envelope.ReversePath))
-			return nil
-		},
-		func() error {
-			e.dkim(dkim.Verify(ctx, dns.Limited(c.Resolver, maxQuestions), tx.Message, author.Address.Domain, tx.ReceivedAt))
-			return nil
-		},
-		func() error {
-			if author.Ambiguous == "" {
-				dmarc.Evaluate(ctx, dmarcDNS, dmarc.Identifiers{Author: author.Address.Domain})
-			}
-			return nil
-		},
-		func() error {
-			c.pretence(&e, tx.Message, author)
-			return e.scan(tx.Message)
-		},
-	)
-	if err != nil {
+	if err := recovered(func() error { return c.check(ctx, tx, author, origin{ip, helo}, &e) }); err != nil {
 		return Evidence{}, err
 	}
-	return e, e.alignment(ctx, dmarcDNS)
+	return e, nil
+}
+
+// origin is who handed the message to the provider.
+type origin struct {
+	ip   netip.Addr
+	helo string
+}
+
+// check runs the checks, each of which writes its own part of e: side by side
+// those that have to wait for DNS, and one after the other the rest.
+//
+// The policy of the author domain is asked for beside the others and remembered:
+// names that the sender chose for SPF and DKIM must not use up the time for it.
+func (c *Collector) check(ctx context.Context, tx *mail.Transaction, author mail.Author, o origin, e *Evidence) error {
+	sender := func(ctx context.Context, r dns.Resolver) {
+		e.spf(spf.Check(ctx, r, o.ip, o.helo, tx.Envelope.ReversePath))
+	}
+	policy := func(ctx context.Context, r dns.Resolver) {
+		if author.Ambiguous == "" {
+			dmarc.Evaluate(ctx, r, dmarc.Identifiers{Author: author.Address.Domain})
+		}
+	}
+	// Each is tried first with what the resolver holds in memory. Most mail is
+	// judged by records that are, and then nothing has to wait beside another.
+	var waiting []func()
+	past, over := context.WithCancel(ctx)
+	over()
+	held := memory{r: c.Resolver}
+	dmarcDNS := dns.Remembering(dns.Limited(&held, maxQuestions))
+	if policy(past, dmarcDNS); held.missing {
+		dmarcDNS = dns.Remembering(dns.Limited(c.Resolver, maxQuestions))
+		waiting = append(waiting, func() { policy(ctx, dmarcDNS) })
+	}
+	held.missing = false
+	if sender(past, dns.Limited(&held, maxQuestions)); held.missing {
+		waiting = append(waiting, func() { sender(ctx, dns.Limited(c.Resolver, maxQuestions)) })
+	}
+	err := besides(waiting, func() error {
+		e.dkim(dkim.Verify(ctx, dns.Limited(c.Resolver, maxQuestions), tx.Message, author.Address.Domain, tx.ReceivedAt))
+		c.pretence(e, tx.Message, author)
+		return c.scan(e, tx.Message, author)
+	})
+	if err != nil {
+		return err
+	}
+	e.alignment(ctx, dmarcDNS)
+	return nil
 }
 
 // maxQuestions bounds the look-ups of one check, so that a message cannot make
 // us ask without end: SPF alone allows ten terms with ten hosts each.
 const maxQuestions = 60
 
-// sideBySide runs the checks and waits for all. Recovery does not cross
-// goroutines, so each recovers for itself and hands the panic back as an error.
-func sideBySide(checks ...func() error) error {
-	errs := make([]error, len(checks))
+// besides runs here while the others run beside it, and waits for all. Recovery
+// does not cross goroutines, so each recovers for itself.
+func besides(others []func(), here func() error) error {
+	errs := make([]error, len(others)+1)
 	var wg sync.WaitGroup
-	for i, check := range checks {
+	for i, other := range others {
 		wg.Go(func() {
-			defer func() {
-				if p := recover(); p != nil {
-					errs[i] = fmt.Errorf("policy: panic in a check: %v\n%s", p, debug.Stack())
-				}
-			}()
-			errs[i] = check()
+			errs[i] = recovered(func() error { other(); return nil })
 		})
 	}
+	errs[len(others)] = recovered(here)
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
@@ -126,6 +145,16 @@ func sideBySide(checks ...func() error) error {
 		}
 	}
 	return nil
+}
+
+// recovered runs check and hands a panic back as an error.
+func recovered(check func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("policy: panic in a check: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return check()
 }
 
 func (e *Evidence) author(a mail.Author) {
@@ -144,6 +173,11 @@ func (e *Evidence) origin(tx *mail.Transaction, src provider.Source, given Given
 	case given.Origin.IsValid():
 		e.Origin = Origin{IP: given.Origin.String(), Helo: given.Helo, Method: "given", Confidence: "high", Why: "the address was given by whoever asked"}
 		return given.Origin, given.Helo
+	case tx.Client.Origin.IsValid() && !given.Peerless:
+		told := tx.Client.Origin.Unmap()
+		e.Origin = Origin{IP: told.String(), Helo: tx.Client.OriginHelo, Method: "given", Confidence: "high",
+			Why: fmt.Sprintf("source %q told the address with XCLIENT or XFORWARD", src.Name)}
+		return told, tx.Client.OriginHelo
 	case src.Origin == provider.OriginPeer && !given.Peerless:
 		e.Origin = Origin{IP: tx.Client.Addr.String(), Helo: tx.Client.Helo, Method: "peer", Confidence: "high",
 			Why: fmt.Sprintf("source %q delivers its own mail: the client is the origin", src.Name)}
@@ -193,21 +227,18 @@ func (e *Evidence) dkim(rs []dkim.Result) {
 }
 
 // alignment asks DMARC once SPF and DKIM are known.
-func (e *Evidence) alignment(ctx context.Context, r dns.Resolver) error {
+func (e *Evidence) alignment(ctx context.Context, r dns.Resolver) {
 	if e.Author.Ambiguous != "" {
 		// RFC 9989, Section 4.9 leaves this to us; never "DMARC none": F8.
 		e.DMARC = DMARC{Result: mail.PermError, Why: "no single author domain"}
-		return nil
+		return
 	}
 	id := dmarc.Identifiers{Author: e.Author.Domain, SPFDomain: mail.Domain(e.SPF.Domain), SPF: e.SPF.Result}
 	for _, s := range e.DKIM {
 		id.DKIM = append(id.DKIM, dmarc.Signature{Domain: s.Domain, Status: s.Result})
 	}
-	return sideBySide(func() error {
-		d := dmarc.Evaluate(ctx, r, id)
-		e.DMARC = DMARC{Result: d.Status, Domain: d.Domain, Policy: d.Policy, SPFAligned: d.SPFAligned, DKIMAligned: d.DKIMAligned, Why: d.Why}
-		return nil
-	})
+	d := dmarc.Evaluate(ctx, r, id)
+	e.DMARC = DMARC{Result: d.Status, Domain: d.Domain, Policy: d.Policy, SPFAligned: d.SPFAligned, DKIMAligned: d.DKIMAligned, Why: d.Why}
 }
 
 // pretence asks whom the message pretends to be.
@@ -282,20 +313,33 @@ func foldName(s string) string {
 }
 
 // scan walks the MIME structure within its limits.
-func (e *Evidence) scan(m *mail.Message) error {
-	err := mail.WalkMIME(m)
-	if err == nil || e.Unscannable != "" {
+func (c *Collector) scan(e *Evidence, m *mail.Message, author mail.Author) error {
+	headers, err := mail.WalkMIME(m)
+	if err == nil {
+		if len(headers) > 0 {
+			c.insideSigned(e, m, author, headers)
+		}
 		return nil
 	}
-	if text, ok := strings.CutPrefix(err.Error(), mail.ErrUnscannable.Error()+": "); ok {
+	text, ok := strings.CutPrefix(err.Error(), mail.ErrUnscannable.Error()+": ")
+	if !ok {
+		return fmt.Errorf("policy: %w", err)
+	}
+	if e.Unscannable == "" {
 		e.Unscannable = text
-		return nil
 	}
-	return fmt.Errorf("policy: %w", err)
+	return nil
 }
 
+// maxARCSets is the longest chain there may be. RFC 8617, Section 5.2.
+const maxARCSets = 50
+
 func arcState(m *mail.Message) ARC {
-	if len(m.Named("ARC-Seal")) > 0 {
+	seals := len(m.Named("ARC-Seal"))
+	switch {
+	case seals > maxARCSets:
+		return ARC{Result: mail.Fail, Why: fmt.Sprintf("the message carries more than %d ARC sets", maxARCSets)}
+	case seals > 0:
 		return ARC{Result: mail.None, Why: "the message carries an ARC chain; chains are not verified yet"}
 	}
 	return ARC{Result: mail.None}

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -148,7 +149,7 @@ func TestCollectAndDecide(t *testing.T) {
 	}
 }
 
-func TestTheTraceIsNotBelievedPastTheProvider(t *testing.T) {
+func TestDuty_B1_TheTraceIsNotBelievedPastTheProvider(t *testing.T) {
 	forged := "Received: from mail.partner.example (mail.partner.example [192.0.2.10]) by mx9.provider.example (Postfix) with ESMTPS id 0; Sun, 22 Nov 2026 08:59:00 +0000\r\n"
 	e, err := collector(t).Collect(context.Background(), transaction(t, "203.0.113.5", "a@partner.example", forged+message("a@partner.example")), viaProvider, Given{})
 	if err != nil || e.Origin.IP != "203.0.113.5" || e.SPF.Result != mail.Fail {
@@ -214,6 +215,7 @@ func TestAPanicInACheckIsAnError(t *testing.T) {
 func FuzzCollect(f *testing.F) {
 	f.Add(message("a@partner.example", "Cc: =?utf-8?q?=00?= <a@he1se.de>\r\n"))
 	f.Add("From : a@b\r\nFrom: x\r\n\r\n")
+	f.Add(protecting("a@partner.example", "From: a@he1se.de\r\nSubject: y\r\n"))
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 64<<10 {
 			return
@@ -234,17 +236,88 @@ func FuzzCollect(f *testing.F) {
 	})
 }
 
+// held answers as a resolver does that has all in its memory: whether there is
+// time or not.
+type held struct{ dns.Resolver }
+
+func (h held) TXT(_ context.Context, name string) (dns.Answer[string], error) {
+	return h.Resolver.TXT(context.Background(), name)
+}
+
+// asking fails, when the time is up, for names that are not in memory.
+type asking struct {
+	held
+	missing string
+}
+
+func (a asking) PTR(ctx context.Context, addr netip.Addr) (dns.Answer[string], error) {
+	if ctx.Err() != nil && a.missing == "PTR" {
+		return dns.Answer[string]{}, &dns.Error{Type: "PTR", Class: dns.ErrTemporary, Cause: ctx.Err()}
+	}
+	return a.Resolver.PTR(context.Background(), addr)
+}
+
+func (a asking) A(_ context.Context, name string) (dns.Answer[netip.Addr], error) {
+	return a.Resolver.A(context.Background(), name)
+}
+
+// A check may get over an answer that is missing in memory without telling, as
+// SPF does with names of the client; its result must not stand then.
+func TestWhatIsMissingInMemoryIsAskedFor(t *testing.T) {
+	z := zone(t)
+	z.Add("named.example", "TXT", "v=spf1 ptr -all")
+	z.Add("10.2.0.192.in-addr.arpa", "PTR", "mail.named.example")
+	z.Add("mail.named.example", "A", "192.0.2.10")
+	for _, missing := range []string{"", "PTR"} {
+		c := collector(t)
+		c.Resolver = asking{held{z}, missing}
+		e, err := c.Collect(t.Context(), transaction(t, "192.0.2.10", "a@named.example", message("a@named.example")), viaProvider, Given{})
+		if err != nil || e.SPF.Result != mail.Pass {
+			t.Errorf("missing %q: %+v, %v", missing, e.SPF, err)
+		}
+	}
+}
+
+// Evidence does not depend on whether DNS had to be waited for.
+func TestMemoryAndWaitingAgree(t *testing.T) {
+	for _, from := range []string{"a@partner.example", "a@he1se.de", "a@broken.example", "a@unknown.example", "a@partner.example, b@he1se.de"} {
+		for _, origin := range []string{"192.0.2.10", "203.0.113.66", ""} {
+			for _, path := range []string{"a@partner.example", "a@broken.example", ""} {
+				text := signed(t, message(from))
+				waited := collector(t)
+				quick := collector(t)
+				quick.Resolver = held{quick.Resolver}
+				want, err := waited.Collect(t.Context(), transaction(t, origin, path, text), viaProvider, Given{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := quick.Collect(t.Context(), transaction(t, origin, path, text), viaProvider, Given{})
+				if err != nil || !reflect.DeepEqual(got, want) {
+					t.Errorf("from %s by %s for %s:\n%+v\nin memory, %v:\n%+v", from, origin, path, want, err, got)
+				}
+			}
+		}
+	}
+}
+
 func BenchmarkCollect(b *testing.B) {
-	for _, size := range []int{4 << 10, 100 << 10} {
-		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {
-			body := strings.Repeat(strings.Repeat("x", 70)+"\r\n", size/72)
-			text := signed(b, "From: a@partner.example\r\nTo: bob@example.com\r\nSubject: x\r\n\r\n"+body)
-			tx := transaction(b, "192.0.2.10", "a@partner.example", text)
-			c := collector(b)
+	const head = "From: a@partner.example\r\nTo: bob@example.com\r\nSubject: x\r\n"
+	prose := func(octets int) string {
+		return head + "\r\n" + strings.Repeat("The quick brown fox jumps over the lazy dog, and then some more text.\r\n", octets/71)
+	}
+	attached := head + "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"==1==\"\r\n\r\n--==1==\r\nContent-Type: text/plain\r\n\r\nHello.\r\n" +
+		"--==1==\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat(strings.Repeat("JVBERi0x", 9)+"JVBE\r\n", 5<<20/78) + "--==1==--\r\n"
+	for _, c := range []struct{ name, text string }{
+		{"1KB", prose(1 << 10)}, {"4KB", prose(4 << 10)}, {"16KB", prose(16 << 10)}, {"100KB", prose(100 << 10)}, {"5MB", attached},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			tx := transaction(b, "192.0.2.10", "a@partner.example", signed(b, c.text))
+			col := collector(b)
+			col.Resolver = held{col.Resolver}
 			b.SetBytes(tx.Message.Size)
 			b.ReportAllocs()
 			for b.Loop() {
-				e, err := c.Collect(context.Background(), tx, viaProvider, Given{})
+				e, err := col.Collect(context.Background(), tx, viaProvider, Given{})
 				if err != nil || !e.DMARC.DKIMAligned {
 					b.Fatalf("%+v %v", e, err)
 				}

@@ -199,9 +199,11 @@ func (l *Lookalike) notable() bool {
 // acts reports whether l may do more than tag: by the class rules, and only
 // where the sender would profit from being taken for somebody else. Recipients
 // of a genuine mail may look alike by chance.
-func (l *Lookalike) acts() bool { return l.Alone && (l.Where == "author" || l.Where == "reply-to") }
+func (l *Lookalike) acts() bool {
+	return l.Alone && (l.Where == "author" || l.Where == "reply-to" || l.Where == "protected-from")
+}
 
-var whereWords = map[string]string{"author": "From field", "reply-to": "Reply-To field", "to": "To field", "cc": "Cc field"}
+var whereWords = map[string]string{"author": "From field", "protected-from": "From field inside the signed mail", "reply-to": "Reply-To field", "to": "To field", "cc": "Cc field"}
 
 func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	switch i := e.Impersonated; {

@@ -62,7 +62,8 @@ type DKIM struct {
 }
 
 // ARC is the state of the message's chain. Chains are not verified yet: Result
-// is none, and Why says so when the message carries one. RFC 8617.
+// is none, and Why says so when the message carries one; a chain of more sets
+// than there may be is fail. Nothing is decided by it. RFC 8617.
 type ARC struct {
 	Result mail.Status `json:"result"`
 	Why    string      `json:"why,omitempty"`
@@ -85,6 +86,7 @@ type Author struct {
 	Display    string        `json:"display,omitempty"`
 	Candidates []mail.Domain `json:"candidates"`
 	Ambiguous  string        `json:"ambiguous,omitempty"` // why there is not exactly one author domain
+	Protected  *Protected    `json:"protected,omitempty"` // what signed mail says otherwise inside; nil if nothing
 }
 
 // Lookalike is a domain of this message that resembles one of ours or of a
@@ -95,7 +97,7 @@ type Lookalike struct {
 	Class      string      `json:"class"`
 	Confidence int         `json:"confidence"` // 0 to 100
 	Why        string      `json:"why"`
-	Where      string      `json:"where"` // author, reply-to, to or cc
+	Where      string      `json:"where"` // author, protected-from, reply-to, to or cc
 	Own        bool        `json:"own"`   // the target is an own domain
 	Alone      bool        `json:"alone"` // strong enough to act without other evidence
 }

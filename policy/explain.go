@@ -87,6 +87,9 @@ func Explain(w io.Writer, e *Evidence, v Verdict) error {
 		line("excepted", "%s, by a rule of the operator", r)
 	}
 	line("author", "%s", authorWords(e.Author))
+	if p := e.Author.Protected; p != nil {
+		line("signed part", "%s", p.words())
+	}
 	if e.Origin.IP != "" {
 		line("origin", "%s, HELO %s (%s, confidence %s): %s", e.Origin.IP, or(e.Origin.Helo, "not known"), e.Origin.Method, e.Origin.Confidence, e.Origin.Why)
 		line("SPF", "%s", withWhy(e.SPF.Result, fmt.Sprintf("(%s %s)", or(e.SPF.Identity, "mailfrom"), or(e.SPF.Domain, "none")), e.SPF.Why))

@@ -17,7 +17,7 @@ func rank(pkg string) int {
 	switch {
 	case pkg == "mxgate/policy/corpustest": // of tests only
 		return 0
-	case pkg == "mxgate/policy/mail", pkg == "mxgate/policy/dns":
+	case pkg == "mxgate/policy/mail", pkg == "mxgate/policy/dns", pkg == "mxgate/policy/memo":
 		return 0
 	case strings.HasPrefix(pkg, "mxgate/policy/") && inner:
 		return 1
@@ -27,8 +27,12 @@ func rank(pkg string) int {
 		return 3
 	case pkg == "mxgate/gateway":
 		return 7
-	case pkg == "mxgate/gateway/session": // above wire: it asks for content there
+	case pkg == "mxgate/gateway/session", pkg == "mxgate/gateway/config": // above wire, relay and resolve: they use what stands there
 		return 6
+	case pkg == "mxgate/gateway/fault": // a hook for tests, below all that it makes fail
+		return 3
+	case pkg == "mxgate/gateway/ledger/ledgercheck", pkg == "mxgate/gateway/loadcheck": // programs
+		return 9
 	case pkg == "mxgate/gateway/disk", strings.HasPrefix(pkg, "mxgate/gateway/") && inner: // disk: below wire and store
 		return 4
 	case strings.HasPrefix(pkg, "mxgate/gateway/"):

@@ -1,12 +1,11 @@
 package dkim
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"hash"
 	"io"
+	"sync"
 
 	"mxgate/policy/mail"
 )
@@ -62,106 +61,42 @@ func until(ctx context.Context, r io.Reader) io.Reader {
 	})
 }
 
+// blockOctets is how much of a body is looked at together.
+const blockOctets = 32 << 10
+
+// hasher holds the buffers of one hashBody, which are most of what it costs in
+// memory.
+type hasher struct {
+	block [blockOctets]byte
+	canon bodyCanon
+}
+
+var hashers = sync.Pool{New: func() any { return new(hasher) }}
+
 // hashBody writes the canonical body to sum: RFC 6376, Sections 3.4.3 and 3.4.4.
 // Lines end in LF or CRLF; they may have any length and are not held.
 func hashBody(sum hash.Hash, body io.Reader, relaxed bool) error {
-	in := bufio.NewReaderSize(body, 32<<10)
-	out := bufio.NewWriterSize(sum, 4<<10)
-	c := bodyCanon{out: out, relaxed: relaxed}
+	h := hashers.Get().(*hasher)
+	defer hashers.Put(h)
+	h.canon.start(sum, relaxed)
+	held := 0 // octets of a line whose end was not in the block
 	for {
-		chunk, err := in.ReadSlice('\n')
+		n, err := body.Read(h.block[held:])
+		n += held
+		held = n - h.canon.lines(h.block[:n])
+		if held == len(h.block) {
+			h.canon.text(h.block[:])
+			held = 0
+		}
+		copy(h.block[:held], h.block[n-held:n])
 		switch err {
 		case nil:
-			chunk = chunk[:len(chunk)-1]
-			c.text(chunk)
-			c.endLine()
 		case io.EOF:
-			c.text(chunk)
-			c.endBody()
-			return out.Flush()
-		case bufio.ErrBufferFull:
-			c.text(chunk)
+			h.canon.text(h.block[:held])
+			h.canon.end()
+			return nil
 		default:
 			return err
 		}
-	}
-}
-
-// bodyCanon holds back what may still turn out to stand at an end: a CR, white
-// space, empty lines.
-type bodyCanon struct {
-	out     *bufio.Writer // never fails: it writes to a hash
-	relaxed bool
-	cr      bool // a CR that may belong to the line end
-	space   bool // relaxed: white space before the next word
-	empty   int  // line ends not written yet
-	written bool
-}
-
-// text takes part of a line.
-func (c *bodyCanon) text(b []byte) {
-	for len(b) > 0 {
-		if n := c.plain(b); n > 0 {
-			c.put(b[:n])
-			b = b[n:]
-			continue
-		}
-		if c.cr { // the one before: it ends no line
-			c.put(nil)
-		}
-		if b[0] == '\r' {
-			c.cr = true
-		} else {
-			c.space = true
-		}
-		b = b[1:]
-	}
-}
-
-// plain returns how many octets at the beginning of b are nothing that may have
-// to be held back.
-func (c *bodyCanon) plain(b []byte) int {
-	if !c.relaxed {
-		if n := bytes.IndexByte(b, '\r'); n >= 0 {
-			return n
-		}
-		return len(b)
-	}
-	for i, ch := range b {
-		if ch == ' ' || ch == '\t' || ch == '\r' {
-			return i
-		}
-	}
-	return len(b)
-}
-
-// put writes what was held back and then b.
-func (c *bodyCanon) put(b []byte) {
-	for ; c.empty > 0; c.empty-- {
-		c.out.WriteString("\r\n")
-	}
-	if c.space {
-		c.out.WriteByte(' ')
-		c.space = false
-	}
-	if c.cr {
-		c.out.WriteByte('\r')
-		c.cr = false
-	}
-	c.out.Write(b)
-	c.written = true
-}
-
-func (c *bodyCanon) endLine() {
-	c.cr, c.space = false, false
-	c.empty++
-}
-
-func (c *bodyCanon) endBody() {
-	if c.cr {
-		c.put(nil)
-	}
-	if c.written || !c.relaxed {
-		c.out.WriteString("\r\n")
 	}
 }

@@ -20,11 +20,13 @@ const (
 	// wait for, and all that a message may take is shared with SPF and DMARC.
 	maxTime = 10 * time.Second
 
-	// maxLibraryBody is the size of a body up to which the library verifies. It
-	// holds a run of line ends until something follows, and copies the run with
-	// every 4 KB: five signatures over nothing but line ends cost it some 45 ms
-	// and 1 MB here, and four times the time for twice the body.
-	maxLibraryBody = 128 << 10
+	// maxLibraryBody is the size of a body up to which the library verifies:
+	// there it costs less than the check of an RSA signature. It takes 14 us more
+	// than verifyExact, and 3 us more for each KB, because it copies every octet
+	// twice. It also holds a run of line ends until something follows, and copies
+	// the run with every 4 KB: the time for a body of nothing else grows with its
+	// square.
+	maxLibraryBody = 2 << 10
 )
 
 // Result is the outcome for one signature.

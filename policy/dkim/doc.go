@@ -2,15 +2,17 @@
 // hold: RFC 6376, with RFC 8301 (no SHA-1, no short keys), RFC 8463 (Ed25519) and
 // RFC 8616 (internationalised names).
 //
-// Hashing and the check against the key are done by go-msgauth/dkim. This package
-// chooses at most five signatures, refuses before any question to DNS what cannot
-// or must not pass, fetches and judges the key, and shows the library one
-// signature with the fields it covers. What the library is known to misread, and
-// large bodies, which it may hold whole, are verified here instead (exact.go). No
-// more than the header section and small buffers is held, about 2 MB at worst. A
-// large body is read at most twice, once for each canonicalization.
+// This package chooses at most five signatures, refuses before any question to DNS
+// what cannot or must not pass, and fetches and judges the key. Short messages are
+// verified by go-msgauth/dkim, which is shown one signature with the fields it
+// covers. Longer bodies, for which it needs four times the time and holds runs of
+// empty lines, and what it is known to misread, are verified here (exact.go); tests
+// and a fuzz target hold the two to the same verdict. No more than the header
+// section and small buffers is held, about 2 MB at worst. A longer body is read at
+// most twice, once for each canonicalization.
 //
-// The keys are asked for side by side and have ten seconds together.
+// The keys are asked for side by side and have ten seconds together. What key
+// records say is remembered by their text.
 //
 // It never says whether a signing domain has anything to do with the author:
 // that is alignment, and DMARC's. Several From fields are the business of the

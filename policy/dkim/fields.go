@@ -2,7 +2,6 @@ package dkim
 
 import (
 	"bytes"
-	"strings"
 
 	"mxgate/policy/mail"
 )
@@ -17,10 +16,11 @@ func signedFields(m *mail.Message, sig *signature) [][]byte {
 		wanted[name]++
 	}
 	byName := map[string][][]byte{} // from the bottom up
+	var lower []byte
 	for i := len(m.Fields) - 1; i >= 0; i-- {
 		f := m.Fields[i]
-		if name := strings.ToLower(f.Name); i != sig.field && len(byName[name]) < wanted[name] {
-			byName[name] = append(byName[name], line(f.Raw))
+		if lower = appendLower(lower[:0], f.Name); i != sig.field && len(byName[string(lower)]) < wanted[string(lower)] {
+			byName[string(lower)] = append(byName[string(lower)], line(f.Raw))
 		}
 	}
 	var fields [][]byte
@@ -31,6 +31,18 @@ func signedFields(m *mail.Message, sig *signature) [][]byte {
 		}
 	}
 	return fields
+}
+
+// appendLower appends a field name, which is ASCII, in lower case.
+func appendLower(b []byte, name string) []byte {
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // line returns raw with a line end: the last field of a message without a body

@@ -57,8 +57,8 @@ func FuzzTagList(f *testing.F) {
 			t.Fatalf("%q: %q: %v", text, again.String(), err)
 		}
 		sig := parseSignature(mail.Field{Name: fieldName, Raw: []byte(fieldName + ":" + text)}, time.Unix(1<<30, 0))
-		if _, status, why := parseKey(text, sig); status != "" && why == "" {
-			t.Fatalf("%q: %s without a reason", text, status)
+		if a := parseKey(text, sig); a.status != "" && a.why == "" {
+			t.Fatalf("%q: %s without a reason", text, a.status)
 		}
 	})
 }
@@ -123,12 +123,12 @@ func agree(t *testing.T, raw []byte, want mail.Status) {
 		t.Fatal(err)
 	}
 	for _, sig := range choose(m, "", time.Now()) {
-		k, status, _ := parseKey(keyRecord(edKey.Public()), sig)
-		if sig.refused != "" || status != "" {
+		a := parseKey(keyRecord(edKey.Public()), sig)
+		if sig.refused != "" || a.status != "" {
 			continue
 		}
-		byLibrary, why, judged := verifyLibrary(m, sig, k, newBody(t.Context(), m))
-		exact, whyExact := verifyExact(m, sig, k, newBody(t.Context(), m))
+		byLibrary, why, judged := verifyLibrary(m, sig, a.key, newBody(t.Context(), m))
+		exact, whyExact := verifyExact(m, sig, a.key, newBody(t.Context(), m))
 		if judged && (byLibrary != exact || why != whyExact) || want != "" && exact != want {
 			t.Fatalf("library %s (%s), exact %s (%s): %q", byLibrary, why, exact, whyExact, raw)
 		}
@@ -163,6 +163,8 @@ func FuzzCanonicalBody(f *testing.F) {
 	f.Add(" a\r \r\n\r\r\nb \t\r", uint16(1))
 	f.Add("\r\n \n\t", uint16(9000))
 	f.Add("x\r", uint16(16384))
+	f.Add("1234567 \r\n12345678\r\n1234567  9\r\n1234567  0123456789\r\n 2345678\r\n\r\n1234567\t\r\n", uint16(2000))
+	f.Add(" !\r\n\r\n\r\nx\n", uint16(5000))
 	f.Fuzz(func(t *testing.T, text string, times uint16) {
 		text = strings.Repeat(text, min(int(times), 128<<10/(len(text)+1)))
 		for _, relaxed := range []bool{false, true} {

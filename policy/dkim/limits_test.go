@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -258,9 +259,15 @@ func TestTheCallersTimeEndsAVerification(t *testing.T) {
 
 // broken panics when it is asked for a name of slow.example; others it lets
 // wait until nobody wants to know any more, and a second longer.
-type broken struct{ dns.Resolver }
+type broken struct {
+	dns.Resolver
+	held atomic.Int32 // how many questions come first for what is held in memory: nothing
+}
 
-func (broken) TXT(ctx context.Context, name string) (dns.Answer[string], error) {
+func (b *broken) TXT(ctx context.Context, name string) (dns.Answer[string], error) {
+	if b.held.Add(-1) >= 0 {
+		return dns.Answer[string]{}, ctx.Err()
+	}
 	if strings.HasSuffix(name, "slow.example") {
 		panic("out of cheese")
 	}
@@ -276,14 +283,33 @@ func TestAPanicOfTheResolverIsThePanicOfTheCaller(t *testing.T) {
 		start := time.Now()
 		defer func() {
 			text := fmt.Sprint(recover())
-			if !strings.Contains(text, "out of cheese") || !strings.Contains(text, "broken.TXT") {
+			if !strings.Contains(text, "out of cheese") || !strings.Contains(text, "(*broken).TXT") {
 				t.Error(text)
 			}
 			if took := time.Since(start); took != time.Second {
 				t.Errorf("the other questions were not ended, or not waited for: %v", took)
 			}
 		}()
-		Verify(t.Context(), broken{}, m, "example.com", start)
+		r := new(broken)
+		r.held.Store(3)
+		Verify(t.Context(), r, m, "example.com", start)
 		t.Error("there was no panic")
 	})
+}
+
+// inMemory holds its answers in memory: it gives them when the time is up, too.
+// Asked while there is time it would have to wait.
+type inMemory struct{ dns.Resolver }
+
+func (r inMemory) TXT(ctx context.Context, name string) (dns.Answer[string], error) {
+	if ctx.Err() == nil {
+		panic("asked for what was in memory")
+	}
+	return r.Resolver.TXT(context.Background(), name)
+}
+
+func TestKeysInMemoryAreNotWaitedFor(t *testing.T) {
+	raw := fiveTimes(t, plain, nil)
+	z := zone(t, keyRecord(edKey.Public()))
+	allPass(t, Verify(t.Context(), inMemory{z.Resolver}, message(t, []byte(raw)), "example.com", time.Now()))
 }

@@ -101,7 +101,6 @@ func (s *signature) readNames() {
 	s.selector = parseName(s.value("s"))
 	s.identity = s.domain
 	if i, ok := lookup(s.tags, "i"); ok {
-		i = removeFWS(i)
 		s.identity = parseName(i[strings.LastIndexByte(i, '@')+1:])
 	}
 	a := removeFWS(s.value("a"))
@@ -111,9 +110,9 @@ func (s *signature) readNames() {
 }
 
 // parseName reads a domain name as A-labels; "" if it is none. Only such a name
-// becomes a question: an attacker writes these.
+// becomes a question: an attacker writes these. Folding white space may stand
+// around it, never in it: RFC 6376, Section 3.5.
 func parseName(s string) mail.Domain {
-	s = removeFWS(s)
 	if strings.HasSuffix(s, ".") {
 		return ""
 	}
@@ -132,9 +131,16 @@ func (s *signature) checkNames() {
 		s.refuse(mail.PermError, "s= is not a selector: %+.80q", s.value("s"))
 	case len(s.keyName()) > 253:
 		s.refuse(mail.PermError, "the name of the key is too long")
+	case strings.ContainsFunc(i, isControl): // nobody's local part, and not for a report
+		s.refuse(mail.PermError, "i= holds a control character: %+.80q", i)
 	case ok && (!strings.Contains(i, "@") || !s.identity.Within(s.domain)):
 		s.refuse(mail.PermError, "i= is not in the domain of d=: %+.80q", i)
 	}
+}
+
+// isControl reports whether c is a control character other than folding white space.
+func isControl(c rune) bool {
+	return c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f
 }
 
 // keyName is where the key is: RFC 6376, Section 3.6.2.1.

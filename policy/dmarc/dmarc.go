@@ -58,7 +58,7 @@ func Evaluate(ctx context.Context, r dns.Resolver, id Identifiers) Result {
 		return Result{Status: mail.PermError, Why: fmt.Sprintf("author domain %.80q is not a domain name", string(id.Author))}
 	}
 	id = normalised(id)
-	q := &questions{r: r, seen: map[mail.Domain]answer{}}
+	q := &questions{r: r}
 	author := q.walk(ctx, id.Author)
 	applied, ok := author.policyRecord()
 	switch {

@@ -38,7 +38,7 @@ func dkim(domains ...mail.Domain) (id Identifiers) {
 	return id
 }
 
-func TestWalkNamesAreAtMostEight(t *testing.T) {
+func TestDuty_B2_DMARC_WalkNamesAreAtMostEight(t *testing.T) {
 	for _, tc := range []struct {
 		domain mail.Domain
 		want   string
@@ -78,7 +78,7 @@ func TestOrganizationalDomain(t *testing.T) {
 		{"psd=y at the start is not above it", `_dmarc.gov.example TXT "v=DMARC1; psd=y"`, "gov.example", "gov.example"},
 		{"psd=u is the default", "_dmarc.example.com TXT \"v=DMARC1; psd=u\"\n_dmarc.com TXT \"v=DMARC1; psd=U\"", "a.example.com", "com"},
 	} {
-		q := &questions{r: dns.MustSnapshot(t, tc.zone), seen: map[mail.Domain]answer{}}
+		q := &questions{r: dns.MustSnapshot(t, tc.zone)}
 		if got := q.walk(t.Context(), tc.start).organizational(); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
@@ -268,7 +268,7 @@ func TestCancelledEvaluationIsTemporary(t *testing.T) {
 	}
 }
 
-func TestEvaluateAsksFewQuestions(t *testing.T) {
+func TestDuty_B2_DMARC_AsksFewQuestions(t *testing.T) {
 	zone := dns.MustSnapshot(t, `_dmarc.example.com TXT "v=DMARC1; p=reject"`)
 	deep := mail.Domain("a.b.c.d.e.f.g.h.i.example.com")
 	for _, tc := range []struct {

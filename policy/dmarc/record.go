@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"mxgate/policy/mail"
+	"mxgate/policy/memo"
 )
 
 // Limits of a record. Honest ones hold a dozen tags in a few hundred octets.
@@ -49,7 +50,16 @@ func parseRecord(txt string) (record, bool) {
 	if !strings.EqualFold(trim(name), "v") || trim(value) != "DMARC1" {
 		return record{}, false
 	}
-	tags := parseTags(rest)
+	return known.Of(txt, len(txt), func(txt string) record { return readTags(txt, rest) }), true
+}
+
+// known remembers records that were read: the walks of one evaluation meet the
+// same ones, and the same senders come again and again.
+var known = memo.New[string, record](256 << 10)
+
+// readTags reads what follows the version in a record.
+func readTags(txt, list string) record {
+	tags := parseTags(list)
 	rec := record{
 		raw:        txt,
 		psd:        'u',
@@ -72,7 +82,7 @@ func parseRecord(txt string) (record, bool) {
 	if rec.p == "" {
 		rec.p = policyNone // RFC 9989, Section 4.7
 	}
-	return rec, true
+	return rec
 }
 
 // tag is the value of a tag. A tag that stands twice with two values says

@@ -15,12 +15,15 @@ import (
 // d has A-labels and no trailing dot: "mail.example.com". The result has at
 // most 8 names, whatever the number of labels. RFC 9989, Section 4.10.
 func walkNames(d mail.Domain) []mail.Domain {
-	labels := strings.Split(string(d), ".")
-	names := []mail.Domain{d}
-	// Long names jump to seven labels: a client must not be able to choose
-	// how many questions we ask.
-	for keep := min(len(labels)-1, 7); keep > 0; keep-- {
-		names = append(names, mail.Domain(strings.Join(labels[len(labels)-keep:], ".")))
+	names := append(make([]mail.Domain, 0, 8), d)
+	above := string(d)
+	for labels := strings.Count(above, "."); labels > 0; labels-- {
+		_, above, _ = strings.Cut(above, ".")
+		// Long names jump to seven labels: a client must not be able to choose
+		// how many questions we ask.
+		if labels <= 7 {
+			names = append(names, mail.Domain(above))
+		}
 	}
 	return names
 }
@@ -43,7 +46,13 @@ type walk struct {
 // of one evaluation do not ask for their common parents again.
 type questions struct {
 	r    dns.Resolver
-	seen map[mail.Domain]answer
+	seen []asked // few: a search is cheaper than a map
+}
+
+// asked is a name with its answer.
+type asked struct {
+	name mail.Domain
+	answer
 }
 
 type answer struct {
@@ -55,11 +64,13 @@ type answer struct {
 // record returns the one DMARC record of d; ok is false if there is none, or
 // more than one: RFC 9989, Section 4.10, steps 2 and 6.
 func (q *questions) record(ctx context.Context, d mail.Domain) answer {
-	if a, ok := q.seen[d]; ok {
-		return a
+	for i := range q.seen {
+		if q.seen[i].name == d {
+			return q.seen[i].answer
+		}
 	}
 	a := q.ask(ctx, d)
-	q.seen[d] = a
+	q.seen = append(q.seen, asked{d, a})
 	return a
 }
 

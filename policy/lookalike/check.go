@@ -30,8 +30,16 @@ type check struct {
 //
 // Nil when d is a target or below one, or registered together with one, or no
 // name with a label of its own. d is expected as mail.Domain promises; any
-// other text is safe and resembles little.
+// other text is safe and resembles little. The result is shared and must not be
+// changed.
 func (x *Index) Check(d mail.Domain) []Match {
+	if len(d) > maxNameOctets || len(x.targets) == 0 {
+		return nil
+	}
+	return x.known.Of(d, len(d), x.check)
+}
+
+func (x *Index) check(d mail.Domain) []Match {
 	n, ok := parse(d)
 	if !ok || x.owned(n) {
 		return nil

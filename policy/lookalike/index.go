@@ -5,16 +5,23 @@ import (
 	"strings"
 
 	"mxgate/policy/mail"
+	"mxgate/policy/memo"
 )
 
-// Index answers which targets a domain resembles. It does not change once
-// built, and may be used by many goroutines.
+// Index answers which targets a domain resembles. What it answers does not
+// change once it is built, and it may be used by many goroutines.
 type Index struct {
 	targets []target
 	labels  []label
 	keys    table
 	own     map[string]bool // domains that are, or are registered with, a target
+	// known remembers what Check found: most mail comes from domains that sent
+	// some lately, and one message names a domain several times.
+	known *memo.Memo[mail.Domain, []Match]
 }
+
+// knownOctets bounds known: some two thousand domains.
+const knownOctets = 1 << 20
 
 // target is one domain worth imitating.
 type target struct {
@@ -38,7 +45,7 @@ type label struct {
 // label of its own (a public suffix, a single label) is left out, as is any
 // after the first with the same name.
 func NewIndex(targets []Target) *Index {
-	x := &Index{own: make(map[string]bool, len(targets))}
+	x := &Index{own: make(map[string]bool, len(targets)), known: memo.New[mail.Domain, []Match](knownOctets)}
 	byText := make(map[string]int32, len(targets))
 	seen := make(map[mail.Domain]bool, len(targets))
 	// Own targets first: one domain may be named in both tiers.

@@ -265,7 +265,7 @@ func BenchmarkCheck(b *testing.B) {
 		names := popular(b)
 		b.Run(fmt.Sprintf("popular/%d", len(targets)), func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
-				x.Check(names[i*7919%len(names)])
+				x.check(names[i*7919%len(names)])
 			}
 		})
 		b.Run(fmt.Sprintf("mutants/%d", len(targets)), func(b *testing.B) {
@@ -279,13 +279,13 @@ func BenchmarkCheck(b *testing.B) {
 			}
 			b.ResetTimer()
 			for i := 0; b.Loop(); i++ {
-				x.Check(mutants[i*7919%len(mutants)])
+				x.check(mutants[i*7919%len(mutants)])
 			}
 		})
 		b.Run(fmt.Sprintf("hostile/%d", len(targets)), func(b *testing.B) {
 			names := hostile()
 			for i := 0; b.Loop(); i++ {
-				x.Check(names[i%len(names)])
+				x.check(names[i%len(names)])
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,22 +15,37 @@ const maxCandidates = 32
 type candidates struct {
 	most    int // how many are remembered
 	domains []Domain
-	more    bool // there are more
-	seen    map[Domain]bool
+	more    bool            // there are more
+	seen    map[Domain]bool // from fewDomains on
 }
 
 func (c *candidates) add(d Domain) {
 	switch {
-	case d == "" || c.seen[d]:
+	case d == "" || c.has(d):
 	case len(c.domains) >= c.most:
 		c.more = true
 	default:
+		c.domains = append(c.domains, d)
+		if len(c.domains) < fewDomains {
+			return
+		}
 		if c.seen == nil {
 			c.seen = map[Domain]bool{}
 		}
-		c.seen[d] = true
-		c.domains = append(c.domains, d)
+		for _, d := range c.domains[len(c.seen):] {
+			c.seen[d] = true
+		}
 	}
+}
+
+// fewDomains are found faster by looking at each than in a map.
+const fewDomains = 8
+
+func (c *candidates) has(d Domain) bool {
+	if c.seen == nil {
+		return slices.Contains(c.domains, d)
+	}
+	return c.seen[d]
 }
 
 // collect adds what follows an "@" anywhere in value: in addresses, names,
@@ -42,13 +58,18 @@ func (c *candidates) collect(value string) {
 		readings = append(readings, decoded)
 	}
 	for _, s := range readings {
-		c.scan(s)
-		c.scan(bare(s))
+		c.scanBare(s)
 		if strings.Contains(s, "(") {
-			s = withoutComments(s)
-			c.scan(s)
-			c.scan(bare(s))
+			c.scanBare(withoutComments(s))
 		}
+	}
+}
+
+// scanBare scans s as it stands, and without what a reader does not see.
+func (c *candidates) scanBare(s string) {
+	c.scan(s)
+	if shown := bare(s); shown != s {
+		c.scan(shown)
 	}
 }
 

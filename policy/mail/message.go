@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 )
 
 // Limits of the header section, SMTP-DUTIES F6. What exceeds them is refused:
@@ -36,6 +37,9 @@ func (f Field) Is(name string) bool { return strings.EqualFold(f.Name, name) }
 // what stands behind maxVisibleName octets of it; "" without a colon. For a
 // field with a Name it is that name.
 func (f Field) VisibleName() string {
+	if f.Name != "" {
+		return f.Name[:min(len(f.Name), maxVisibleName)]
+	}
 	var name []byte
 	for _, c := range f.Raw[:max(0, bytes.IndexByte(f.Raw, ':'))] {
 		if c > ' ' && c < 0x7f && len(name) < maxVisibleName {
@@ -87,12 +91,28 @@ func ParseMessage(content io.ReaderAt, size int64) (*Message, error) {
 	return m, m.split(header)
 }
 
+// headerBlocks are what nearly every header section fits into; it is read into
+// one of them, so that no more than its own length has to be kept.
+var headerBlocks = sync.Pool{New: func() any { return new([16 << 10]byte) }}
+
 // readHeader returns the octets up to and with the first empty line.
 func (m *Message) readHeader() ([]byte, error) {
-	window := int64(16 << 10)
+	block := headerBlocks.Get().(*[16 << 10]byte)
+	defer headerBlocks.Put(block)
+	header, err := m.headerWithin(block[:])
+	return bytes.Clone(header), err
+}
+
+// headerWithin reads the header section into buf if it fits there, else into
+// a larger one.
+func (m *Message) headerWithin(buf []byte) ([]byte, error) {
+	window := int64(len(buf))
 	for {
 		n := min(window, m.Size)
-		buf := make([]byte, n)
+		if n > int64(len(buf)) {
+			buf = make([]byte, n)
+		}
+		buf = buf[:n]
 		if _, err := io.ReadFull(io.NewSectionReader(m.content, 0, n), buf); err != nil {
 			return nil, fmt.Errorf("mail: reading the header section: %w", err)
 		}
@@ -100,7 +120,7 @@ func (m *Message) readHeader() ([]byte, error) {
 			if end > MaxHeaderOctets {
 				return nil, fmt.Errorf("%w: more than %d octets", ErrHeaderLimit, MaxHeaderOctets)
 			}
-			return buf[:end:end], nil
+			return buf[:end], nil
 		}
 		if n == m.Size && n <= MaxHeaderOctets {
 			m.NoBlankLine = true
@@ -134,7 +154,11 @@ func isBlank(line []byte) bool {
 	return len(line) == 1 && line[0] == '\n' || len(line) == 2 && line[0] == '\r' && line[1] == '\n'
 }
 
+// usualFields are as many as most messages have.
+const usualFields = 32
+
 func (m *Message) split(header []byte) error {
+	m.Fields = make([]Field, 0, usualFields)
 	start, end := 0, 0 // of the field being read, in header
 	for line := range bytes.Lines(header) {
 		if isBlank(line) {
@@ -177,8 +201,24 @@ func fieldName(line []byte) string {
 			return "" // RFC 5322, Section 3.6.8
 		}
 	}
+	if usual, ok := usualNames[string(name)]; ok {
+		return usual // not a string of its own for each field of each message
+	}
 	return string(name)
 }
+
+// usualNames are field names that most messages have.
+var usualNames = func() map[string]string {
+	names := map[string]string{}
+	for name := range strings.FieldsSeq(`From To Cc Subject Date Message-ID Message-Id Reply-To Sender References In-Reply-To
+		Received Return-Path Delivered-To MIME-Version Mime-Version Content-Type Content-Transfer-Encoding Content-Language Content-Disposition
+		DKIM-Signature Authentication-Results Received-SPF ARC-Seal ARC-Message-Signature ARC-Authentication-Results
+		List-Unsubscribe List-Unsubscribe-Post List-ID List-Id Feedback-ID Precedence Auto-Submitted X-Mailer User-Agent
+		Thread-Topic Thread-Index Accept-Language Importance X-Priority X-Originating-IP X-Spam-Status X-Spam-Score`) {
+		names[name] = name
+	}
+	return names
+}()
 
 // Named returns the fields with the given name, newest first.
 func (m *Message) Named(name string) []Field {

@@ -1,13 +1,13 @@
 package mail
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"strings"
+	"sync"
 )
 
 // Limits of the MIME walk, SMTP-DUTIES F9: one budget for multipart and
@@ -25,48 +25,95 @@ var ErrUnscannable = errors.New("mail: MIME structure cannot be examined")
 
 // WalkMIME checks the MIME structure of m against the limits in one pass over
 // the body, holding one line and one Content-Type at a time: a hostile structure
-// costs time in proportion to its length, and memory of the limits above. It returns ErrUnscannable, or an error of reading.
+// costs time in proportion to its length, and memory of the limits above. It
+// returns the header fields that signed mail protects, not those inside attached
+// messages, in their order; or ErrUnscannable, or an error of reading.
 //
 // We scan for boundary lines ourselves rather than nest readers as MIME
 // libraries do: with nested readers each line is read once for each level, and
 // one known library takes seconds for a message of a kilobyte.
-func WalkMIME(m *Message) error {
+func WalkMIME(m *Message) ([]ProtectedHeader, error) {
 	w := &mimeWalk{header: true}
 	for _, f := range m.Fields {
 		if f.Is("Content-Type") {
 			if err := w.startType([]byte(f.Value())); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	if err := w.endHeader(); err != nil {
-		return err
+		return nil, err
 	}
 	if len(w.open) == 0 && !w.header {
-		return nil // a single part: nothing to walk
+		return nil, nil // a single part: nothing to walk
 	}
-	r := bufio.NewReaderSize(m.Body(), maxMIMELine)
-	continued := false // the rest of a line longer than the buffer
+	if err := w.walk(m.Body()); err != nil {
+		return nil, err
+	}
+	if err := w.inner.end(w.contentType); err != nil { // a header section that the message ends in
+		return nil, err
+	}
+	return w.inner.found, nil
+}
+
+// mimeBlocks holds what walk reads the body into.
+var mimeBlocks = sync.Pool{New: func() any { return new([maxMIMELine]byte) }}
+
+// walk takes the lines of the body. A line longer than the block comes in pieces.
+func (w *mimeWalk) walk(body io.Reader) error {
+	block := mimeBlocks.Get().(*[maxMIMELine]byte)
+	defer mimeBlocks.Put(block)
+	held := 0 // octets of a line whose end was not in the block
 	for {
-		line, err := r.ReadSlice('\n')
-		took := w.count
-		if !continued {
-			took = w.line
-		}
-		if err := took(line); err != nil {
+		n, rerr := body.Read(block[held:])
+		n += held
+		taken, err := w.lines(block[:n])
+		if err != nil {
 			return err
 		}
-		switch {
-		case err == nil:
-			continued = false
-		case errors.Is(err, bufio.ErrBufferFull):
-			continued = true
-		case errors.Is(err, io.EOF):
+		held = n - taken
+		if held == len(block) || rerr == io.EOF {
+			if err := w.piece(block[taken:n]); err != nil {
+				return err
+			}
+			w.continued, held = true, 0
+		}
+		switch rerr {
+		case nil:
+		case io.EOF:
 			return nil
 		default:
-			return fmt.Errorf("mail: reading the body: %w", err)
+			return fmt.Errorf("mail: reading the body: %w", rerr)
 		}
+		copy(block[:held], block[n-held:n])
 	}
+}
+
+// lines takes the whole lines at the beginning of b and returns their length.
+// Outside of header sections only lines that may be a boundary are looked at.
+func (w *mimeWalk) lines(b []byte) (taken int, err error) {
+	for {
+		i := bytes.IndexByte(b[taken:], '\n')
+		if i < 0 {
+			return taken, nil
+		}
+		line := b[taken : taken+i+1]
+		taken += i + 1
+		if w.header || line[0] == '-' {
+			if err := w.piece(line); err != nil {
+				return taken, err
+			}
+		}
+		w.continued = false
+	}
+}
+
+// piece takes a line, or a part of a long one.
+func (w *mimeWalk) piece(b []byte) error {
+	if w.continued {
+		return w.count(b)
+	}
+	return w.line(b)
 }
 
 // mimeWalk is the state of one pass.
@@ -80,7 +127,13 @@ type mimeWalk struct {
 	inField     bool   // the last line is part of a field
 	contentType []byte // of the part; nil if it has none so far
 	inType      bool   // that field is still being unfolded
+	continued   bool   // what comes next is the rest of a line longer than the block
+	inner       protection
 }
+
+// attached reports whether the walk is inside a message/rfc822, which has a
+// level of its own.
+func (w *mimeWalk) attached() bool { return w.depth > len(w.open) }
 
 // line takes one line of the body, or the start of a long one.
 func (w *mimeWalk) line(whole []byte) error {
@@ -102,9 +155,13 @@ func (w *mimeWalk) line(whole []byte) error {
 				return err
 			}
 		}
+		w.inner.fold(whole)
 		return w.count(whole)
 	}
 	name := fieldName(line)
+	if !w.attached() {
+		w.inner.field(name, whole)
+	}
 	w.inField, w.inType = name != "", false
 	if strings.EqualFold(name, "Content-Type") {
 		if err := w.startType(line[bytes.IndexByte(line, ':')+1:]); err != nil {
@@ -157,6 +214,12 @@ func (w *mimeWalk) boundary(text []byte) (bool, error) {
 	text = bytes.TrimRight(text, " \t")
 	for i := len(w.open) - 1; i >= 0; i-- {
 		rest, ok := bytes.CutPrefix(text, []byte(w.open[i]))
+		if ok && (len(rest) == 0 || string(rest) == "--") {
+			if err := w.inner.end(w.contentType); err != nil { // of a part without an empty line
+				return true, err
+			}
+			w.inner.startPart(i == len(w.open)-1)
+		}
 		switch {
 		case ok && len(rest) == 0: // next part
 			w.depth, w.open, w.nested = w.nested[i], w.open[:i+1], w.nested[:i+1]
@@ -178,6 +241,9 @@ func (w *mimeWalk) boundary(text []byte) (bool, error) {
 // endHeader acts on the Content-Type of the part whose header section ended.
 func (w *mimeWalk) endHeader() error {
 	w.header = false
+	if err := w.inner.end(w.contentType); err != nil {
+		return err
+	}
 	if w.contentType == nil {
 		return nil
 	}
@@ -190,6 +256,7 @@ func (w *mimeWalk) endHeader() error {
 		w.open = append(w.open, boundary)
 		w.depth++
 		w.nested = append(w.nested, w.depth)
+		w.inner.awaits = kind == "multipart/signed"
 	case kind == "message/rfc822" || kind == "message/global":
 		w.depth++
 		w.startHeader() // of the message in it

@@ -69,7 +69,7 @@ func TestWalkMIME(t *testing.T) {
 		{"a folded Content-Type is read", "Content-Type: multipart/mixed;\r\n\tboundary=x\r\n\r\n" + strings.Repeat("--x\r\n\r\npart\r\n", MaxMIMEParts+1), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if err := WalkMIME(parse(t, c.text)); errors.Is(err, ErrUnscannable) != c.unscannable || err != nil && !c.unscannable {
+			if _, err := WalkMIME(parse(t, c.text)); errors.Is(err, ErrUnscannable) != c.unscannable || err != nil && !c.unscannable {
 				t.Errorf("WalkMIME: %v, want unscannable %v", err, c.unscannable)
 			}
 		})
@@ -85,7 +85,7 @@ func TestWalkMIMEHoldsLittle(t *testing.T) {
 		m := parse(t, parts("Content-Type: a\r\n"+strings.Repeat(unit, (4<<20)/len(unit))))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		err := WalkMIME(m)
+		_, err := WalkMIME(m)
 		runtime.ReadMemStats(&after)
 		// What is freed again counts too, so this is an upper bound.
 		if spent := after.TotalAlloc - before.TotalAlloc; spent > 1<<20 {
@@ -102,7 +102,7 @@ func FuzzWalkMIME(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := WalkMIME(m); err != nil && !errors.Is(err, ErrUnscannable) {
+		if _, err := WalkMIME(m); err != nil && !errors.Is(err, ErrUnscannable) {
 			t.Errorf("an error of reading from memory: %v", err)
 		}
 	})

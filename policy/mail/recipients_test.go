@@ -89,3 +89,19 @@ func FuzzHeaderDomains(f *testing.F) {
 		}
 	})
 }
+
+func TestRepeatsAmongManyDomainsAreLeftOut(t *testing.T) {
+	var want []Domain
+	var list strings.Builder
+	for i := range 3 * fewDomains {
+		want = append(want, Domain(fmt.Sprintf("d%d.example", i)))
+		fmt.Fprintf(&list, "a@d%d.example, b@d%d.example, ", i, i/2)
+	}
+	m := message(t, "To: "+list.String())
+	for _, most := range []int{fewDomains - 1, fewDomains, fewDomains + 1, len(want)} {
+		got, more := HeaderDomains(m, "To", most)
+		if !slices.Equal(got, want[:most]) || more != (most < len(want)) {
+			t.Errorf("%d: %q, more %t", most, got, more)
+		}
+	}
+}

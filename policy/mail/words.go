@@ -33,6 +33,9 @@ var wordDecoder = &mime.WordDecoder{CharsetReader: func(charset string, in io.Re
 // joined before their octets become characters. A word ends where another one
 // starts in it, so that both are seen. It never fails and is linear in s.
 func DecodeWords(s string) string {
+	if !strings.Contains(s, "=?") {
+		return s
+	}
 	var b strings.Builder
 	var run encodedRun
 	at, written, closing := 0, 0, -1
@@ -225,6 +228,9 @@ func hasEncodedWord(s string) bool {
 // Invisible reports whether a reader does not see r: controls, format characters
 // and what else Unicode tells programs to show nothing for. White space is seen.
 func Invisible(r rune) bool {
+	if r < 0x80 { // what nearly all text consists of
+		return (r < ' ' || r == 0x7f) && !unicode.IsSpace(r)
+	}
 	return !unicode.IsSpace(r) &&
 		unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -70,6 +71,16 @@ func TestInvisible(t *testing.T) {
 	for _, r := range " \t\r\nab1.@-\u00a0\u00e9\u0301\u3000\ufffd" {
 		if Invisible(r) {
 			t.Errorf("%U is not seen", r)
+		}
+	}
+}
+
+// ASCII is told by comparison, the rest by the tables of Unicode.
+func TestInvisibleASCII(t *testing.T) {
+	for r := rune(0); r < 0x80; r++ {
+		want := unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) && !unicode.IsSpace(r)
+		if Invisible(r) != want {
+			t.Errorf("%U: %t", r, !want)
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+
+	"mxgate/policy/memo"
 )
 
 // maxRecordOctets bounds a record. RFC 7208, Section 3.4 advises 450 octets;
@@ -55,6 +57,10 @@ func isRecord(txt string) bool {
 		(len(txt) == len(version) || txt[len(version)] == ' ')
 }
 
+// checked remembers what checkSyntax said of records: the same few are met again
+// and again, a provider's with nearly every message.
+var checked = memo.New[string, error](1 << 20)
+
 // checkSyntax checks a whole record, of which isRecord is true. RFC 7208,
 // Section 4.6 wants this before any term is evaluated; the library would find an
 // error only when it comes to it, after a match never.
@@ -62,6 +68,10 @@ func checkSyntax(record string) error {
 	if len(record) > maxRecordOctets {
 		return fmt.Errorf("it is longer than %d octets", maxRecordOctets)
 	}
+	return checked.Of(record, len(record), checkTerms)
+}
+
+func checkTerms(record string) error {
 	once := map[string]bool{}
 	for term := range strings.SplitSeq(record[len("v=spf1"):], " ") {
 		if term == "" {

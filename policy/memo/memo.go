@@ -1,0 +1,68 @@
+// Package memo remembers what was worked out of texts that come again and again:
+// DNS records. It decides nothing and never forgets for time's sake: the same
+// text always means the same.
+package memo
+
+import "sync"
+
+// perEntry is what an entry takes besides its text, about.
+const perEntry = 1 << 10
+
+// Memo maps keys to what was worked out of them. It is safe for concurrent use.
+//
+// A sender chooses the texts of his records, so that the whole text has to be
+// part of the key, and what is kept is bounded: there are two generations, each
+// of at most the octets it was made for. When the younger one is full the older
+// one is dropped; what is asked for again passes into the younger one. So who
+// floods it costs others their place, never more than the work saved.
+type Memo[K comparable, V any] struct {
+	mu         sync.Mutex
+	young, old map[K]V
+	octets     int // of young
+	most       int
+}
+
+// New returns a Memo that keeps about octets twice.
+func New[K comparable, V any](octets int) *Memo[K, V] {
+	return &Memo[K, V]{young: map[K]V{}, most: octets}
+}
+
+// Of returns work(key), from memory if it was asked for lately. octets is the
+// length of the texts in key. Two callers may work out the same key at the same
+// time; work must be a function of the key alone and its result is shared.
+func (m *Memo[K, V]) Of(key K, octets int, work func(K) V) V {
+	v, ok := m.get(key, octets)
+	if !ok {
+		v = work(key)
+		m.mu.Lock()
+		m.keep(key, v, octets)
+		m.mu.Unlock()
+	}
+	return v
+}
+
+func (m *Memo[K, V]) get(key K, octets int) (V, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v, ok := m.young[key]
+	if ok {
+		return v, true
+	}
+	if v, ok = m.old[key]; ok {
+		m.keep(key, v, octets)
+	}
+	return v, ok
+}
+
+// keep puts v into the younger generation.
+func (m *Memo[K, V]) keep(key K, v V, octets int) {
+	octets += perEntry
+	if octets > m.most {
+		return
+	}
+	if m.octets+octets > m.most {
+		m.young, m.old, m.octets = map[K]V{}, m.young, 0
+	}
+	m.young[key] = v
+	m.octets += octets
+}

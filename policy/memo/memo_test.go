@@ -1,0 +1,78 @@
+package memo
+
+import (
+	"strconv"
+	"sync"
+	"testing"
+)
+
+// counted works out the length of a text and counts how often.
+type counted struct{ times int }
+
+func (c *counted) length(s string) int {
+	c.times++
+	return len(s)
+}
+
+func TestWorksOnce(t *testing.T) {
+	var c counted
+	m := New[string, int](10 * perEntry)
+	for range 3 {
+		if got := m.Of("four", 4, c.length); got != 4 {
+			t.Errorf("%d", got)
+		}
+	}
+	if c.times != 1 {
+		t.Errorf("worked out %d times", c.times)
+	}
+}
+
+func TestKeepsWhatIsAskedForWhenFlooded(t *testing.T) {
+	var c counted
+	m := New[string, int](10 * (perEntry + 8))
+	m.Of("wanted", 8, c.length)
+	for i := range 1000 {
+		m.Of("flood"+strconv.Itoa(i), 8, func(string) int { return 0 })
+		if i%5 == 0 {
+			m.Of("wanted", 8, c.length)
+		}
+	}
+	if c.times != 1 {
+		t.Errorf("worked out %d times", c.times)
+	}
+	if n := len(m.young) + len(m.old); n > 20 {
+		t.Errorf("%d entries are kept, want at most 20", n)
+	}
+}
+
+func TestBoundIsOnOctets(t *testing.T) {
+	m := New[string, int](10 * perEntry)
+	for i := range 100 {
+		m.Of(strconv.Itoa(i), 4*perEntry, func(string) int { return 0 })
+	}
+	if n := len(m.young) + len(m.old); n > 4 {
+		t.Errorf("%d entries of five are kept in room for two of ten", n)
+	}
+	var c counted
+	for range 2 {
+		m.Of("larger than all", 11*perEntry, c.length)
+	}
+	if c.times != 2 {
+		t.Error("an entry larger than the bound is kept")
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	m := New[int, int](8 * perEntry)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range 1000 {
+				if got := m.Of(i%20, 0, func(k int) int { return -k }); got != -(i % 20) {
+					t.Errorf("%d: %d", i%20, got)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
