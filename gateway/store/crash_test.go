@@ -272,15 +272,3 @@ func BenchmarkQuarantine4KParallel(b *testing.B) {
 		}
 	})
 }
-
-func BenchmarkJournal(b *testing.B) {
-	s := openStore(b, b.TempDir())
-	e := fullEntry(b)
-	e.Evidence = []byte(`{"spf":"` + strings.Repeat("x", 1000) + `"}`)
-	for b.Loop() {
-		s.Journal(e)
-	}
-	if err := s.Flush(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-}

@@ -57,6 +57,7 @@ func (s *Store) Journal(e Entry) {
 	err := s.send(context.Background(), func(context.Context) error {
 		select {
 		case s.entries <- e:
+			s.call()
 			return nil
 		case <-s.closing:
 			s.turned.Add(1)
@@ -76,18 +77,14 @@ const entryColumns = "id, at, client, helo, source, origin_ip, reverse_path, for
 
 const insertEntry = "INSERT INTO journal (" + entryColumns + ", author_domain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-// insertEntries writes a batch of the journal.
-func insertEntries(tx *sql.Tx, entries []Entry) error {
-	if len(entries) == 0 {
+// insertEntries writes the journal entries that are pending.
+func (s *Store) insertEntries(tx *sql.Tx) error {
+	if len(s.pending) == 0 {
 		return nil
 	}
-	insert, err := tx.Prepare(insertEntry)
-	if err != nil {
-		return fault("journal", err)
-	}
-	defer insert.Close()
-	for i := range entries {
-		e := &entries[i]
+	insert := tx.Stmt(s.insert)
+	for i := range s.pending {
+		e := &s.pending[i]
 		paths := make([]string, len(e.ForwardPaths))
 		for j, p := range e.ForwardPaths {
 			paths[j] = p.String()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -113,6 +114,44 @@ func TestAnEntryIsCommittedWithoutBeingAskedFor(t *testing.T) {
 		s.Journal(Entry{ID: fmt.Sprint(i)})
 	}
 	<-committed
+}
+
+// The commit of a change may take an entry before its session has called the
+// writer. The call then finds nothing, and the next entry calls nobody: it must
+// not wait for ever.
+func TestAnEntryBehindAnIdleCallIsCommitted(t *testing.T) {
+	committed := make(chan bool, 10)
+	s, err := Config{Dir: t.TempDir()}.open(nil, func(tx *sql.Tx) error {
+		defer func() { committed <- true }()
+		return tx.Commit()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	pass := func() { // the writer, through one turn
+		t.Helper()
+		if err := s.change(t.Context(), func(*sql.Tx) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		<-committed
+	}
+	s.entries <- Entry{ID: "first"} // Journal, up to its call
+	pass()
+	s.call()
+	for len(s.wake) > 0 {
+		runtime.Gosched()
+	}
+	pass()
+	s.Journal(Entry{ID: "second"})
+	select {
+	case <-committed: // the timer's doing: nobody flushed
+	case <-time.After(10 * time.Second):
+		t.Fatal("an entry was forgotten")
+	}
+	if all, err := s.Entries(t.Context(), Filter{}); err != nil || len(all) != 2 {
+		t.Errorf("%d entries, %v", len(all), err)
+	}
 }
 
 func TestCloseCommitsWhatWaits(t *testing.T) {

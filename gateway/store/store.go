@@ -50,8 +50,9 @@ type Store struct {
 	onError func(error)
 	commit  func(*sql.Tx) error
 
-	write *sql.DB // one connection, used by the writer goroutine alone
-	read  *sql.DB
+	write  *sql.DB   // one connection, used by the writer goroutine alone
+	insert *sql.Stmt // of a journal entry, on it
+	read   *sql.DB
 
 	room    room
 	trouble atomic.Pointer[failure] // nil: none; of the writer goroutine, for all to read
@@ -104,6 +105,9 @@ func (s *Store) openDatabase() error {
 	s.write.SetMaxOpenConns(1)
 	if err := errors.Join(setWAL(s.write), migrate(s.write)); err != nil {
 		return fmt.Errorf("store: database %s: %w", path, err)
+	}
+	if s.insert, err = s.write.Prepare(insertEntry); err != nil {
+		return fault("open "+path, err)
 	}
 	if s.read, err = sql.Open("sqlite", dsn(path, "_pragma=query_only(on)")); err != nil {
 		return fmt.Errorf("store: open %s: %w", path, err)

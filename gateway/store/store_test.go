@@ -147,6 +147,8 @@ func TestEveryFieldOfAnEnvelopeSurvives(t *testing.T) {
 			f.Set(reflect.ValueOf(mailbox(t, "r@example.org")))
 		case []mail.Address:
 			f.Set(reflect.ValueOf([]mail.Address{mailbox(t, "f@example.org")}))
+		case []mail.RecipientDSN:
+			f.Set(reflect.ValueOf([]mail.RecipientDSN{{Notify: "NEVER", OriginalType: "rfc822", Original: "o@example.org"}}))
 		default:
 			switch f.Kind() {
 			case reflect.String:

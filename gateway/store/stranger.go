@@ -56,10 +56,7 @@ func (s *Store) Stranger(at time.Time, addr netip.Addr, helo string) {
 	}
 	network, _ := addr.Prefix(bits) // the zero Addr gives the zero Prefix
 	s.strangers.add(strangerKey{nanos(at.UTC().Truncate(time.Hour)), network}, tally{1, cleanHelo(helo)})
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.call()
 }
 
 // cleanHelo bounds a stranger's word and keeps printable ASCII only.

@@ -15,6 +15,7 @@ import (
 const (
 	maxChanges   = 256                    // changes that share one commit
 	maxEntries   = 500                    // journal entries in one commit, and kept after a failure
+	manyEntries  = maxEntries / 2         // they do not wait for more
 	entryDelay   = 100 * time.Millisecond // longest wait of an entry for company
 	entryBacklog = 1000                   // entries that wait before Journal blocks
 	retryDelay   = time.Second            // between tries of a journal commit that fails
@@ -35,7 +36,10 @@ type queue struct {
 	changes chan *change
 	entries chan Entry
 	flushes chan chan error
-	wake    chan struct{} // strangers are waiting
+	wake    chan struct{} // records (entries or strangers) wait that the writer does not know of
+	// called is set by the first who has records after the writer last took them
+	// all. The others need not wake it for each: it comes when its timer ends.
+	called atomic.Bool
 
 	closing   chan struct{} // closed first: senders give up
 	last      chan struct{} // closed when no sender is left
@@ -131,22 +135,18 @@ func (s *Store) Flush(ctx context.Context) error {
 func (s *Store) serve() {
 	defer s.timer.Stop()
 	for {
-		entries := s.entries
-		if len(s.pending) >= maxEntries {
-			entries = nil // they fail to commit: let Journal block
-		}
 		select {
 		case c := <-s.changes:
 			s.commitGroup(s.takeChanges(c))
-		case e := <-entries:
-			s.pending = append(s.pending, e)
-			if len(s.pending) >= maxEntries && !s.failing {
+		case <-s.wake:
+			s.takeEntries()
+			if len(s.pending) >= manyEntries && !s.failing {
 				s.commitGroup(nil)
 			}
-		case <-s.wake:
 		case <-s.timer.C:
 			s.armed = false
-			s.failing = false // try again
+			s.called.Store(false) // before it looks: who comes from now on calls
+			s.failing = false     // try again
 			s.commitGroup(nil)
 		case done := <-s.flushes:
 			s.failing = false
@@ -159,9 +159,22 @@ func (s *Store) serve() {
 	}
 }
 
-// arm starts the timer when something waits for a commit.
+// call tells the writer that records wait: the first time since it took them,
+// or when they are enough for a commit of their own.
+func (s *Store) call() {
+	if len(s.entries) < manyEntries && (s.called.Load() || !s.called.CompareAndSwap(false, true)) {
+		return
+	}
+	select {
+	case s.wake <- struct{}{}:
+	default: // it is about to look
+	}
+}
+
+// arm starts the timer when something waits for a commit, and whenever called is
+// set: those who find it set rely on the timer.
 func (s *Store) arm() {
-	if s.armed || len(s.pending) == 0 && s.strangers.empty() {
+	if s.armed || !s.called.Load() && len(s.pending) == 0 && len(s.entries) == 0 && s.strangers.empty() {
 		return
 	}
 	delay := entryDelay
@@ -243,10 +256,11 @@ func (s *Store) commitGroup(changes []*change) error {
 		return nil
 	}
 	answers, err := s.tryCommit(changes, func(tx *sql.Tx) error {
-		return errors.Join(insertEntries(tx, s.pending), s.insertStrangers(tx, tallies))
+		return errors.Join(s.insertEntries(tx), s.insertStrangers(tx, tallies))
 	})
 	s.noteTrouble(err)
 	if err == nil {
+		clear(s.pending) // their evidence is garbage now
 		s.pending = s.pending[:0]
 		answer(changes, answers)
 		return nil
@@ -302,7 +316,13 @@ func (s *Store) tryCommit(changes []*change, records func(*sql.Tx) error) (answe
 		}
 	}
 	var recordsErr error
-	if records != nil {
+	switch {
+	case records == nil:
+	case len(changes) == 0: // nothing else is undone with them: no need of copies of all pages for a savepoint
+		if err := records(tx); err != nil {
+			return nil, err
+		}
+	default:
 		var broken error
 		if recordsErr, broken = inSavepoint(tx, records); broken != nil {
 			return nil, broken
