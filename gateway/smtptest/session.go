@@ -3,7 +3,10 @@ package smtptest
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"crypto/tls"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,25 +16,39 @@ const (
 	maxCommandOctets = 4 << 10
 	maxContentOctets = 256 << 20
 	readOctets       = 64 << 10
+	handshakeTimeout = 30 * time.Second
 )
 
 // session is one connection; run is its only goroutine.
 type session struct {
 	sink    *Sink
-	nc      net.Conn
+	id      int
+	raw     net.Conn // below TLS
 	r       *bufio.Reader
 	w       *bufio.Writer
 	greeted bool     // EHLO or HELO took effect
 	tx      *Message // nil before MAIL
 	content []byte   // kept between messages when they are not
+	spoke   bool     // a fault has answered the message in mid content
+	early   bool     // a fault has put the client out of step
+	mute    bool     // a fault has silenced the session
+
+	encrypted           bool
+	forwarded, replaced map[string]string
 }
 
-func newSession(s *Sink, nc net.Conn) *session {
-	return &session{sink: s, nc: nc, r: bufio.NewReaderSize(nc, readOctets), w: bufio.NewWriter(nc)}
+func newSession(s *Sink, nc net.Conn, id int) *session {
+	return &session{sink: s, id: id, raw: nc, r: bufio.NewReaderSize(nc, readOctets), w: bufio.NewWriter(nc)}
 }
 
 func (s *session) run() {
-	if !s.write(s.decide(Greeting, "", "220 "+s.sink.opts.Hostname+" ESMTP")) {
+	if f := s.sink.failing(Connect, 0, 0); f != nil {
+		if f.Kind == Reset {
+			s.reset()
+		}
+		return
+	}
+	if !s.greet() {
 		return
 	}
 	for {
@@ -39,12 +56,21 @@ func (s *session) run() {
 		if err != nil {
 			return
 		}
-		s.sink.heard(line)
+		s.sink.heard(s.id, line)
 		verb, arg, _ := strings.Cut(line, " ")
 		if !s.command(strings.ToUpper(verb), arg) {
 			return
 		}
 	}
+}
+
+func (s *session) greet() bool {
+	word := " ESMTP"
+	if s.sink.opts.LMTP {
+		word = " LMTP"
+	}
+	_, alive := s.answer(Banner, Greeting, "", "220 "+s.sink.opts.Hostname+word)
+	return alive
 }
 
 // readCommand returns the next line without its end.
@@ -70,7 +96,24 @@ func (s *session) readCommand() (string, error) {
 	return string(line), nil
 }
 
-// decide returns the reply to send: def, unless the options have another.
+// answer replies with def, unless the options or a fault of step have another
+// way. It reports whether the command took effect and the connection lives on.
+// step is "" for what has no faults.
+func (s *session) answer(step Step, verb, arg, def string) (took, alive bool) {
+	reply := s.decide(verb, arg, def)
+	var f *Fault
+	if step != "" {
+		f = s.sink.failing(step, 0, 0)
+	}
+	if f == nil {
+		return effective(reply), s.write(reply)
+	}
+	due := reply
+	reply = f.Kind.replaced(due)
+	return effective(reply), s.sendFault(f, reply, due)
+}
+
+// decide returns the reply to send: def, unless Options.Reply has another.
 func (s *session) decide(verb, arg, def string) string {
 	if s.sink.opts.Reply != nil {
 		if reply, ok := s.sink.opts.Reply(verb, arg); ok {
@@ -88,6 +131,9 @@ func effective(reply string) bool {
 // write sends reply and reports whether the connection lives on. Replies to
 // pipelined commands leave together, RFC 2920, Section 3.2.
 func (s *session) write(reply string) bool {
+	if s.mute {
+		return true
+	}
 	if reply == Silence {
 		return s.w.Flush() == nil
 	}
@@ -106,8 +152,12 @@ func (s *session) write(reply string) bool {
 
 func (s *session) command(verb, arg string) bool {
 	switch verb {
-	case "EHLO", "HELO":
+	case "EHLO", "HELO", "LHLO":
 		return s.hello(verb, arg)
+	case "STARTTLS":
+		return s.startTLS(arg)
+	case "XFORWARD", "XCLIENT":
+		return s.proxy(verb, arg)
 	case "MAIL":
 		return s.mail(arg)
 	case "RCPT":
@@ -115,180 +165,104 @@ func (s *session) command(verb, arg string) bool {
 	case "DATA":
 		return s.data(arg)
 	case "RSET":
-		reply := s.decide(verb, arg, "250 2.0.0 reset")
-		if effective(reply) {
-			s.tx = nil
+		took, alive := s.answer("", verb, arg, "250 2.0.0 reset")
+		if took {
+			s.tx, s.forwarded = nil, nil
 		}
-		return s.write(reply)
+		return alive
 	case "NOOP":
-		return s.write(s.decide(verb, arg, "250 2.0.0 ok"))
+		_, alive := s.answer("", verb, arg, "250 2.0.0 ok")
+		return alive
 	case "QUIT":
 		s.write(s.decide(verb, arg, "221 2.0.0 bye") + ThenHangup)
 		return false
 	}
+	return s.unknown(verb, arg)
+}
+
+func (s *session) unknown(verb, arg string) bool {
 	s.sink.violation("unknown command %.80q", verb)
-	return s.write(s.decide(verb, arg, "500 5.5.1 unknown command"))
+	_, alive := s.answer("", verb, arg, "500 5.5.1 unknown command")
+	return alive
 }
 
 func (s *session) hello(verb, arg string) bool {
+	if (verb == "LHLO") != s.sink.opts.LMTP { // RFC 2033, Section 4.1
+		return s.unknown(verb, arg)
+	}
 	s.lastOfGroup(verb)
 	if arg == "" {
 		s.sink.violation("%s without a name", verb)
 	}
-	def := "250 " + s.sink.opts.Hostname
-	if lines := s.sink.opts.Extensions; verb == "EHLO" && len(lines) > 0 {
-		last := len(lines) - 1
-		def = "250-" + s.sink.opts.Hostname + "\r\n"
-		for _, line := range lines[:last] {
-			def += "250-" + line + "\r\n"
-		}
-		def += "250 " + lines[last]
+	lines := []string{s.sink.opts.Hostname}
+	if verb != "HELO" {
+		lines = append(lines, s.offers()...)
 	}
-	reply := s.decide(verb, arg, def)
-	if effective(reply) {
-		s.greeted, s.tx = true, nil
+	took, alive := s.answer(Hello, verb, arg, several("250", lines))
+	if took {
+		s.greeted, s.tx, s.forwarded = true, nil, nil
 	}
-	return s.write(reply)
+	return alive
 }
 
-func (s *session) mail(arg string) bool {
-	path, rest, ok := cutPath(arg, "FROM:")
-	if !ok {
-		s.sink.violation("MAIL %.80q", arg)
-		return s.write(s.decide("MAIL", arg, "501 5.5.4 syntax"))
+// offers are the lines of the EHLO reply now.
+func (s *session) offers() []string {
+	lines := s.sink.opts.Extensions
+	if s.sink.opts.TLS != nil && !s.encrypted {
+		lines = append(slices.Clone(lines), "STARTTLS")
 	}
-	if !s.greeted || s.tx != nil {
-		s.sink.violation("MAIL out of order")
-		return s.write(s.decide("MAIL", arg, "503 5.5.1 bad sequence"))
-	}
-	reply := s.decide("MAIL", arg, "250 2.1.0 ok")
-	if effective(reply) {
-		s.tx = &Message{ReversePath: path, Params: strings.Fields(rest)}
-	}
-	return s.write(reply)
+	return lines
 }
 
-func (s *session) rcpt(arg string) bool {
-	path, rest, ok := cutPath(arg, "TO:")
-	if !ok || path == "" || rest != "" {
-		s.sink.violation("RCPT %.80q", arg)
-		return s.write(s.decide("RCPT", arg, "501 5.5.4 syntax"))
-	}
-	if s.tx == nil { // no violation: MAIL may have been refused in the same flight
-		return s.write(s.decide("RCPT", arg, "503 5.5.1 bad sequence"))
-	}
-	reply := s.decide("RCPT", arg, "250 2.1.5 ok")
-	if effective(reply) {
-		s.tx.ForwardPaths = append(s.tx.ForwardPaths, path)
-	}
-	return s.write(reply)
-}
-
-// cutPath splits "FROM:<path> PARAM" behind the given keyword.
-func cutPath(arg, keyword string) (path, rest string, ok bool) {
-	if len(arg) < len(keyword) || !strings.EqualFold(arg[:len(keyword)], keyword) {
-		return "", "", false
-	}
-	arg, ok = strings.CutPrefix(arg[len(keyword):], "<")
-	quoted := false
-	for i := 0; ok && i < len(arg); i++ {
-		switch {
-		case quoted && arg[i] == '\\':
-			i++
-		case arg[i] == '"':
-			quoted = !quoted
-		case arg[i] == '>' && !quoted:
-			rest = arg[i+1:]
-			return arg[:i], rest, rest == "" || rest[0] == ' '
+// offered returns the words behind the keyword of an extension.
+func (s *session) offered(keyword string) (words []string, ok bool) {
+	for _, line := range s.offers() {
+		if words := strings.Fields(line); len(words) > 0 && strings.EqualFold(words[0], keyword) {
+			return words[1:], true
 		}
 	}
-	return "", "", false
+	return nil, false
 }
 
-func (s *session) data(arg string) bool {
-	s.lastOfGroup("DATA")
-	if s.tx == nil || len(s.tx.ForwardPaths) == 0 {
-		s.sink.violation("DATA without a recipient")
-		return s.write(s.decide("DATA", arg, "503 5.5.1 bad sequence"))
+// several makes one reply of lines.
+func several(code string, lines []string) string {
+	last := len(lines) - 1
+	reply := ""
+	for _, line := range lines[:last] {
+		reply += code + "-" + line + "\r\n"
 	}
-	reply := s.decide("DATA", arg, "354 go ahead")
-	if !s.write(reply) {
+	return reply + code + " " + lines[last]
+}
+
+// startTLS upgrades the connection. After it the client is unknown: RFC 3207,
+// Section 4.2.
+func (s *session) startTLS(arg string) bool {
+	if _, ok := s.offered("STARTTLS"); !ok {
+		return s.unknown("STARTTLS", arg)
+	}
+	s.lastOfGroup("STARTTLS")
+	took, alive := s.answer(StartTLS, "STARTTLS", arg, "220 2.0.0 go ahead")
+	if !took || !alive {
+		return alive
+	}
+	if s.w.Flush() != nil {
 		return false
 	}
-	if reply[0] != '3' {
-		return true
-	}
-	if !s.readContent() {
+	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+	defer cancel()
+	conn := tls.Server(s.raw, s.sink.opts.TLS)
+	if conn.HandshakeContext(ctx) != nil {
 		return false
 	}
-	reply = s.decide(Dot, "", "250 2.0.0 taken")
-	m := *s.tx
-	s.tx = nil
-	if effective(reply) {
-		m.At = time.Now()
-		if !s.sink.opts.Discard {
-			m.Content = bytes.Clone(s.content)
-		}
-		s.sink.record(m)
-	}
-	return s.write(reply)
+	s.encrypted, s.greeted, s.tx = true, false, nil
+	s.r, s.w = bufio.NewReaderSize(conn, readOctets), bufio.NewWriter(conn)
+	s.sink.encrypted(s.id)
+	return true
 }
 
 // lastOfGroup notes input that came before the answer it should have waited for.
 func (s *session) lastOfGroup(verb string) {
-	if s.r.Buffered() > 0 {
+	if s.r.Buffered() > 0 && !s.early {
 		s.sink.violation("input behind %s before its reply", verb)
-	}
-}
-
-// readContent reads to CRLF "." CRLF into s.content. No other sequence ends it.
-func (s *session) readContent() bool {
-	s.content = s.content[:0]
-	start := true // of a line
-	for {
-		chunk, err := s.r.ReadSlice('\n')
-		if err != nil && err != bufio.ErrBufferFull {
-			return false
-		}
-		if start && string(chunk) == ".\r\n" {
-			s.checkContent()
-			return true
-		}
-		if start && chunk[0] == '.' {
-			if len(chunk) > 1 && chunk[1] != '.' {
-				s.sink.violation("a dot that is not stuffed: %.80q", chunk)
-			}
-			chunk = chunk[1:]
-		}
-		if len(s.content)+len(chunk) > maxContentOctets {
-			s.sink.violation("content of more than %d octets", maxContentOctets)
-			return false
-		}
-		s.content = append(s.content, chunk...)
-		start = bytes.HasSuffix(s.content, []byte("\r\n"))
-		if hook := s.sink.opts.MidContent; hook != nil {
-			if reply, ok := hook(len(s.content)); ok && !s.interrupt(reply) {
-				return false
-			}
-		}
-	}
-}
-
-// interrupt sends a reply in the middle of content.
-func (s *session) interrupt(reply string) bool {
-	alive := s.write(reply)
-	return s.w.Flush() == nil && alive
-}
-
-func (s *session) checkContent() {
-	ends := bytes.Count(s.content, []byte("\r\n"))
-	if bytes.Count(s.content, []byte("\n")) != ends {
-		s.sink.violation("bare LF in content")
-	}
-	if bytes.Count(s.content, []byte("\r")) != ends {
-		s.sink.violation("bare CR in content")
-	}
-	if bytes.IndexByte(s.content, 0) >= 0 {
-		s.sink.violation("NUL in content")
 	}
 }

@@ -188,7 +188,7 @@ func TestSink_does_what_the_options_say(t *testing.T) {
 		s := start(t, Options{Discard: true})
 		dialogue(t, s, envelope+"DATA\r\na\r\n.\r\n")
 		if s.Count() != 1 || len(s.Messages()) != 0 || len(s.Commands()) != 0 {
-			t.Errorf("%d, %q, %q", s.Count(), s.Messages(), s.Commands())
+			t.Errorf("%d, %+v, %q", s.Count(), s.Messages(), s.Commands())
 		}
 	})
 }
