@@ -22,6 +22,12 @@ const (
 	// maxNegativeTTL is lower: a domain that publishes its record too late
 	// must not wait long. RFC 2308, Section 5 allows any such limit.
 	maxNegativeTTL = 15 * time.Minute
+
+	// bareNegativeTTL is for a negative answer without SOA, as forwarders give
+	// it for their local zones. RFC 2308, Section 5 would not have it kept,
+	// because two servers that ask each other could keep it for ever; nobody
+	// asks us, and one message must not ask for what the last one did.
+	bareNegativeTTL = 5 * time.Second
 )
 
 var (
@@ -191,9 +197,9 @@ func (e *entry) addAddr(raw []byte) bool {
 }
 
 // negative makes e say that there is nothing. It is kept as long as the SOA
-// record allows, and not at all without one: RFC 2308, Section 5.
+// record allows: RFC 2308, Section 5.
 func negative(msg *mdns.Msg, e *entry, class error) *entry {
-	ttl := time.Duration(0)
+	ttl := min(bareNegativeTTL, e.ttl)
 	if s := soa(msg); s != nil {
 		ttl = min(ttlOf(s), seconds(s.Minttl), maxNegativeTTL, e.ttl)
 	}

@@ -56,11 +56,11 @@ func TestTTLIsTheLowestOfTheAnswerWithinBounds(t *testing.T) {
 		{"NXDOMAIN: a day is a quarter of an hour", mdns.RcodeNameError,
 			[]string{"--", "example.com 86400 IN SOA ns.example.com. hostmaster.example.com. 1 2 3 4 86400"}, dns.ErrNoSuchName, maxNegativeTTL},
 		{"NXDOMAIN: alias before it", mdns.RcodeNameError, []string{"example.com 5 IN CNAME b.example.com.", "--", soa + "60"}, dns.ErrNoSuchName, 5 * time.Second},
-		{"NXDOMAIN without SOA", mdns.RcodeNameError, nil, dns.ErrNoSuchName, 0},
+		{"NXDOMAIN without SOA", mdns.RcodeNameError, nil, dns.ErrNoSuchName, bareNegativeTTL},
 		{"NODATA", 0, []string{"--", soa + "60"}, dns.ErrNoData, time.Minute},
 		{"NODATA behind an alias", 0, []string{"example.com 300 IN CNAME b.example.com.", "--", soa + "60"}, dns.ErrNoData, time.Minute},
-		{"NODATA without SOA", 0, nil, dns.ErrNoData, 0},
-		{"records of another class", 0, []string{"example.com 300 CH A 192.0.2.1"}, dns.ErrNoData, 0},
+		{"NODATA without SOA", 0, nil, dns.ErrNoData, bareNegativeTTL},
+		{"records of another class", 0, []string{"example.com 300 CH A 192.0.2.1"}, dns.ErrNoData, bareNegativeTTL},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -250,3 +250,17 @@ func TestDeadlineOfTheCallerCountsBeforeOurs(t *testing.T) {
 		t.Errorf("context that ended before: got %v, %d questions", err, server.Questions()-before)
 	}
 }
+
+// The checks first ask with a context that has ended, and wait only for what is
+// missing then.
+func TestWhatIsRememberedIsToldWithoutTime(t *testing.T) {
+	r := asking(t, Config{}, serve(t, testZone))
+	if _, err := r.A(t.Context(), "example.com"); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.A(ended, "example.com"); err != nil {
+		t.Errorf("context that ended before a remembered answer: %v", err)
+	}
+}

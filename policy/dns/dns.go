@@ -79,7 +79,8 @@ type MX struct {
 //
 // All methods return *Error on failure. TXT joins the strings of one record
 // without a separator (RFC 7208, Section 3.3). Implementations follow CNAME,
-// are safe for concurrent use, and honour ctx with or without a deadline.
+// are safe for concurrent use, and honour ctx with or without a deadline. With a
+// ctx that has ended one answers from memory, if it has any, or fails at once.
 type Resolver interface {
 	TXT(ctx context.Context, name string) (Answer[string], error)
 	A(ctx context.Context, name string) (Answer[netip.Addr], error)
