@@ -16,6 +16,7 @@ import (
 
 	"github.com/emersion/go-msgauth/dkim"
 
+	"mxgate/gateway/config"
 	"mxgate/gateway/resolve/dnstest"
 	"mxgate/gateway/smtptest"
 	"mxgate/policy/dns"
@@ -42,7 +43,7 @@ func benchmarkDeliver(b *testing.B, size int) {
 	}
 	defer sink.Close()
 	text := stageConfig(script{dataDir: b.TempDir()}, sink.Addr().String(), resolver.Addr().String())
-	cfg, err := Parse("bench.toml", []byte(text))
+	cfg, err := config.Parse("bench.toml", []byte(text))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,13 +3,18 @@ package gateway
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"mxgate/gateway/ledger"
+	"mxgate/gateway/resolve/dnstest"
 	"mxgate/gateway/smtptest"
+	"mxgate/policy/dns"
 )
 
 // killClients is how many clients deliver at once.
@@ -35,8 +40,39 @@ type killWorld struct {
 	inCommit int           // kills between the two
 	open     int           // quarantined messages whose dot is sent and not answered
 	moments  map[string]int
-	attempts []attempt
+	attempts []ledger.Attempt
 	messages int
+}
+
+// newKillWorld makes everything but the gateway.
+func newKillWorld(t *testing.T, tail string) *killWorld {
+	t.Helper()
+	w := &killWorld{seed: rand.Uint64(), moved: make(chan struct{}), quit: make(chan struct{}), moments: map[string]int{}}
+	w.dice = rand.New(rand.NewPCG(w.seed, 0))
+	t.Logf("seed %d", w.seed)
+	var err error
+	if w.sink, err = smtptest.Start("127.0.0.1:0", smtptest.Options{Reply: w.sinkReply, MidContent: w.midContent}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.sink.Close)
+	resolver, err := dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, stageZone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(resolver.Close)
+	dir := t.TempDir()
+	w.config = filepath.Join(dir, "mxgate.toml")
+	text := stageConfig(script{dataDir: filepath.Join(dir, "data"), tail: "[limits]\nmemory_octets = 8192\n" + tail}, w.sink.Addr().String(), resolver.Addr().String())
+	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // of a test that failed half-way
+		close(w.quit)
+		if w.victim != nil {
+			_ = w.victim.cmd.Process.Kill() // it may be gone
+		}
+	})
+	return w
 }
 
 func (w *killWorld) die(n int) int {
@@ -138,6 +174,16 @@ func (w *killWorld) midContent(octets int) (string, bool) {
 	return "", false
 }
 
+// startClients has clients deliver until w.last is set and their last message is
+// delivered.
+func (w *killWorld) startClients() *sync.WaitGroup {
+	var clients sync.WaitGroup
+	for i := range killClients {
+		clients.Go(func() { w.client(i) })
+	}
+	return &clients
+}
+
 // client delivers message after message, each until it is accepted, as a mail
 // server does that has a queue.
 func (w *killWorld) client(n int) {
@@ -180,17 +226,16 @@ func (w *killWorld) connect() *talk {
 
 // try makes one attempt and writes it down. It reports whether the gateway has
 // taken the message.
-func (w *killWorld) try(c *talk, message attempt, n, try int) bool {
-	message.key = fmt.Sprintf("%s.%d.%d", message.key, n, try)
-	from := message.key + "@partner.example"
-	reply, err := c.envelope(from, []string{bob})
+func (w *killWorld) try(c *talk, message ledger.Attempt, n, try int) bool {
+	message.ReversePath = fmt.Sprintf("%s.%d.%d@partner.example", message.Message, n, try)
+	reply, err := c.envelope(message.ReversePath, message.ForwardPaths)
 	if reply == "" && err == nil {
 		reply, err = w.content(c, message)
 	}
 	if err != nil {
 		reply = "" // half a line is no answer
 	}
-	message.answer = reply
+	message.Answer = reply
 	w.mu.Lock()
 	w.attempts = append(w.attempts, message)
 	w.mu.Unlock()
@@ -202,12 +247,12 @@ func (w *killWorld) try(c *talk, message attempt, n, try int) bool {
 
 // content sends the content. For a spoof the time from dot to answer is when the
 // gateway commits: there a kill is due, at a random moment of it.
-func (w *killWorld) content(c *talk, message attempt) (string, error) {
-	wire := stuffed(message.content) + ".\r\n"
+func (w *killWorld) content(c *talk, message ledger.Attempt) (string, error) {
+	wire := stuffed(string(message.Content)) + ".\r\n"
 	if _, err := c.conn.Write([]byte(wire)); err != nil {
 		return "", err
 	}
-	if !message.spoof {
+	if message.Belong == ledger.NextHop {
 		return c.reply()
 	}
 	start := time.Now()
@@ -238,22 +283,22 @@ func (w *killWorld) content(c *talk, message attempt) (string, error) {
 
 // compose makes the next message: half of them clean, half spoofs, small and
 // large, some with fields that must be stripped on the way.
-func (w *killWorld) compose() attempt {
+func (w *killWorld) compose() ledger.Attempt {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.messages++
-	a := attempt{key: fmt.Sprintf("m%d", w.messages), spoof: w.dice.IntN(2) == 0}
-	subject := "Subject: message " + a.key
-	text := cleanMail(subject)
-	if a.spoof {
-		text = spoofMail(subject)
+	a := ledger.Attempt{Message: fmt.Sprintf("m%d", w.messages), ForwardPaths: []string{bob}, Belong: ledger.NextHop}
+	text := cleanMail("Subject: message " + a.Message)
+	if w.dice.IntN(2) == 0 {
+		a.Belong = ledger.Quarantine
+		text = spoofMail("Subject: message " + a.Message)
 	}
 	for range w.dice.IntN(w.dice.IntN(800) + 1) {
 		text += fmt.Sprintf("%s %x\r\n", strings.Repeat(".", w.dice.IntN(3)), w.dice.Uint64())
 	}
-	a.content, a.kept = text, text
+	a.Content = []byte(text)
 	if w.dice.IntN(3) == 0 {
-		a.content = "X-Mxgate-Verdict: forged\r\n" + text
+		a.Kept, a.Content = a.Content, []byte("X-Mxgate-Verdict: forged\r\n"+text)
 	}
 	return a
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"mxgate/gateway/config"
 	"mxgate/gateway/resolve/dnstest"
 	"mxgate/gateway/smtptest"
 	"mxgate/gateway/store"
@@ -46,7 +47,7 @@ type script struct {
 // a next hop and a resolver.
 type stage struct {
 	t      *testing.T
-	cfg    *Config
+	cfg    *config.Config
 	server *Server
 	sink   *smtptest.Sink
 	dns    *dnstest.Server
@@ -96,7 +97,7 @@ func newStage(t *testing.T, s script) *stage {
 	if s.dns == "" {
 		s.dns = g.dns.Addr().String()
 	}
-	if g.cfg, err = Parse("stage.toml", []byte(stageConfig(s, s.nextHop, s.dns))); err != nil {
+	if g.cfg, err = config.Parse("stage.toml", []byte(stageConfig(s, s.nextHop, s.dns))); err != nil {
 		t.Fatal(err)
 	}
 	if g.server, err = New(g.cfg, slog.New(slog.DiscardHandler)); err != nil {
@@ -170,19 +171,29 @@ func (g *stage) deliver(from string, to []string, content string) string {
 	return reply
 }
 
-// entry finds the journal row of the transaction that reply names.
+// entry finds the journal row of the transaction that reply names. The row is
+// written after the reply: only then is it known whether that was read.
 func (g *stage) entry(reply string) store.Entry {
 	g.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := g.server.Store().Flush(ctx); err != nil {
-		g.t.Fatal(err)
+	for {
+		if err := g.server.Store().Flush(ctx); err != nil {
+			g.t.Fatal(err)
+		}
+		entries, err := g.server.Store().Entries(ctx, store.Filter{ID: idOf(reply)})
+		if err != nil || len(entries) > 1 {
+			g.t.Fatalf("reply %q: %d journal rows, %v; want one", reply, len(entries), err)
+		}
+		if len(entries) == 1 {
+			return entries[0]
+		}
+		select {
+		case <-ctx.Done():
+			g.t.Fatalf("reply %q has no journal row", reply)
+		case <-time.After(time.Millisecond):
+		}
 	}
-	entries, err := g.server.Store().Entries(ctx, store.Filter{ID: idOf(reply)})
-	if err != nil || len(entries) != 1 {
-		g.t.Fatalf("reply %q: %d journal rows, %v; want one", reply, len(entries), err)
-	}
-	return entries[0]
 }
 
 // idOf is the transaction id at the end of a reply: "250 2.0.0 OK (id)".
@@ -218,7 +229,7 @@ func (g *stage) wantNothingMoved() {
 }
 
 // rules are the operator's, for deciding again.
-func (g *stage) rules() policy.Rules { return g.cfg.Rules() }
+func (g *stage) rules() policy.Rules { return g.cfg.Rules }
 
 // talk is one SMTP session from the client's side, with nothing hidden.
 type talk struct {

@@ -1,7 +1,7 @@
 package gateway
 
 import (
-	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -10,7 +10,7 @@ import (
 	"mxgate/gateway/store"
 )
 
-func TestANextHopThatIsDownAtTheStartDefersUntilItIsThere(t *testing.T) {
+func TestDuty_R5_Gateway(t *testing.T) {
 	// The port of a listener that is gone is free, and refuses.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,7 +45,7 @@ func TestANextHopThatIsDownAtTheStartDefersUntilItIsThere(t *testing.T) {
 	}
 }
 
-func TestRecipientsAreRefusedBeforeTheNextHopIsAsked(t *testing.T) {
+func TestDuty_E5(t *testing.T) {
 	g := newStage(t, script{tail: "[[domain]]\nname = \"example.org\"\nnext_hop = \"127.0.0.1:1\"\n"})
 	for _, c := range []struct{ name, path, want string }{
 		{"a foreign domain", "bob@foreign.example", "550 5.7.1"},
@@ -72,33 +72,18 @@ func TestRecipientsAreRefusedBeforeTheNextHopIsAsked(t *testing.T) {
 	}
 }
 
-// What the next hop says to a recipient or to the message is what the client
-// hears; what it says about itself is a matter of ours, and temporary.
-func TestTheNextHopsAnswersArePassedOn(t *testing.T) {
+// nextHopAnswer is what the next hop says to a verb, what the client must hear
+// without the transaction id, and what the journal says; "" if that is nothing.
+type nextHopAnswer struct {
+	name, verb, says string
+	want             string
+	outcome          store.Outcome
+}
+
+func wantAnswers(t *testing.T, cases ...nextHopAnswer) {
+	t.Helper()
 	g := newStage(t, script{})
-	for _, c := range []struct {
-		name, verb, says string
-		want             string // the whole reply but the id
-		outcome          store.Outcome
-	}{
-		{"an unknown recipient", "RCPT", "550 5.1.1 <bob@example.com>: no such user", "550 5.1.1 <bob@example.com>: no such user", ""},
-		{"a recipient without enhanced code", "RCPT", "551 moved", "551 5.0.0 moved", ""},
-		{"a full mailbox", "RCPT", "452 4.2.2 full", "452 4.2.2 full", ""},
-		{"a sender it does not like", "MAIL", "550 5.1.8 bad sender", "550 5.1.8 bad sender", ""},
-		{"content it refuses", smtptest.Dot, "554 5.7.1 virus", "554 5.7.1 virus", store.Refused},
-		{"content it defers", smtptest.Dot, "451 4.7.1 later", "451 4.7.1 later", store.Deferred},
-		{"DATA it refuses", "DATA", "554 5.5.1 no valid recipients", "554 5.5.1 no valid recipients", store.Refused},
-		{"an answer of several lines", smtptest.Dot, "554-5.7.1 two\r\n554 5.7.1 lines", "554 5.7.1 two lines", store.Refused},
-		{"it may not relay", "RCPT", "554 5.7.1 Relay access denied", "451 4.3.5 The next hop does not take mail from us; try again later", ""},
-		{"it wants TLS", "MAIL", "530 5.7.0 STARTTLS first", "451 4.3.5 The next hop does not take mail from us; try again later", ""},
-		{"it closes", smtptest.Dot, "421 4.3.2 shutting down" + smtptest.ThenHangup, "451 4.4.2 The next hop broke the connection; try again later", store.Deferred},
-		{"a banner that refuses", smtptest.Greeting, "554 no service", "451 4.3.5 The next hop does not take mail from us; try again later", ""},
-		{"a reply that is none", "RCPT", "hello", "451 4.5.0 The next hop does not speak SMTP properly; try again later", ""},
-		{"it is gone after the dot", smtptest.Dot, smtptest.Hangup, "451 4.4.2 The next hop broke the connection; try again later", store.Uncertain},
-		{"half a reply after the dot", smtptest.Dot, "250-2.0.0 half" + smtptest.ThenHangup, "451 4.4.2 The next hop broke the connection; try again later", store.Uncertain},
-		{"garbage after the dot", smtptest.Dot, "banana", "451 4.5.0 The next hop does not speak SMTP properly; try again later", store.Uncertain},
-		{"an unexpected 354 after the dot", smtptest.Dot, "354 more", "451 4.5.0 The next hop does not speak SMTP properly; try again later", store.Uncertain},
-	} {
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			g.sink.Drop() // what is kept has been greeted already
 			g.nextHopSaysTo(c.verb, c.says)
@@ -116,7 +101,64 @@ func TestTheNextHopsAnswersArePassedOn(t *testing.T) {
 	}
 }
 
-func TestANextHopThatDiesInMidContentIsSafeToTryAgain(t *testing.T) {
+// What the next hop takes the client hears in our words.
+func TestDuty_R1_Gateway(t *testing.T) {
+	wantAnswers(t,
+		nextHopAnswer{"it accepts", smtptest.Dot, "250 2.6.0 <1@internal> queued as 4AbC on mail.internal", "250 2.0.0 OK", store.Relayed},
+		nextHopAnswer{"it accepts without a word", smtptest.Dot, "250", "250 2.0.0 OK", store.Relayed},
+		nextHopAnswer{"it will forward", "RCPT", "251 2.1.5 will forward", "250 2.0.0 OK", store.Relayed},
+	)
+}
+
+// What the next hop says to a recipient or to the message is what the client
+// hears.
+func TestDuty_R2_Gateway(t *testing.T) {
+	wantAnswers(t,
+		nextHopAnswer{"an unknown recipient", "RCPT", "550 5.1.1 <bob@example.com>: no such user", "550 5.1.1 <bob@example.com>: no such user", ""},
+		nextHopAnswer{"a recipient without enhanced code", "RCPT", "551 moved", "551 5.0.0 moved", ""},
+		nextHopAnswer{"a full mailbox", "RCPT", "452 4.2.2 full", "452 4.2.2 full", ""},
+		nextHopAnswer{"a sender it does not like", "MAIL", "550 5.1.8 bad sender", "550 5.1.8 bad sender", ""},
+		nextHopAnswer{"content it refuses", smtptest.Dot, "554 5.7.1 virus", "554 5.7.1 virus", store.Refused},
+		nextHopAnswer{"content it defers", smtptest.Dot, "451 4.7.1 later", "451 4.7.1 later", store.Deferred},
+		nextHopAnswer{"DATA it refuses", "DATA", "554 5.5.1 no valid recipients", "554 5.5.1 no valid recipients", store.Refused},
+		nextHopAnswer{"an answer of several lines", smtptest.Dot, "554-5.7.1 two\r\n554 5.7.1 lines", "554 5.7.1 two lines", store.Refused},
+	)
+}
+
+// Who closes is asked again later; our own session stays open.
+func TestDuty_R3_Gateway(t *testing.T) {
+	wantAnswers(t,
+		nextHopAnswer{"it closes", smtptest.Dot, "421 4.3.2 shutting down" + smtptest.ThenHangup, "451 4.4.2 The next hop broke the connection; try again later", store.Deferred},
+	)
+}
+
+// What it says about us is a matter of ours, and temporary.
+func TestDuty_R4_Gateway(t *testing.T) {
+	wantAnswers(t,
+		nextHopAnswer{"it may not relay", "RCPT", "554 5.7.1 Relay access denied", "451 4.3.5 The next hop does not take mail from us; try again later", ""},
+		nextHopAnswer{"it wants TLS", "MAIL", "530 5.7.0 STARTTLS first", "451 4.3.5 The next hop does not take mail from us; try again later", ""},
+		nextHopAnswer{"a banner that refuses", smtptest.Greeting, "554 no service", "451 4.3.5 The next hop does not take mail from us; try again later", ""},
+	)
+}
+
+// Who does not speak SMTP has not taken anything for sure.
+func TestDuty_R8_Gateway(t *testing.T) {
+	wantAnswers(t,
+		nextHopAnswer{"a reply that is none", "RCPT", "hello", "451 4.5.0 The next hop does not speak SMTP properly; try again later", ""},
+		nextHopAnswer{"garbage after the dot", smtptest.Dot, "banana", "451 4.5.0 The next hop does not speak SMTP properly; try again later", store.Uncertain},
+		nextHopAnswer{"an unexpected 354 after the dot", smtptest.Dot, "354 more", "451 4.5.0 The next hop does not speak SMTP properly; try again later", store.Uncertain},
+	)
+}
+
+// Behind the final dot nobody knows.
+func TestDuty_R10_Gateway(t *testing.T) {
+	wantAnswers(t,
+		nextHopAnswer{"it is gone after the dot", smtptest.Dot, smtptest.Hangup, "451 4.4.2 The next hop broke the connection; try again later", store.Uncertain},
+		nextHopAnswer{"half a reply after the dot", smtptest.Dot, "250-2.0.0 half" + smtptest.ThenHangup, "451 4.4.2 The next hop broke the connection; try again later", store.Uncertain},
+	)
+}
+
+func TestDuty_R9_Gateway(t *testing.T) {
 	sink, err := smtptest.Start("127.0.0.1:0", smtptest.Options{MidContent: func(octets int) (string, bool) { return smtptest.Hangup, octets > 500 }})
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +175,7 @@ func TestANextHopThatDiesInMidContentIsSafeToTryAgain(t *testing.T) {
 	}
 }
 
-func TestOneRefusedRecipientDoesNotCostTheOthersTheMessage(t *testing.T) {
+func TestDuty_R13_Gateway(t *testing.T) {
 	g := newStage(t, script{})
 	g.nextHopSays(func(verb, arg string) (string, bool) {
 		return "550 5.1.1 unknown", verb == "RCPT" && strings.Contains(arg, "nobody")
@@ -160,48 +202,20 @@ func TestOneRefusedRecipientDoesNotCostTheOthersTheMessage(t *testing.T) {
 	}
 }
 
-// SMTP-DUTIES R12: what went out is finished and written down.
-func TestAClientThatLeavesAfterItsDotDoesNotStopTheMessage(t *testing.T) {
-	g := newStage(t, script{})
-	atDot, goOn := make(chan struct{}), make(chan struct{})
-	g.nextHopSays(func(verb, _ string) (string, bool) {
-		if verb == smtptest.Dot {
-			close(atDot)
-			<-goOn
-		}
-		return "", false
-	})
-	c := g.dial()
-	if reply, err := c.envelope(partner, []string{bob}); reply != "" || err != nil {
-		t.Fatal(reply, err)
-	}
-	if _, err := c.conn.Write([]byte(stuffed(cleanMail()) + ".\r\n")); err != nil {
-		t.Fatal(err)
-	}
-	<-atDot
-	if err := c.conn.(*net.TCPConn).SetLinger(0); err != nil { // a reset: the reply cannot be delivered
-		t.Fatal(err)
-	}
-	c.close()
-	close(goOn)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := g.sink.Wait(ctx, 1); err != nil {
-		t.Fatal(err)
-	}
-	g.stop()
-	if err := <-g.served; err != nil {
-		t.Fatal(err)
-	}
-	g.over = true
-	st, err := OpenStore(g.cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer st.Close()
-	entries, err := st.Entries(ctx, store.Filter{})
-	if err != nil || len(entries) != 1 || entries[0].Outcome != store.Relayed && entries[0].Outcome != store.Uncertain {
-		t.Errorf("the journal says %+v, %v; want one message relayed, or uncertain because nobody heard it", entries, err)
+// What went out is finished and written down, though nobody hears of it.
+func TestDuty_R12_Gateway(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		leave func(*net.TCPConn) error
+	}{
+		{"by a reset", func(c *net.TCPConn) error { return errors.Join(c.SetLinger(0), c.Close()) }},
+		{"by closing", (*net.TCPConn).Close},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if e := vanish(t, c.leave); len(e) != 1 || e[0].Outcome != store.Uncertain || e[0].ReplyCode != 250 {
+				t.Errorf("the journal says %+v; want one uncertain message", e)
+			}
+		})
 	}
 }
 

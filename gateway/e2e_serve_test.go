@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"mxgate/gateway/config"
+	"mxgate/gateway/relay"
 )
 
 // Two gateways on one directory would remove each other's spool files.
@@ -25,7 +28,7 @@ func TestASecondGatewayOnTheSameDirectoryIsRefused(t *testing.T) {
 // A next hop that is the gateway itself would send each message round for ever.
 func TestANextHopThatIsTheGatewayIsNotUsed(t *testing.T) {
 	g := newStage(t, script{})
-	g.cfg.routes["example.com"] = g.addr()
+	g.cfg.Routes["example.com"] = &relay.Route{Name: g.addr(), Hosts: []string{g.addr()}}
 	reply := g.deliver(partner, []string{bob}, cleanMail())
 	g.wantReply(reply, "451 4.3.5")
 	g.wantNothingMoved()
@@ -43,7 +46,7 @@ func TestWhatIsOutOfReachIsNamed(t *testing.T) {
 	cfg := *g.cfg
 	cfg.DataDir = "/nonexistent/parent/data"
 	problems := CheckReachable(ctx, &cfg)
-	got := (&ConfigError{"stage.toml", problems}).Error()
+	got := (&config.Error{File: "stage.toml", Problems: problems}).Error()
 	for _, want := range []string{"data_dir", "/nonexistent/parent", "dns.servers", "domain[0].next_hop", "until then mail"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not named in:\n%s", want, got)

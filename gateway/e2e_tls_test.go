@@ -48,7 +48,7 @@ func certificate(t *testing.T) (string, *x509.CertPool) {
 	return fmt.Sprintf("[tls]\ncert_file = %q\nkey_file = %q\nrequire = true\n", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")), pool
 }
 
-func TestMailThroughTLSIsMarkedAsSuch(t *testing.T) {
+func TestDuty_H2_OverTLS(t *testing.T) {
 	table, pool := certificate(t)
 	g := newStage(t, script{tail: table})
 	c := g.dial()
@@ -80,7 +80,7 @@ func TestMailThroughTLSIsMarkedAsSuch(t *testing.T) {
 }
 
 // A pipelined group is answered in order, and the answers count.
-func TestAPipelinedTransactionIsAnsweredInOrder(t *testing.T) {
+func TestDuty_E6(t *testing.T) {
 	g := newStage(t, script{})
 	g.nextHopSays(func(verb, arg string) (string, bool) {
 		return "550 5.1.1 unknown", verb == "RCPT" && strings.Contains(arg, "nobody")
@@ -115,7 +115,7 @@ func TestAPipelinedTransactionIsAnsweredInOrder(t *testing.T) {
 }
 
 // A new certificate serves handshakes from then on; a broken file changes nothing.
-func TestReloadTakesTheNewCertificateAndKeepsTheOldWhenItIsBroken(t *testing.T) {
+func TestDuty_S2_Gateway(t *testing.T) {
 	table, old := certificate(t)
 	other, renewed := certificate(t)
 	g := newStage(t, script{tail: table})

@@ -21,29 +21,18 @@ func nested(levels int) string {
 	return b.String() + "\r\nin the middle\r\n"
 }
 
-// What is quarantined is answered 250, is whole in quarantine, and is nowhere
-// near the next hop.
-func TestWhatCannotBeTrustedIsQuarantined(t *testing.T) {
+// quarantinedMail is what must be quarantined, and for which reason.
+type quarantinedMail struct {
+	name, content string
+	reason        policy.Reason
+}
+
+// wantQuarantined fails unless each is answered 250, is whole in quarantine, and is
+// nowhere near the next hop.
+func wantQuarantined(t *testing.T, cases ...quarantinedMail) {
+	t.Helper()
 	g := newStage(t, script{tail: "[protect]\ndomains = [\"heise.de\"]\n"})
-	for i, c := range []struct {
-		name, content string
-		reason        policy.Reason
-	}{
-		{"no From", compose("192.0.2.10", "To: "+bob, "Subject: none"), policy.FromAmbiguous},
-		{"two From", cleanMail("From: Mallory <mallory@foreign.example>"), policy.FromAmbiguous},
-		{"two equal From", cleanMail("From: Anna <" + partner + ">"), policy.FromAmbiguous},
-		{"an empty From", compose("192.0.2.10", "From:", "To: "+bob), policy.FromAmbiguous},
-		{"two authors of two domains", compose("192.0.2.10", "From: a@partner.example, b@foreign.example"), policy.FromAmbiguous},
-		{"From with white space before the colon", cleanMail("From : mallory@foreign.example"), policy.FromAmbiguous},
-		{"our own domain, unproven", spoofMail(), policy.OwnDomainSpoof},
-		{"our own domain, no trace at all", "From: " + bob + "\r\nSubject: x\r\n\r\nx\r\n", policy.OwnDomainSpoof},
-		{"a look-alike", compose("203.0.113.66", "From: billing@he1se.de", "To: "+bob), policy.LookalikeDomain},
-		{"DMARC fail with p=reject", compose("198.51.100.7", "From: "+partner, "To: "+bob), policy.DMARCFail},
-		{"300 multiparts in one another", strings.TrimSuffix(cleanMail("MIME-Version: 1.0"), "\r\nHello.\r\n.a line with a dot\r\n..\r\n") + nested(300), policy.Unscannable},
-		{"no header section", "\r\nonly a body\r\n", policy.FromAmbiguous},
-		{"nothing", "", policy.FromAmbiguous},
-		{"no empty line", "no colon here\r\nnor here\r\n", policy.FromAmbiguous},
-	} {
+	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			from := fmt.Sprintf("s%d@partner.example", i)
 			reply := g.deliver(from, []string{bob}, c.content)
@@ -68,9 +57,53 @@ func TestWhatCannotBeTrustedIsQuarantined(t *testing.T) {
 	}
 }
 
+// Whose author is not one domain is nobody's.
+func TestDuty_F8(t *testing.T) {
+	wantQuarantined(t,
+		quarantinedMail{"no From", compose("192.0.2.10", "To: "+bob, "Subject: none"), policy.FromAmbiguous},
+		quarantinedMail{"two From", cleanMail("From: Mallory <mallory@foreign.example>"), policy.FromAmbiguous},
+		quarantinedMail{"two equal From", cleanMail("From: Anna <" + partner + ">"), policy.FromAmbiguous},
+		quarantinedMail{"an empty From", compose("192.0.2.10", "From:", "To: "+bob), policy.FromAmbiguous},
+		quarantinedMail{"two authors of two domains", compose("192.0.2.10", "From: a@partner.example, b@foreign.example"), policy.FromAmbiguous},
+		quarantinedMail{"From with white space before the colon", cleanMail("From : mallory@foreign.example"), policy.FromAmbiguous},
+		quarantinedMail{"no header section", "\r\nonly a body\r\n", policy.FromAmbiguous},
+		quarantinedMail{"nothing", "", policy.FromAmbiguous},
+		quarantinedMail{"no empty line", "no colon here\r\nnor here\r\n", policy.FromAmbiguous},
+	)
+}
+
+// What cannot be examined whole is not taken for clean.
+func TestDuty_F9(t *testing.T) {
+	const inMail = "Content-Type: message/rfc822\r\n\r\n"
+	head := strings.TrimSuffix(cleanMail("MIME-Version: 1.0"), "\r\nHello.\r\n.a line with a dot\r\n..\r\n")
+	wantQuarantined(t,
+		quarantinedMail{"100 messages in one another", head + strings.Repeat(inMail, 100) + "x\r\n", policy.Unscannable},
+		quarantinedMail{"40 multiparts in one another, and 40 messages in the last", head + strings.TrimSuffix(nested(40), "\r\nin the middle\r\n") + strings.Repeat(inMail, 40) + "x\r\n", policy.Unscannable},
+		quarantinedMail{"1100 parts", head + "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\nx\r\n", 1100) + "--b--\r\n", policy.Unscannable},
+		quarantinedMail{"two boundaries", head + "Content-Type: multipart/mixed; boundary=a; boundary=b\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n", policy.Unscannable},
+		quarantinedMail{"300 multiparts in one another", strings.TrimSuffix(cleanMail("MIME-Version: 1.0"), "\r\nHello.\r\n.a line with a dot\r\n..\r\n") + nested(300), policy.Unscannable},
+	)
+}
+
+// Who pretends to be somebody is held for a person to look at.
+func TestDuty_V6(t *testing.T) {
+	wantQuarantined(t,
+		quarantinedMail{"our own domain, unproven", spoofMail(), policy.OwnDomainSpoof},
+		quarantinedMail{"our own domain, no trace at all", "From: " + bob + "\r\nSubject: x\r\n\r\nx\r\n", policy.OwnDomainSpoof},
+		quarantinedMail{"a look-alike", compose("203.0.113.66", "From: billing@he1se.de", "To: "+bob), policy.LookalikeDomain},
+	)
+}
+
+// A published p=reject quarantines: refusing is for the operator to choose.
+func TestDuty_V3(t *testing.T) {
+	wantQuarantined(t,
+		quarantinedMail{"DMARC fail with p=reject", compose("198.51.100.7", "From: "+partner, "To: "+bob), policy.DMARCFail},
+	)
+}
+
 // Mail whose verdict depends on DNS is deferred while nobody answers, and
 // delivered with a warning after policy.defer_at_most.
-func TestWithoutAResolverMailIsDeferredNotAccepted(t *testing.T) {
+func TestDuty_V5(t *testing.T) {
 	closed, err := dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, stageZone))
 	if err != nil {
 		t.Fatal(err)
@@ -108,7 +141,7 @@ func TestWithoutAResolverMailIsDeferredNotAccepted(t *testing.T) {
 	}
 }
 
-func TestAfterWaitingForDNSMailIsDeliveredWithAWarning(t *testing.T) {
+func TestDuty_V5_AfterWaitingMailIsDeliveredWithAWarning(t *testing.T) {
 	g := newStage(t, script{quick: "50ms", tail: "[policy]\ndefer_at_most = \"1ns\"\n"})
 	g.dns.Behave(dnstest.Behaviour{Drop: true})
 	g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "451 4.4.3")
@@ -150,7 +183,7 @@ func TestObserveModeRelaysAndSaysWhatWouldHaveHappened(t *testing.T) {
 }
 
 // SMTP-DUTIES E7: what is for the postmaster is never refused by verdict.
-func TestRejectedMailIsRefusedExceptToThePostmaster(t *testing.T) {
+func TestDuty_E7(t *testing.T) {
 	g := newStage(t, script{tail: "[policy.dispositions]\nown-domain-spoof = \"reject\"\n"})
 	reply := g.deliver(crook, []string{bob}, spoofMail())
 	g.wantReply(reply, "550 5.7.1")

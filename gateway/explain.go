@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/gateway/config"
 	"mxgate/gateway/resolve"
 	"mxgate/policy"
 	"mxgate/policy/mail"
@@ -19,7 +20,7 @@ import (
 
 // Question says how stored messages are to be examined.
 type Question struct {
-	Config *Config // nil: no own domains, nothing protected
+	Config *config.Config // nil: no own domains, nothing protected
 	// Source names a source of the configuration, or a provider of the
 	// catalogue. Empty: the only source, or none.
 	Source  string
@@ -64,28 +65,28 @@ var ErrNoHeader = errors.New("holds no message: no header field can be read in i
 func NewExplainer(q Question) (*Explainer, error) {
 	cfg := q.Config
 	if cfg == nil {
-		cfg = DefaultConfig()
-		cfg.file = "explain"
+		cfg = config.Default()
+		cfg.File = "explain"
 	}
 	if q.DNS != "" {
 		cfg.DNS.Servers = []string{q.DNS}
 	}
-	x := &Explainer{q: q, rules: cfg.rules}
-	r, err := cfg.resolver()
+	x := &Explainer{q: q, rules: cfg.Rules}
+	r, err := newResolver(cfg)
 	if err != nil {
 		return nil, err
 	}
-	x.collector = cfg.collector(r)
+	x.collector = newCollector(cfg, r)
 	x.source, err = chooseSource(cfg, q.Source)
 	return x, err
 }
 
-func chooseSource(cfg *Config, name string) (provider.Source, error) {
-	if cfg.sources != nil {
-		if src, ok := cfg.sources.Named(name); ok {
+func chooseSource(cfg *config.Config, name string) (provider.Source, error) {
+	if cfg.SourceSet != nil {
+		if src, ok := cfg.SourceSet.Named(name); ok {
 			return src, nil
 		}
-		if all := cfg.sources.All(); name == "" && len(all) == 1 {
+		if all := cfg.SourceSet.All(); name == "" && len(all) == 1 {
 			return all[0], nil
 		}
 	}

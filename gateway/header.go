@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/netip"
@@ -15,13 +16,23 @@ import (
 // with it are removed: only we may say what we said.
 const privatePrefix = "X-Mxgate-"
 
+// usualBlock and usualField are what the block, and a field of it, seldom
+// exceed: room for them is made at once.
+const (
+	usualBlock = 1 << 10
+	usualField = 256
+)
+
 // headerBlock is what we prepend to a message, newest field first: RFC 5321,
 // Section 4.4 (Received), RFC 8601 (Authentication-Results), and ours.
 func headerBlock(hostname string, tx *mail.Transaction, e *policy.Evidence, v policy.Verdict, mode string) string {
 	var b strings.Builder
+	b.Grow(usualBlock)
 	b.WriteString(receivedField(hostname, tx))
-	b.WriteString("Authentication-Results: " + authres.Format(hostname, authMethods(e)) + "\r\n")
-	b.WriteString(fold(privatePrefix+"Verdict", fmt.Sprintf("%s; reason=%s; mode=%s; id=%s", v.Disposition, v.Reason, mode, tx.ID)))
+	b.WriteString("Authentication-Results: ")
+	b.WriteString(authres.Format(hostname, authMethods(e)))
+	b.WriteString("\r\n")
+	b.WriteString(fold(privatePrefix+"Verdict", v.Disposition.String()+"; reason="+string(v.Reason)+"; mode="+mode+"; id="+tx.ID))
 	if v.Reason != policy.Clean {
 		b.WriteString(fold(privatePrefix+"Why", v.Sentence))
 	}
@@ -32,22 +43,36 @@ func headerBlock(hostname string, tx *mail.Transaction, e *policy.Evidence, v po
 func receivedField(hostname string, tx *mail.Transaction) string {
 	c := tx.Client
 	var b strings.Builder
-	fmt.Fprintf(&b, "Received: from %s (%s)\r\n", hostCharacters(c.Helo), addressLiteral(c.Addr))
-	fmt.Fprintf(&b, "\tby %s (mxgate) with %s", hostname, protocol(c))
+	b.Grow(usualField)
+	write := func(parts ...string) {
+		for _, p := range parts {
+			b.WriteString(p)
+		}
+	}
+	name := "unknown"
+	if c.Name != "" {
+		name = hostCharacters(string(c.Name))
+	}
+	write("Received: from ", hostCharacters(c.Helo), " (", name, " ", addressLiteral(c.Addr), ")\r\n",
+		"\tby ", hostname, " (mxgate) with ", protocol(c, tx.Envelope.UTF8))
 	if c.TLS {
-		fmt.Fprintf(&b, " tls %s", hostCharacters(c.TLSCipher))
+		write(" tls ", hostCharacters(c.TLSCipher))
 	}
-	fmt.Fprintf(&b, "\r\n\tid %s", tx.ID)
+	write("\r\n\tid ", tx.ID)
 	if paths := tx.Envelope.ForwardPaths; len(paths) == 1 && paths[0].IsASCII() {
-		fmt.Fprintf(&b, " for <%s>", paths[0])
+		write(" for <", paths[0].String(), ">")
 	}
-	fmt.Fprintf(&b, ";\r\n\t%s\r\n", tx.ReceivedAt.Format("Mon, 2 Jan 2006 15:04:05 -0700"))
+	write(";\r\n\t", tx.ReceivedAt.Format("Mon, 2 Jan 2006 15:04:05 -0700"), "\r\n")
 	return b.String()
 }
 
-// protocol is the word of RFC 3848.
-func protocol(c mail.Client) string {
+// protocol is the word of RFC 3848, or with SMTPUTF8 that of RFC 6531, Section 4.3.
+func protocol(c mail.Client, utf8 bool) string {
 	switch {
+	case utf8 && c.TLS:
+		return "UTF8SMTPS"
+	case utf8:
+		return "UTF8SMTP"
 	case c.TLS:
 		return "ESMTPS"
 	case c.Extended:
@@ -93,10 +118,10 @@ func authMethods(e *policy.Evidence) []authres.Method {
 	if e.SPF.Domain != "" {
 		spf.Properties = append(spf.Properties, authres.Property{Type: "smtp", Name: name, Value: e.SPF.Domain})
 	}
-	methods := []authres.Method{spf}
+	methods := append(make([]authres.Method, 0, len(e.DKIM)+3), spf)
 	for _, s := range e.DKIM {
-		m := authres.Method{Name: "dkim", Status: orNone(s.Result), Reason: reasonUnless(s.Result, s.Why)}
-		for _, p := range []struct{ name, value string }{{"d", string(s.Domain)}, {"s", s.Selector}, {"a", s.Algorithm}, {"b", s.B}} {
+		m := authres.Method{Name: "dkim", Status: orNone(s.Result), Reason: reasonUnless(s.Result, s.Why), Properties: make([]authres.Property, 0, 4)}
+		for _, p := range [...]struct{ name, value string }{{"d", string(s.Domain)}, {"s", s.Selector}, {"a", s.Algorithm}, {"b", s.B}} {
 			if p.value != "" {
 				m.Properties = append(m.Properties, authres.Property{Type: "header", Name: p.name, Value: p.value})
 			}
@@ -138,10 +163,13 @@ func reasonUnless(s mail.Status, why string) string {
 // fold writes a field of printable ASCII, at most 78 octets on a line where
 // the words allow it.
 func fold(name, value string) string {
+	value = printable(value)
 	var b strings.Builder
-	b.WriteString(name + ":")
+	b.Grow(len(name) + len(value) + len(value)/16 + 8) // with a line end for each line
+	b.WriteString(name)
+	b.WriteByte(':')
 	column := len(name) + 1
-	for word := range strings.FieldsSeq(printable(value)) {
+	for word := range strings.FieldsSeq(value) {
 		if column+1+len(word) > 78 && column > len(name)+1 {
 			b.WriteString("\r\n\t")
 			column = 8
@@ -160,6 +188,9 @@ func fold(name, value string) string {
 // sentence must see which letter is meant) and bounds the length.
 func printable(s string) string {
 	const most = 800
+	if len(s) <= most && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0 {
+		return s
+	}
 	var b strings.Builder
 	for _, r := range s {
 		switch {
@@ -180,6 +211,9 @@ func printable(s string) string {
 // prefix, and Authentication-Results that claim to be ours. SMTP-DUTIES H4, H5.
 // Names are compared as the most lenient reader behind us may see them.
 func stripped(f mail.Field, authservID string) bool {
+	if !strings.ContainsRune("XxAa", rune(firstVisible(f.Raw))) {
+		return false // of most fields no more needs to be read
+	}
 	name := strings.ReplaceAll(f.VisibleName(), "_", "-") // some readers make variables of names
 	if len(name) >= len(privatePrefix) && strings.EqualFold(name[:len(privatePrefix)], privatePrefix) {
 		return true
@@ -189,6 +223,16 @@ func stripped(f mail.Field, authservID string) bool {
 	}
 	_, value, _ := strings.Cut(string(f.Raw), ":")
 	return authres.Claims(strings.NewReplacer("\r", "", "\n", "").Replace(value), authservID)
+}
+
+// firstVisible is the octet with which a visible name begins, 0 if there is none.
+func firstVisible(raw []byte) byte {
+	for _, c := range raw {
+		if c > ' ' && c < 0x7f {
+			return c
+		}
+	}
+	return 0
 }
 
 // guard stands between our block and a message that begins with a continuation
@@ -225,6 +269,9 @@ func loops(m *mail.Message, hostname string) bool {
 	marker := "by " + strings.ToLower(hostname) + " (mxgate)"
 	for _, f := range m.Named("Received") {
 		all++
+		if !bytes.Contains(bytes.ToLower(f.Raw), []byte("mxgate")) {
+			continue // the usual case, without a copy of every word
+		}
 		if strings.Contains(strings.ToLower(strings.Join(strings.Fields(f.Value()), " ")), marker) {
 			ours++
 		}

@@ -7,20 +7,17 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"mxgate/gateway/resolve/dnstest"
-	"mxgate/gateway/smtptest"
-	"mxgate/policy/dns"
+	"mxgate/gateway/config"
+	"mxgate/gateway/ledger"
+	"mxgate/gateway/store"
 )
 
 // victimEnv names the configuration of the process that is killed.
@@ -34,13 +31,17 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if faultsDir != "" {
+		os.RemoveAll(faultsDir)
+	}
+	os.Exit(code)
 }
 
 // beVictim is the gateway. It says where it listens and serves until its
 // standard input ends, which it does when the test lets go or dies.
 func beVictim(file string) error {
-	cfg, err := Load(file)
+	cfg, err := config.Load(file)
 	if err != nil {
 		return err
 	}
@@ -67,11 +68,8 @@ var relayMoments = []string{"RCPT", "DATA", "mid content", "before the dot is an
 // relays, at random moments and with several clients under way, and then counts.
 // DESIGN, Section 9; SMTP-DUTIES I1.
 func TestKillLosesNothing(t *testing.T) {
-	w := newKillWorld(t)
-	var clients sync.WaitGroup
-	for i := range killClients {
-		clients.Go(func() { w.client(i) }) // ends when w.last is set and its message is delivered
-	}
+	w := newKillWorld(t, "")
+	clients := w.startClients()
 	for round := range 2 * kills {
 		w.startVictim(t)
 		w.await(t, 2+w.die(6))
@@ -86,7 +84,7 @@ func TestKillLosesNothing(t *testing.T) {
 	w.await(t, killClients)
 	w.last.Store(true)
 	clients.Wait()
-	w.retire(t)
+	w.retire(t, w.victim.stdin.Close)
 	w.report(t)
 }
 
@@ -99,8 +97,7 @@ func (w *killWorld) buryVictim(t *testing.T, round int) {
 	case <-time.After(patience):
 		t.Fatalf("round %d: no opportunity to kill: %s", round, w.progress())
 	}
-	exit, killed := errors.AsType[*exec.ExitError](w.victim.err)
-	if !killed || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+	if !w.victim.killed() {
 		t.Fatalf("round %d: the gateway ended by itself: %v\n%s", round, w.victim.err, w.victim.stderr.String())
 	}
 	w.victim.check(t)
@@ -111,10 +108,29 @@ func (w *killWorld) buryVictim(t *testing.T, round int) {
 	}
 }
 
-// quarantine opens the data directory as `mxgate quarantine` does.
-func (w *killWorld) quarantine(t *testing.T) []copied {
+// quarantine lists what is held, as `mxgate quarantine` does.
+func (w *killWorld) quarantine(t *testing.T) (held []copied) {
 	t.Helper()
-	cfg, err := Load(w.config)
+	w.withStore(t, func(st *store.Store) {
+		var err error
+		if held, err = heldCopies(st); err != nil {
+			t.Fatal(err)
+		}
+	})
+	return held
+}
+
+// journal lists the rows of the journal.
+func (w *killWorld) journal(t *testing.T) (rows []ledger.Row) {
+	t.Helper()
+	w.withStore(t, func(st *store.Store) { rows = journalRows(t, st) })
+	return rows
+}
+
+// withStore opens the data directory beside a gateway that may be running.
+func (w *killWorld) withStore(t *testing.T, use func(*store.Store)) {
+	t.Helper()
+	cfg, err := config.Load(w.config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,17 +139,13 @@ func (w *killWorld) quarantine(t *testing.T) []copied {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	held, err := heldCopies(st)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return held
+	use(st)
 }
 
 // retire ends the last gateway, which must drain and be content.
-func (w *killWorld) retire(t *testing.T) {
+func (w *killWorld) retire(t *testing.T, stop func() error) {
 	t.Helper()
-	if err := w.victim.stdin.Close(); err != nil {
+	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -147,48 +159,50 @@ func (w *killWorld) retire(t *testing.T) {
 	w.victim.check(t)
 }
 
-// report audits the ledger and says what the test has seen: a run in which no
+// report closes the books and says what the test has seen: a run in which no
 // kill hit anything would prove nothing.
 func (w *killWorld) report(t *testing.T) {
 	t.Helper()
-	relayed, held := sinkCopies(w.sink), w.quarantine(t)
-	for _, fault := range audit(w.attempts, relayed, held) {
+	w.audit(t)
+	t.Logf("%d kills; while relaying: %v; between dot and answer of a quarantined message: %d of %d", 2*kills, w.moments, w.inCommit, kills)
+	if w.inCommit < kills/2 {
+		t.Errorf("only %d of %d kills came between the dot of a quarantined message and its answer", w.inCommit, kills)
+	}
+}
+
+// audit closes the books: nothing is lost, and each message was accepted once.
+func (w *killWorld) audit(t *testing.T) {
+	t.Helper()
+	books := ledger.Books{Attempts: w.attempts, Copies: append(relayedCopies(w.sink), inLedger(w.quarantine(t))...), Rows: w.journal(t), Killed: true}
+	for _, fault := range ledger.Check(books) {
 		t.Error(fault)
 	}
 	copies := map[string]bool{}
-	for _, c := range slices.Concat(relayed, held) {
-		copies[c.key] = true
+	for _, c := range books.Copies {
+		copies[c.ReversePath] = true
 	}
 	count := map[string]int{}
 	final := map[string]string{} // message to the answer of its last attempt
 	for _, a := range w.attempts {
-		kind := "clean"
-		if a.spoof {
-			kind = "spoof"
-		}
+		kind := string(a.Belong)
 		switch {
-		case strings.HasPrefix(a.answer, "250 "):
+		case strings.HasPrefix(a.Answer, "250 "):
 			count[kind+" accepted"]++
-		case a.answer != "":
-			count[kind+" answered "+a.answer[:3]]++
-		case copies[a.key]:
+		case a.Answer != "":
+			count[kind+" answered "+a.Answer[:3]]++
+		case copies[a.ReversePath]:
 			count[kind+" unanswered, yet there"]++
 		default:
 			count[kind+" unanswered and nowhere"]++
 		}
-		message, _, _ := strings.Cut(a.key, ".")
-		final[message] = a.answer
+		final[a.Message] = a.Answer
 	}
 	for message, answer := range final {
 		if !strings.HasPrefix(answer, "250 ") {
 			t.Errorf("%s was never accepted: %q", message, answer)
 		}
 	}
-	t.Logf("%d messages in %d attempts, %d kills: %v", len(final), len(w.attempts), 2*kills, count)
-	t.Logf("killed while relaying: %v; between dot and answer of a quarantined message: %d of %d", w.moments, w.inCommit, kills)
-	if w.inCommit < kills/2 {
-		t.Errorf("only %d of %d kills came between the dot of a quarantined message and its answer", w.inCommit, kills)
-	}
+	t.Logf("%d messages in %d attempts: %v", len(final), len(w.attempts), count)
 	for _, v := range w.sink.Violations() {
 		if !strings.HasPrefix(v, "command line cut short") { // dying is no offence
 			t.Errorf("the next hop complains: %s", v)
@@ -200,9 +214,33 @@ func (w *killWorld) report(t *testing.T) {
 type victim struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	stderr strings.Builder
+	stderr output
 	dead   chan struct{}
 	err    error // of Wait; read after dead
+}
+
+// killed reports whether it died of kill -9. It is asked when it is dead.
+func (v *victim) killed() bool {
+	exit, ended := errors.AsType[*exec.ExitError](v.err)
+	return ended && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
+}
+
+// output is what a process says, while it says it.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // check fails if the gateway said something that only a bug says.
@@ -240,35 +278,4 @@ func (w *killWorld) startVictim(t *testing.T) {
 	}
 	w.victim = v
 	w.move(strings.TrimSpace(addr))
-}
-
-// newKillWorld makes everything but the gateway.
-func newKillWorld(t *testing.T) *killWorld {
-	t.Helper()
-	w := &killWorld{seed: rand.Uint64(), moved: make(chan struct{}), quit: make(chan struct{}), moments: map[string]int{}}
-	w.dice = rand.New(rand.NewPCG(w.seed, 0))
-	t.Logf("seed %d", w.seed)
-	var err error
-	if w.sink, err = smtptest.Start("127.0.0.1:0", smtptest.Options{Reply: w.sinkReply, MidContent: w.midContent}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.sink.Close)
-	resolver, err := dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, stageZone))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(resolver.Close)
-	dir := t.TempDir()
-	w.config = filepath.Join(dir, "mxgate.toml")
-	text := stageConfig(script{dataDir: filepath.Join(dir, "data"), tail: "[limits]\nmemory_octets = 8192\n"}, w.sink.Addr().String(), resolver.Addr().String())
-	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { // of a test that failed half-way
-		close(w.quit)
-		if w.victim != nil {
-			_ = w.victim.cmd.Process.Kill() // it may be gone
-		}
-	})
-	return w
 }

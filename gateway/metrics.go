@@ -24,6 +24,7 @@ type metrics struct {
 	faults          prometheus.Counter
 	panics          prometheus.Counter
 	expired         prometheus.Counter
+	nearMisses      prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -42,8 +43,10 @@ func newMetrics() *metrics {
 		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_panics_total", Help: "Panics, each of which ended one session."}),
 		expired: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_expired_source_total",
 			Help: "Connections refused because their source is past its last day."}),
+		nearMisses: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_near_miss_total",
+			Help: "Connections deferred because their host name belongs to a source that does not list their address."}),
 	}
-	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics, m.expired,
+	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics, m.expired, m.nearMisses,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

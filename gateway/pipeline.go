@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"mxgate/gateway/config"
 	"mxgate/gateway/relay"
 	"mxgate/gateway/resolve"
 	"mxgate/gateway/session"
@@ -33,10 +33,18 @@ import (
 // DMARC its share.
 const lookupBudget = 600
 
+// maxAnswerWait is from the client's final dot to our answer, all checks and the
+// next hop included: clients wait for ten minutes, RFC 5321, Section 4.5.3.2.6.
+// SMTP-DUTIES M3.
+const maxAnswerWait = 540 * time.Second
+
+// nullMXTimeout bounds the one look-up that MAIL may wait for.
+const nullMXTimeout = 2 * time.Second
+
 // pipeline is the story of one message: envelope, content, collect, decide,
 // dispose, record. It joins the rooms, which do not know each other.
 type pipeline struct {
-	cfg       *Config
+	cfg       *config.Config
 	collector *policy.Collector
 	pool      *relay.Pool
 	store     *store.Store
@@ -44,16 +52,43 @@ type pipeline struct {
 	log       *slog.Logger
 	trouble   *seldom // what would otherwise be said for every message
 	waiting   *waiting
+	offers    *offers
+	names     *hostNames
+	senders   *senders
 	now       func() time.Time
+	// answerWithin is how long the client waits for the answer to its content at
+	// most: maxAnswerWait but in tests.
+	answerWithin time.Duration
 }
 
 // Begin starts a transaction at MAIL. It implements session.Gate.
-func (p *pipeline) Begin(_ context.Context, c mail.Client, env mail.Envelope) (session.Transaction, error) {
+func (p *pipeline) Begin(ctx context.Context, c mail.Client, env mail.Envelope) (session.Transaction, error) {
 	now := p.now()
 	if p.store.Behind() {
 		return nil, storeFull // what cannot be recorded is not begun
 	}
+	if refusal := p.checkSender(ctx, env.ReversePath, now); refusal != nil {
+		return nil, refusal
+	}
+	c.Name = p.names.peek(c.Addr) // known by the time it is written down, mostly
 	return &transaction{p: p, tx: mail.Transaction{ID: newID(now), Client: c, Envelope: env, ReceivedAt: now}}, nil
+}
+
+// checkSender judges a reverse-path by itself. SMTP-DUTIES E9, V7.
+func (p *pipeline) checkSender(ctx context.Context, sender mail.Address, now time.Time) *smtp.SMTPError {
+	if !p.senders.may(sender, now) {
+		return flood
+	}
+	if !p.cfg.Policy.RefuseNullMX || sender.Domain == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(resolve.Budget(ctx, lookupBudget), nullMXTimeout)
+	defer cancel()
+	mx, err := p.collector.Resolver.MX(ctx, string(sender.Domain))
+	if err == nil && len(mx.Records) == 1 && mx.Records[0].Host == "" {
+		return nullMX
+	}
+	return nil
 }
 
 // newID makes a transaction id: 20 lower-case letters and digits, sorted by time.
@@ -71,18 +106,21 @@ func newID(now time.Time) string {
 type transaction struct {
 	p        *pipeline
 	tx       mail.Transaction
-	nextHop  string
+	route    *relay.Route // nil until a recipient was put to it
+	nextHop  string       // host of the route, for the journal
 	delivery *relay.Delivery
 	refused  []mail.Address  // recipients that were refused
 	refusal  *smtp.SMTPError // the last answer to one
-	once     sync.Once       // the journal row
+	answer   *smtp.SMTPError // the final one, which Answered tells to be read or not
+	result   record
+	once     sync.Once // the journal row
 }
 
 // Rcpt puts one recipient to the next hop and passes its answer on.
-func (t *transaction) Rcpt(ctx context.Context, path mail.Address) error {
-	nextHop, refusal := t.checkRcpt(path)
+func (t *transaction) Rcpt(ctx context.Context, path mail.Address, dsn mail.RecipientDSN) error {
+	route, refusal := t.checkRcpt(path)
 	if refusal == nil {
-		refusal = t.askNextHop(ctx, nextHop, path)
+		refusal = t.askNextHop(ctx, route, path, dsn)
 	}
 	if refusal != nil {
 		t.refusal = withID(refusal, t.tx.ID)
@@ -91,47 +129,49 @@ func (t *transaction) Rcpt(ctx context.Context, path mail.Address) error {
 		}
 		return t.refusal
 	}
-	t.tx.Envelope.ForwardPaths = append(t.tx.Envelope.ForwardPaths, path)
+	t.tx.Envelope.AddRecipient(path, dsn)
 	return nil
 }
 
 // checkRcpt finds the way for path. SMTP-DUTIES E5, E7, E8.
-func (t *transaction) checkRcpt(path mail.Address) (string, *smtp.SMTPError) {
+func (t *transaction) checkRcpt(path mail.Address) (*relay.Route, *smtp.SMTPError) {
 	if path.Literal.IsValid() {
-		return "", noLiteral
+		return nil, noLiteral
 	}
 	domain := path.Domain
 	if domain == "" { // bare postmaster
-		domain = t.p.cfg.own[0]
+		domain = t.p.cfg.Own[0]
 	}
-	nextHop, ours := t.p.cfg.routes[domain]
+	route, ours := t.p.cfg.Routes[domain]
 	switch {
 	case !ours:
-		return "", notOurs
+		return nil, notOurs
 	case strings.ContainsAny(path.Local, "%!@"):
-		return "", routedAddress
-	case t.nextHop != "" && t.nextHop != nextHop:
-		return "", otherRoute
+		return nil, routedAddress
+	case t.route != nil && t.route != route:
+		return nil, otherRoute
 	}
-	return nextHop, nil
+	return route, nil
 }
 
 // askNextHop opens the way at the first recipient and asks for this one.
-func (t *transaction) askNextHop(ctx context.Context, nextHop string, path mail.Address) *smtp.SMTPError {
+func (t *transaction) askNextHop(ctx context.Context, route *relay.Route, path mail.Address, dsn mail.RecipientDSN) *smtp.SMTPError {
 	if t.delivery == nil {
-		d, err := t.p.pool.Open(ctx, nextHop, t.tx.Envelope)
+		d, err := t.p.pool.Open(ctx, route, t.tx.Client, t.tx.Envelope)
 		if err != nil {
-			t.p.nextHopFailed(t.tx.ID, nextHop, err)
+			t.nextHop = route.Name
+			t.failed(err)
 			return forNextHop(relay.Reply{}, err)
 		}
-		t.delivery, t.nextHop = d, nextHop
+		t.delivery, t.route = d, route
 	}
-	r, err := t.delivery.Rcpt(ctx, path)
+	r, err := t.delivery.Rcpt(ctx, path, dsn)
+	t.nextHop = cmp.Or(t.delivery.Host(), route.Name)
 	if err != nil {
-		t.p.nextHopFailed(t.tx.ID, nextHop, err)
+		t.failed(err)
 		if !isMailRefused(err) && len(t.tx.Envelope.ForwardPaths) == 0 {
 			t.release()
-			t.nextHop = "" // nothing is promised there yet
+			t.route = nil // nothing is promised there yet
 		}
 	}
 	if err != nil || !r.Positive() {
@@ -157,6 +197,11 @@ func (t *transaction) release() {
 // ctx is the gateway's: a client that leaves does not stop a message that is on
 // its way (R12).
 func (t *transaction) Content(ctx context.Context, content *wire.Content) *smtp.SMTPError {
+	ctx, cancel := context.WithTimeout(ctx, t.p.answerWithin) // M3
+	defer cancel()
+	if t.tx.Client.Name == "" { // it was not known yet at MAIL
+		t.tx.Client.Name = t.p.names.peek(t.tx.Client.Addr)
+	}
 	if len(t.tx.Envelope.ForwardPaths) == 0 {
 		return t.end(ourFault, record{outcome: store.Deferred, err: errors.New("content without recipient")})
 	}
@@ -176,7 +221,7 @@ func (t *transaction) Content(ctx context.Context, content *wire.Content) *smtp.
 		t.p.metrics.faults.Inc()
 		return t.end(ourFault, record{outcome: store.Deferred, size: content.Size, err: err})
 	}
-	v := policy.Decide(t.p.cfg.rules, e)
+	v := policy.Decide(t.p.cfg.Rules, e)
 	return t.dispose(ctx, content, e, v)
 }
 
@@ -185,7 +230,7 @@ func (t *transaction) collect(ctx context.Context) (policy.Evidence, error) {
 	defer func() { t.p.metrics.collect.Observe(time.Since(start).Seconds()) }()
 	ctx, cancel := context.WithTimeout(resolve.Budget(ctx, lookupBudget), time.Duration(t.p.cfg.Policy.TimeBudget))
 	defer cancel()
-	src, ok := t.p.cfg.sources.Named(t.tx.Client.Source)
+	src, ok := t.p.cfg.SourceSet.Named(t.tx.Client.Source)
 	if !ok {
 		return policy.Evidence{}, fmt.Errorf("gateway: source %q vanished", t.tx.Client.Source)
 	}
@@ -199,7 +244,7 @@ func (t *transaction) collect(ctx context.Context) (policy.Evidence, error) {
 // dispose does what the verdict says. In observe mode all mail is relayed, and
 // X-Mxgate-Verdict tells what would have happened.
 func (t *transaction) dispose(ctx context.Context, content *wire.Content, e policy.Evidence, v policy.Verdict) *smtp.SMTPError {
-	rec := record{size: content.Size, sha256: hex.EncodeToString(content.SHA256[:]), evidence: &e, verdict: v}
+	rec := record{size: content.Size, evidence: &e, verdict: v}
 	var err error
 	if rec.json, err = json.Marshal(e); err != nil {
 		rec.outcome, rec.err = store.Deferred, err
@@ -207,7 +252,7 @@ func (t *transaction) dispose(ctx context.Context, content *wire.Content, e poli
 	}
 	done := v.Disposition // what is done differs from the verdict in two cases
 	switch {
-	case t.p.cfg.Mode == observe:
+	case t.p.cfg.Mode == config.Observe:
 		done = policy.Relay
 	case done == policy.Reject && t.toPostmaster():
 		done = policy.Quarantine // SMTP-DUTIES E7
@@ -219,11 +264,11 @@ func (t *transaction) dispose(ctx context.Context, content *wire.Content, e poli
 		return t.quarantine(ctx, content, rec)
 	case policy.Reject:
 		rec.outcome = store.Refused
-		return t.end(forVerdict(v), rec)
+		return t.end(forVerdict(v, &e), rec)
 	}
 	t.p.waiting.deferred(&t.tx, rec.evidence, t.p.now())
 	rec.outcome = store.Deferred
-	return t.end(forVerdict(v), rec)
+	return t.end(forVerdict(v, &e), rec)
 }
 
 func (t *transaction) toPostmaster() bool {
@@ -242,8 +287,9 @@ func (t *transaction) relay(ctx context.Context, content *wire.Content, rec reco
 	d := t.delivery
 	t.delivery = nil // Send ends it
 	r, err := d.Send(ctx, parts...)
+	t.nextHop = cmp.Or(d.Host(), t.nextHop)
 	if err != nil {
-		t.p.nextHopFailed(t.tx.ID, t.nextHop, err)
+		t.failed(err)
 	}
 	final := forNextHop(r, err)
 	switch f, failed := errors.AsType[*relay.Failure](err); {
@@ -273,12 +319,20 @@ func (t *transaction) quarantine(ctx context.Context, content *wire.Content, rec
 	return t.end(held, rec)
 }
 
+// routeName names the way, by which a release finds it again.
+func (t *transaction) routeName() string {
+	if t.route == nil {
+		return ""
+	}
+	return t.route.Name
+}
+
 func (t *transaction) held(rec record) store.Held {
 	return store.Held{
 		ID: t.tx.ID, ReceivedAt: t.tx.ReceivedAt, Client: t.tx.Client.Addr, Helo: t.tx.Client.Helo, Source: t.tx.Client.Source,
-		Envelope: t.tx.Envelope, Size: rec.size, SHA256: rec.sha256, Reason: string(rec.verdict.Reason), Sentence: rec.verdict.Sentence,
+		Envelope: t.tx.Envelope, Size: rec.size, Reason: string(rec.verdict.Reason), Sentence: rec.verdict.Sentence,
 		MessageID: t.tx.Message.First("Message-ID"), Author: cmp.Or(rec.evidence.Author.Address, t.tx.Message.First("From")), Subject: t.tx.Message.First("Subject"),
-		Evidence: rec.json, NextHop: t.nextHop, Trace: receivedField(t.p.cfg.Hostname, &t.tx),
+		Evidence: rec.json, NextHop: t.routeName(), Trace: receivedField(t.p.cfg.Hostname, &t.tx),
 	}
 }
 
@@ -296,6 +350,7 @@ func (t *transaction) Refused(_ context.Context, why error) *smtp.SMTPError {
 // no recipient was accepted it was refused, and the journal says whom and how.
 func (t *transaction) Abort(why string) {
 	rec := record{outcome: store.Aborted, err: errors.New(why)}
+	defer func() { t.Answered(true) }() // nothing was acknowledged
 	if t.refusal == nil || len(t.tx.Envelope.ForwardPaths) > 0 {
 		t.end(&smtp.SMTPError{}, rec)
 		return
@@ -308,11 +363,35 @@ func (t *transaction) Abort(why string) {
 	t.end(t.refusal, rec)
 }
 
-func (p *pipeline) nextHopFailed(id, nextHop string, err error) {
+// Answered ends the transaction: its answer was written, and read as far as can
+// be known. A client that left before it could read a 250 will send the message
+// again, which is what uncertain means. SMTP-DUTIES I4, R12.
+func (t *transaction) Answered(read bool) {
+	if t.answer == nil {
+		return
+	}
+	t.once.Do(func() {
+		if !read && t.answer.Code/100 == 2 {
+			t.p.metrics.uncertain.Inc()
+			t.result.outcome = store.Uncertain
+			t.result.err = errClientGone
+		}
+		t.p.record(t, t.answer, t.result)
+	})
+}
+
+var errClientGone = errors.New("the client was gone before it read the acceptance")
+
+// failed notes a failure of the next hop.
+func (t *transaction) failed(err error) {
 	class := "other"
 	if f, ok := errors.AsType[*relay.Failure](err); ok {
 		class = string(f.Class)
+		switch f.Class {
+		case relay.EightBit, relay.UTF8Lost, relay.TLSLost:
+			t.p.offers.stale()
+		}
 	}
-	p.metrics.nextHopFailures.WithLabelValues(class).Inc()
-	p.trouble.say(p.now(), "next hop failed", "tx", id, "next_hop", nextHop, "class", class, "err", err)
+	t.p.metrics.nextHopFailures.WithLabelValues(class).Inc()
+	t.p.trouble.say(t.p.now(), "next hop failed", "tx", t.tx.ID, "next_hop", t.nextHop, "class", class, "err", err)
 }

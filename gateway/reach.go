@@ -4,29 +4,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 
+	"mxgate/gateway/config"
 	"mxgate/gateway/relay"
 	"mxgate/policy/dns"
 )
 
 // CheckReachable asks what Load cannot see: data directory, resolver, next
 // hops. It changes nothing, and returns one problem for each with its key.
-func CheckReachable(ctx context.Context, cfg *Config) []Problem {
-	k := &checker{}
+func CheckReachable(ctx context.Context, cfg *config.Config) []config.Problem {
+	var problems []config.Problem
 	if err := checkDataDir(cfg.DataDir); err != nil {
-		k.add("data_dir", quote(cfg.DataDir), "%v", err)
+		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: err.Error()})
 	}
-	resolver, err := cfg.resolver()
+	resolver, err := newResolver(cfg)
 	if err != nil {
-		k.add("dns", "", "%v", err)
-		return k.problems
+		return append(problems, config.Problem{Key: "dns", Expected: err.Error()})
 	}
-	pool := relay.NewPool(relay.Config{Hostname: cfg.Hostname})
+	pool := relay.NewPool(relay.Config{Hostname: cfg.Hostname, Resolver: resolver})
 	defer pool.Close()
-	return append(k.problems, cfg.reachable(ctx, resolver, pool)...)
+	return append(problems, reachable(ctx, cfg, resolver, pool.Probe)...)
 }
 
 // checkDataDir tells whether the gateway will be able to use dir, without
@@ -48,38 +50,58 @@ func checkDataDir(dir string) error {
 	}
 	probe, err := os.CreateTemp(dir, ".check-*")
 	if err != nil {
-		return fmt.Errorf("cannot be written to by this user (%w): expected a directory of the user running mxgate", rootCause(err))
+		if at, ok := errors.AsType[*fs.PathError](err); ok {
+			err = at.Err // the path is named already
+		}
+		return fmt.Errorf("cannot be written to by this user (%w): expected a directory of the user running mxgate", err)
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // reachable asks the resolver and every next hop once, side by side.
-func (c *Config) reachable(ctx context.Context, r dns.Resolver, pool *relay.Pool) []Problem {
+func reachable(ctx context.Context, c *config.Config, r dns.Resolver, look func(context.Context, *relay.Route) ([]relay.Probed, error)) []config.Problem {
 	var mu sync.Mutex
-	k := &checker{}
+	var problems []config.Problem
 	problem := func(key, value, format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
-		k.add(key, value, format, args...)
+		problems = append(problems, config.Problem{Key: key, Value: value, Expected: fmt.Sprintf(format, args...)})
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if _, err := r.MX(ctx, string(c.own[0])); err != nil && !errors.Is(err, dns.ErrNotFound) {
+		if _, err := r.MX(ctx, string(c.Own[0])); err != nil && !errors.Is(err, dns.ErrNotFound) {
 			problem("dns.servers", fmt.Sprint(c.DNS.Servers), "does not answer (%v): expected a resolver that can be reached; until then mail whose verdict depends on DNS is deferred", err)
 		}
 	})
-	seen := map[string]bool{}
-	for i, d := range c.Domains {
-		if seen[d.NextHop] {
-			continue
-		}
-		seen[d.NextHop] = true
+	for _, route := range c.Used {
+		key, value := routeKey(c, route)
 		wg.Go(func() {
-			if _, err := pool.Probe(ctx, d.NextHop); err != nil {
-				problem(fmt.Sprintf("domain[%d].next_hop", i), quote(d.NextHop), "%v: expected an SMTP server that takes mail from here; until then mail for %s is deferred", err, d.Name)
+			probed, err := look(ctx, route)
+			for _, p := range probed {
+				if err == nil && p.Err != nil { // the others take the mail
+					problem(key, strconv.Quote(p.Host), "%v: expected an SMTP server that takes mail from here; until then its mail goes to the others", p.Err)
+				}
+			}
+			if err != nil {
+				problem(key, value, "%v: expected an SMTP server that takes mail from here; until then the mail for it is deferred", err)
 			}
 		})
 	}
 	wg.Wait()
-	return k.problems
+	return problems
+}
+
+// routeKey is where the configuration names a route.
+func routeKey(c *config.Config, r *relay.Route) (key, value string) {
+	for i, n := range c.NextHops {
+		if n.Name == r.Name {
+			return fmt.Sprintf("next_hop[%d].hosts", i), fmt.Sprintf("%q", n.Hosts)
+		}
+	}
+	for i, d := range c.Domains {
+		if c.Routes[c.Own[i]] == r {
+			return fmt.Sprintf("domain[%d].next_hop", i), strconv.Quote(d.NextHop)
+		}
+	}
+	return "domain", strconv.Quote(r.Name)
 }

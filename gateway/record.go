@@ -16,18 +16,19 @@ import (
 type record struct {
 	outcome  store.Outcome
 	size     int64
-	sha256   string
 	evidence *policy.Evidence // nil if the content was never judged
 	json     []byte           // evidence, as it is stored
 	verdict  policy.Verdict
 	err      error
 }
 
-// end gives the connection to the next hop back, records the transaction once
-// and returns the answer with the transaction id.
+// end gives the connection to the next hop back and returns the answer with the
+// transaction id. What came of it is recorded when the answer was written.
 func (t *transaction) end(r *smtp.SMTPError, rec record) *smtp.SMTPError {
 	t.release()
-	t.once.Do(func() { t.p.record(t, r, rec) })
+	if t.answer == nil {
+		t.answer, t.result = r, rec
+	}
 	return withID(r, t.tx.ID)
 }
 
@@ -63,6 +64,10 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 // logTransaction writes the one Info line. Local parts, subjects and bodies
 // never reach the log: STYLE, Section 7.
 func (p *pipeline) logTransaction(t *transaction, entry store.Entry, rec record) {
+	ctx := context.Background()
+	if !p.log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
 	attrs := []slog.Attr{
 		slog.String("tx", entry.ID), slog.String("client_ip", entry.Client.String()), slog.String("source", entry.Source), slog.String("helo", entry.Helo),
 		slog.String("reverse_path_domain", string(entry.ReversePath.Domain)), slog.Int("rcpt_count", len(entry.ForwardPaths)),
@@ -77,5 +82,5 @@ func (p *pipeline) logTransaction(t *transaction, entry store.Entry, rec record)
 	if rec.err != nil {
 		attrs = append(attrs, slog.String("err", rec.err.Error()))
 	}
-	p.log.LogAttrs(context.Background(), slog.LevelInfo, "transaction", attrs...)
+	p.log.LogAttrs(ctx, slog.LevelInfo, "transaction", attrs...)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/gateway/config"
 	"mxgate/gateway/relay"
 	"mxgate/gateway/store"
 	"mxgate/policy/mail"
@@ -18,13 +19,13 @@ import (
 // OpenStore opens the quarantine and journal of a configuration, beside a
 // gateway that may be running. It creates no database: who looks at an empty
 // one that a wrong data_dir led to would believe that nothing is held.
-func OpenStore(cfg *Config) (*store.Store, error) {
+func OpenStore(cfg *config.Config) (*store.Store, error) {
 	if !store.Exists(cfg.DataDir) {
-		return nil, fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run", cfg.file, cfg.DataDir)
+		return nil, fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run", cfg.File, cfg.DataDir)
 	}
 	s, err := store.Open(cfg.DataDir)
 	if err != nil {
-		return nil, fmt.Errorf("%s: data_dir = %q: %w", cfg.file, cfg.DataDir, err)
+		return nil, fmt.Errorf("%s: data_dir = %q: %w", cfg.File, cfg.DataDir, err)
 	}
 	return s, nil
 }
@@ -56,13 +57,21 @@ func said(r relay.Reply) string {
 // Recipients who are refused now do not hold it back from the others; the history
 // names them. It stays held, with an error, if none is taken or if one is to be
 // tried again later. With store.ErrUncertain the result says what was delivered.
-func Release(ctx context.Context, cfg *Config, st *store.Store, id, by string) (Released, error) {
-	pool := relay.NewPool(relay.Config{Hostname: cfg.Hostname})
+func Release(ctx context.Context, cfg *config.Config, st *store.Store, id, by string) (Released, error) {
+	resolver, err := newResolver(cfg)
+	if err != nil {
+		return Released{}, err
+	}
+	pool := relay.NewPool(relay.Config{Hostname: cfg.Hostname, Resolver: resolver})
 	defer pool.Close()
 	var done Released
-	err := st.Release(ctx, id, by, func(ctx context.Context, h store.Held, content *os.File) (store.Delivered, error) {
-		r := Released{NextHop: cfg.nextHopNow(h)}
-		if err := r.deliver(ctx, cfg, pool, h, content, by); err != nil {
+	err = st.Release(ctx, id, by, func(ctx context.Context, h store.Held, content *os.File) (store.Delivered, error) {
+		route, err := routeNow(cfg, h)
+		if err != nil {
+			return store.Delivered{}, fmt.Errorf("next hop %q: %w", h.NextHop, err)
+		}
+		r := Released{NextHop: route.Name}
+		if err := r.deliver(ctx, cfg, pool, route, h, content, by); err != nil {
 			return store.Delivered{}, fmt.Errorf("next hop %s: %w", r.NextHop, err)
 		}
 		done = r
@@ -75,28 +84,28 @@ func Release(ctx context.Context, cfg *Config, st *store.Store, id, by string) (
 	return done, err
 }
 
-// nextHopNow is the way to the recipients of h, which may have changed since.
-func (c *Config) nextHopNow(h store.Held) string {
+// routeNow is the way to the recipients of h, which may have changed since.
+func routeNow(c *config.Config, h store.Held) (*relay.Route, error) {
 	if len(h.Envelope.ForwardPaths) > 0 {
-		if now, ok := c.routes[h.Envelope.ForwardPaths[0].Domain]; ok {
-			return now
+		if now, ok := c.Routes[h.Envelope.ForwardPaths[0].Domain]; ok {
+			return now, nil
 		}
 	}
-	return h.NextHop
+	return c.Route(h.NextHop)
 }
 
 // deliver hands h to the next hop and notes in r who gets it.
-func (r *Released) deliver(ctx context.Context, cfg *Config, pool *relay.Pool, h store.Held, content *os.File, by string) error {
+func (r *Released) deliver(ctx context.Context, cfg *config.Config, pool *relay.Pool, route *relay.Route, h store.Held, content *os.File, by string) error {
 	m, err := mail.ParseMessage(content, h.Size)
 	if err != nil {
 		return err
 	}
-	d, err := pool.Open(ctx, r.NextHop, h.Envelope)
+	d, err := pool.Open(ctx, route, mail.Client{Addr: h.Client, Helo: h.Helo, Source: h.Source}, h.Envelope)
 	if err != nil {
 		return err
 	}
 	defer d.Abort() // after Send it does nothing
-	if err := r.offer(ctx, d, h.Envelope.ForwardPaths); err != nil {
+	if err := r.offer(ctx, d, &h.Envelope); err != nil {
 		return err
 	}
 	mark := fold(privatePrefix+"Released", fmt.Sprintf("%s; id=%s; by=%s; reason=%s", time.Now().UTC().Format(time.RFC3339), h.ID, by, h.Reason))
@@ -110,10 +119,10 @@ func (r *Released) deliver(ctx context.Context, cfg *Config, pool *relay.Pool, h
 
 // offer puts the recipients to the next hop. It fails unless one is taken and
 // none is to be tried again: then the whole message is sent later, once.
-func (r *Released) offer(ctx context.Context, d *relay.Delivery, paths []mail.Address) error {
+func (r *Released) offer(ctx context.Context, d *relay.Delivery, env *mail.Envelope) error {
 	var refusals []string
-	for _, path := range paths {
-		reply, err := d.Rcpt(ctx, path)
+	for i, path := range env.ForwardPaths {
+		reply, err := d.Rcpt(ctx, path, env.RecipientDSN(i))
 		if err != nil {
 			return fmt.Errorf("<%s>: %w", path, err)
 		}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/emersion/go-smtp"
 
@@ -10,27 +11,37 @@ import (
 	"mxgate/gateway/store"
 	"mxgate/gateway/wire"
 	"mxgate/policy"
+	"mxgate/policy/mail"
 )
 
 // The replies of the gateway: code, enhanced code (RFC 3463), text. Texts end
 // with the transaction id when they are sent; they never name a path, a query,
 // another recipient or an error of Go. SMTP-DUTIES T1.
 var (
-	notOurs       = reply(550, 5, 7, 1, "We do not relay for that domain")
-	routedAddress = reply(550, 5, 7, 1, "Address with routing characters not accepted")
-	noLiteral     = reply(550, 5, 7, 1, "Address literal not accepted")
-	otherRoute    = reply(452, 4, 5, 3, "That recipient goes another way; send it in a transaction of its own")
-	refused       = reply(550, 5, 7, 1, "Message refused by policy")
-	tryLaterDNS   = reply(451, 4, 4, 3, "DNS is not answering; try again later")
-	ourFault      = reply(451, 4, 3, 0, "Local trouble; try again later")
-	storeFull     = reply(452, 4, 3, 1, "No storage at the moment; try again later")
-	badFraming    = reply(554, 5, 5, 2, "Bare CR, bare LF or NUL in message")
-	tooLarge      = reply(552, 5, 3, 4, "Message exceeds the size limit")
-	cutOff        = reply(421, 4, 4, 2, "The message did not come whole; closing the connection")
-	headerLimit   = reply(554, 5, 6, 0, "Header section exceeds a limit")
-	mailLoop      = reply(554, 5, 4, 6, "Message is looping")
-	accepted      = reply(250, 2, 0, 0, "OK")
-	held          = reply(250, 2, 0, 0, "OK, held for review")
+	notOurs        = reply(550, 5, 7, 1, "We do not relay for that domain")
+	routedAddress  = reply(550, 5, 7, 1, "Address with routing characters not accepted")
+	noLiteral      = reply(550, 5, 7, 1, "Address literal not accepted")
+	otherRoute     = reply(452, 4, 5, 3, "That recipient goes another way; send it in a transaction of its own")
+	refused        = reply(550, 5, 7, 1, "Message refused by policy")
+	spfFail        = reply(550, 5, 7, 23, "SPF of the sender's domain does not permit the origin of this message")
+	spfBroken      = reply(550, 5, 7, 24, "The SPF record of the sender's domain cannot be evaluated")
+	dkimMissing    = reply(550, 5, 7, 20, "No valid DKIM signature")
+	dkimWeak       = reply(550, 5, 7, 21, "No acceptable DKIM signature")
+	dkimOfOthers   = reply(550, 5, 7, 22, "No valid DKIM signature of the author domain")
+	spfAndDKIMFail = reply(550, 5, 7, 26, "SPF and DKIM both failed")
+	tryLaterSPF    = reply(451, 4, 7, 24, "The SPF record of the sender's domain cannot be had; try again later")
+	tryLaterDNS    = reply(451, 4, 4, 3, "DNS is not answering; try again later")
+	ourFault       = reply(451, 4, 3, 0, "Local trouble; try again later")
+	flood          = reply(450, 4, 7, 28, "Too many messages from this sender; try again later")
+	nullMX         = reply(550, 5, 7, 27, "The sender's domain takes no mail (null MX)")
+	storeFull      = reply(452, 4, 3, 1, "No storage at the moment; try again later")
+	badFraming     = reply(554, 5, 5, 2, "Bare CR, bare LF or NUL in message")
+	tooLarge       = reply(552, 5, 3, 4, "Message exceeds the size limit")
+	cutOff         = reply(421, 4, 4, 2, "The message did not come whole; closing the connection")
+	headerLimit    = reply(554, 5, 6, 0, "Header section exceeds a limit")
+	mailLoop       = reply(554, 5, 4, 6, "Message is looping")
+	accepted       = reply(250, 2, 0, 0, "OK")
+	held           = reply(250, 2, 0, 0, "OK, held for review")
 )
 
 func reply(code int, class, subject, detail int, text string) *smtp.SMTPError {
@@ -42,25 +53,57 @@ func reply(code int, class, subject, detail int, text string) *smtp.SMTPError {
 var replyFor = map[policy.Reason]*smtp.SMTPError{
 	policy.FromAmbiguous:   reply(550, 5, 7, 1, "The From field does not name exactly one author domain"),
 	policy.OwnDomainSpoof:  reply(550, 5, 7, 1, "The author domain is ours, and nothing proves that we sent this"),
-	policy.DMARCFail:       reply(550, 5, 7, 1, "The author domain's DMARC policy is not met"),
 	policy.AuthUnavailable: tryLaterDNS,
 }
 
 // forVerdict is the reply to a message that is rejected or deferred.
-func forVerdict(v policy.Verdict) *smtp.SMTPError {
+func forVerdict(v policy.Verdict, e *policy.Evidence) *smtp.SMTPError {
 	r, ok := replyFor[v.Reason]
-	switch v.Disposition {
-	case policy.Reject:
-		if ok && r.Code >= 500 {
+	if v.Disposition == policy.Reject {
+		switch {
+		case ok && r.Code >= 500:
 			return r
+		case v.Reason == policy.DMARCFail: // V3
+			return reply(550, 5, 7, 1, "The DMARC policy of "+string(e.Author.Domain)+" is not met")
+		case v.Reason == policy.DMARCNoneWeak:
+			return forWeakness(e)
 		}
 		return refused
-	default:
-		if ok && r.Code < 500 {
-			return r
-		}
-		return ourFault
 	}
+	switch {
+	case v.Reason == policy.AuthUnavailable && onlySPFUnknown(e):
+		return tryLaterSPF
+	case ok && r.Code < 500:
+		return r
+	}
+	return ourFault
+}
+
+// onlySPFUnknown reports whether DNS has said everything but the SPF record: else
+// nobody knows whose fault it is that there is no answer.
+func onlySPFUnknown(e *policy.Evidence) bool {
+	unknown := func(d policy.DKIM) bool { return d.Result == mail.TempError }
+	return e.SPF.Result == mail.TempError && e.DMARC.Policy != "" && !slices.ContainsFunc(e.DKIM, unknown)
+}
+
+// forWeakness says which proof a message without DMARC policy lacked. RFC 7372,
+// Sections 3.1 to 3.3; SMTP-DUTIES V1, V2, V4.
+func forWeakness(e *policy.Evidence) *smtp.SMTPError {
+	signed := len(e.DKIM) > 0
+	valid := slices.ContainsFunc(e.DKIM, func(d policy.DKIM) bool { return d.Result == mail.Pass })
+	switch {
+	case e.SPF.Result == mail.Fail && signed && !valid:
+		return spfAndDKIMFail
+	case e.SPF.Result == mail.Fail:
+		return spfFail
+	case e.SPF.Result == mail.PermError:
+		return spfBroken
+	case valid:
+		return dkimOfOthers
+	case signed && slices.ContainsFunc(e.DKIM, func(d policy.DKIM) bool { return d.Result == mail.Policy }):
+		return dkimWeak
+	}
+	return dkimMissing
 }
 
 // withID ends the text of r with the transaction id. SMTP-DUTIES T1.
@@ -112,8 +155,14 @@ func forNextHop(r relay.Reply, err error) *smtp.SMTPError {
 		return reply(451, 4, 4, 3, "The next hop's name cannot be resolved; try again later")
 	case relay.Garbage: // R8
 		return reply(451, 4, 5, 0, "The next hop does not speak SMTP properly; try again later")
+	case relay.TLS: // R7
+		return reply(451, 4, 7, 5, "No secure connection to the next hop; try again later")
 	case relay.EightBit: // X-8BIT
 		return reply(451, 4, 6, 3, "The next hop cannot take 8-bit content; try again later")
+	case relay.UTF8Lost: // X-UTF8
+		return reply(451, 4, 6, 7, "The next hop cannot take SMTPUTF8 at the moment; try again later")
+	case relay.TLSLost: // X-RTLS: it was offered, so the fault is ours
+		return reply(451, 4, 7, 30, "The next hop cannot honour REQUIRETLS at the moment; try again later")
 	}
 	return ourFault // R11 and what we do not know
 }

@@ -15,10 +15,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mxgate/gateway/config"
 	"mxgate/gateway/relay"
 	"mxgate/gateway/resolve"
 	"mxgate/gateway/session"
 	"mxgate/gateway/store"
+	"mxgate/gateway/systemd"
 	"mxgate/gateway/wire"
 	"mxgate/policy"
 	"mxgate/policy/dns"
@@ -28,27 +30,30 @@ import (
 
 // Server is the gateway: listeners, sessions, judgement, store.
 type Server struct {
-	cfg       *Config
+	cfg       *config.Config
 	log       *slog.Logger
 	store     *store.Store
 	pool      *relay.Pool
 	pipeline  *pipeline
 	metrics   *metrics
 	resolver  *resolve.Resolver
-	listeners []*wire.Listener
+	listener  *wire.Listener
+	sockets   []wire.Socket
 	http      net.Listener
 	unlock    func()
 	cert      atomic.Pointer[tls.Certificate]
 	strangers *seldom
-	draining  atomic.Bool
+
+	nearMisses *seldom
+	draining   atomic.Bool
 }
 
 // New opens everything the gateway needs: data directory, listeners, resolver.
 // Next hops may be down: mail for them is deferred until they are back. The
 // error says what could not be opened and what was expected.
-func New(cfg *Config, log *slog.Logger) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, metrics: newMetrics(), strangers: newSeldom(log, time.Second)}
-	s.cert.Store(cfg.certificate)
+func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
+	s := &Server{cfg: cfg, log: log, metrics: newMetrics(), strangers: newSeldom(log, time.Second), nearMisses: newSeldom(log, time.Second)}
+	s.cert.Store(cfg.Certificate)
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -57,70 +62,67 @@ func New(cfg *Config, log *slog.Logger) (*Server, error) {
 
 func (s *Server) open() error {
 	var err error
-	if s.resolver, err = s.cfg.resolver(); err != nil {
+	if s.resolver, err = newResolver(s.cfg); err != nil {
 		return err
 	}
 	if s.store, err = (store.Config{Dir: s.cfg.DataDir, MaxOctets: s.cfg.Retention.QuarantineOctets, OnError: func(err error) { s.log.Error("store", "err", err) }}).Open(); err != nil {
-		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
+		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.File, s.cfg.DataDir, err)
 	}
 	if s.unlock, err = lock(s.cfg.DataDir); err != nil {
-		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
+		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.File, s.cfg.DataDir, err)
 	}
 	if err := wire.CleanSpool(s.store.SpoolDir()); err != nil {
-		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
+		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.File, s.cfg.DataDir, err)
 	}
 	if orphans, err := s.store.Sweep(context.Background()); err != nil {
-		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.file, s.cfg.DataDir, err)
+		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.File, s.cfg.DataDir, err)
 	} else if len(orphans) > 0 {
 		s.log.Warn("files left by an interrupted quarantine were removed; their senders were never told 250", "files", len(orphans))
 	}
-	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname})
-	s.pipeline = &pipeline{cfg: s.cfg, collector: s.cfg.collector(s.resolver), pool: s.pool, store: s.store, metrics: s.metrics,
-		log: s.log, trouble: newSeldom(s.log, time.Second), waiting: newWaiting(), now: time.Now}
-	for i, l := range s.cfg.Listeners {
-		listener, err := wire.Listen(l.Address, s.wireConfig())
-		if err != nil {
-			return fmt.Errorf("%s: listener[%d].address = %q: %w%s", s.cfg.file, i, l.Address, err, bindHint(err))
-		}
-		s.listeners = append(s.listeners, listener)
+	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname, Resolver: s.resolver})
+	s.pipeline = &pipeline{cfg: s.cfg, collector: newCollector(s.cfg, s.resolver), pool: s.pool, store: s.store, metrics: s.metrics,
+		log: s.log, trouble: newSeldom(s.log, time.Second), waiting: newWaiting(), now: time.Now, answerWithin: maxAnswerWait,
+		offers: newOffers(s.pool, s.cfg.Used, s.log), names: newHostNames(s.resolver, time.Now), senders: newSenders(s.cfg.Limits.MessagesPerSender)}
+	if s.sockets, err = openSockets(s.cfg); err != nil {
+		return err
 	}
 	if s.cfg.Metrics.Address != "" {
 		if s.http, err = net.Listen("tcp", s.cfg.Metrics.Address); err != nil {
-			return fmt.Errorf("%s: metrics.address = %q: %w", s.cfg.file, s.cfg.Metrics.Address, err)
+			return fmt.Errorf("%s: metrics.address = %q: %w", s.cfg.File, s.cfg.Metrics.Address, err)
 		}
 	}
 	s.registerReadings()
 	return nil
 }
 
-// resolver asks the configured servers, or the system's.
-func (c *Config) resolver() (*resolve.Resolver, error) {
-	servers, err := c.resolvers()
+// newResolver asks the configured servers, or the system's.
+func newResolver(c *config.Config) (*resolve.Resolver, error) {
+	servers, err := resolvers(c)
 	if err != nil {
 		return nil, err
 	}
-	r, err := resolve.New(resolve.Config{Servers: servers, Timeout: time.Duration(c.DNS.Timeout), CacheEntries: c.DNS.CacheEntries, TrustAD: c.DNS.TrustAD})
+	r, err := resolve.New(resolve.Config{Servers: servers, Timeout: time.Duration(c.DNS.Timeout), CacheEntries: c.DNS.CacheEntries, TrustAD: c.TrustAD()})
 	if err != nil {
-		return nil, fmt.Errorf("%s: dns: %w", c.file, err)
+		return nil, fmt.Errorf("%s: dns: %w", c.File, err)
 	}
 	return r, nil
 }
 
-// collector builds the judgement from the configuration.
-func (c *Config) collector(r dns.Resolver) *policy.Collector {
-	protected := make([]mail.Domain, len(c.targets))
-	for i, t := range c.targets {
+// newCollector builds the judgement from the configuration.
+func newCollector(c *config.Config, r dns.Resolver) *policy.Collector {
+	protected := make([]mail.Domain, len(c.Targets))
+	for i, t := range c.Targets {
 		protected[i] = t.Domain
 	}
-	return &policy.Collector{Resolver: r, Own: c.own, Protected: protected, Lookalike: lookalike.NewIndex(c.targets), People: c.people}
+	return &policy.Collector{Resolver: r, Own: c.Own, Protected: protected, Lookalike: lookalike.NewIndex(c.Targets), People: c.People}
 }
 
 // resolvers returns the servers to ask: the configured ones or the system's.
-func (c *Config) resolvers() ([]netip.AddrPort, error) {
+func resolvers(c *config.Config) ([]netip.AddrPort, error) {
 	if len(c.DNS.Servers) == 0 {
 		servers, err := resolve.System()
 		if err != nil {
-			return nil, fmt.Errorf("%s: dns.servers is not set and the system names no resolver (%w): expected servers = [\"127.0.0.1:53\"] or the like", c.file, err)
+			return nil, fmt.Errorf("%s: dns.servers is not set and the system names no resolver (%w): expected servers = [\"127.0.0.1:53\"] or the like", c.File, err)
 		}
 		return servers, nil
 	}
@@ -128,7 +130,7 @@ func (c *Config) resolvers() ([]netip.AddrPort, error) {
 	for _, text := range c.DNS.Servers {
 		server, err := resolve.ParseServer(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: dns.servers: %w", c.file, err)
+			return nil, fmt.Errorf("%s: dns.servers: %w", c.File, err)
 		}
 		servers = append(servers, server)
 	}
@@ -138,13 +140,20 @@ func (c *Config) resolvers() ([]netip.AddrPort, error) {
 func (s *Server) wireConfig() wire.Config {
 	l := s.cfg.Limits
 	w := wire.Config{
-		Hostname: s.cfg.Hostname, Admit: s.admit, OnStranger: s.stranger,
+		Hostname: s.cfg.Hostname, Admit: s.admit, OnStranger: s.stranger, OnNearMiss: s.nearMissed,
+		Offer:      s.pipeline.offers.now,
+		MayXclient: func(source string) bool { return s.cfg.Grants[source].Xclient },
 		RequireTLS: s.cfg.TLS.Require, MaxMessageOctets: l.MessageOctets, MaxRecipients: l.Recipients,
 		MaxConns: l.Connections, MaxConnsPerSource: l.ConnectionsPerSource, MaxStrangers: l.StrangerConnections,
 		SpoolDir: s.store.SpoolDir(), MemoryOctets: l.MemoryOctets,
 		CommandTimeout: time.Duration(l.CommandTimeout), ContentTimeout: time.Duration(l.ContentTimeout), Log: s.log,
 	}
-	if s.cfg.certificate != nil {
+	for _, g := range s.cfg.Grants {
+		if len(g.NearMiss) > 0 {
+			w.NearMiss = s.nearMiss
+		}
+	}
+	if s.cfg.Certificate != nil {
 		w.TLSConfig = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cert.Load(), nil }}
 	}
 	return w
@@ -152,7 +161,7 @@ func (s *Server) wireConfig() wire.Config {
 
 // admit decides by address alone, before TLS and DNS.
 func (s *Server) admit(addr netip.Addr) wire.Admission {
-	src, ok := s.cfg.sources.Match(addr)
+	src, ok := s.cfg.SourceSet.Match(addr)
 	switch {
 	case !ok:
 		return wire.Admission{Verdict: wire.Stranger}
@@ -161,14 +170,33 @@ func (s *Server) admit(addr netip.Addr) wire.Admission {
 		s.strangers.say(time.Now(), "client of an expired source refused", "client_ip", addr, "source", src.Name, "reason", string(policy.SourceExpired))
 		return wire.Admission{Verdict: wire.Stranger}
 	}
-	return wire.Admission{Source: src.Name, Verdict: wire.Admitted}
+	return wire.Admission{Source: src.Name, Verdict: wire.Admitted, RatePerMinute: s.cfg.Grants[src.Name].ConnectionsPerMinute}
+}
+
+// nearMiss reports whether a stranger is most likely a source at an address that
+// the configuration does not have yet. SMTP-DUTIES A3.
+func (s *Server) nearMiss(ctx context.Context, addr netip.Addr) (source string, near bool) {
+	name := s.pipeline.names.ofStranger(ctx, addr)
+	if name == "" {
+		return "", false
+	}
+	return s.cfg.NearMiss(name, time.Now())
+}
+
+// nearMissed alerts: mail of a provider waits until its new address is listed.
+func (s *Server) nearMissed(addr netip.Addr, source, helo, _ string) {
+	now := time.Now()
+	s.metrics.nearMisses.Inc()
+	s.store.Stranger(now, addr, helo)
+	s.nearMisses.say(now, "a host that seems to belong to a source is not in its ranges, its mail is deferred (451): add the address if it is right",
+		"client_ip", addr, "source", source, "helo", helo, "host", s.pipeline.names.peek(addr))
 }
 
 // stranger records an attempt to get around the provider.
 func (s *Server) stranger(addr netip.Addr, helo string) {
 	now := time.Now()
 	s.store.Stranger(now, addr, helo)
-	if src, ok := s.cfg.sources.Match(addr); !ok || !src.Expired(now) {
+	if src, ok := s.cfg.SourceSet.Match(addr); !ok || !src.Expired(now) {
 		s.strangers.say(now, "stranger refused", "client_ip", addr, "helo", helo, "reason", string(policy.NotAdmitted))
 	}
 }
@@ -176,7 +204,9 @@ func (s *Server) stranger(addr netip.Addr, helo string) {
 // Reload reads the certificate again, for handshakes from now on; a pair that
 // cannot be used changes nothing. The rest of the configuration needs a restart.
 func (s *Server) Reload() {
-	if s.cfg.certificate == nil {
+	s.told("reloading", systemd.Reloading())
+	defer func() { s.told("ready", systemd.Ready()) }()
+	if s.cfg.Certificate == nil {
 		s.log.Warn("nothing to reload: no certificate is configured; other changes need a restart")
 		return
 	}
@@ -199,8 +229,8 @@ func bindHint(err error) string {
 
 // Addrs returns the addresses listened on, in the order of the configuration.
 func (s *Server) Addrs() []net.Addr {
-	addrs := make([]net.Addr, len(s.listeners))
-	for i, l := range s.listeners {
+	addrs := make([]net.Addr, len(s.sockets))
+	for i, l := range s.sockets {
 		addrs[i] = l.Addr()
 	}
 	return addrs
@@ -215,15 +245,18 @@ func (s *Server) Store() *store.Store { return s.store }
 func (s *Server) Serve(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	sessions := session.Config{Hostname: s.cfg.Hostname, Gate: s.pipeline, Log: s.log, OnPanic: s.metrics.panics.Inc}
-	failed := make(chan error, len(s.listeners))
-	var wg sync.WaitGroup
-	for _, l := range s.listeners {
-		wg.Go(func() {
-			if err := session.Serve(l, sessions); err != nil && !s.draining.Load() {
-				failed <- err
-			}
-		})
+	s.learnOffers(ctx)
+	// From here on clients are greeted: not before it is known what to offer.
+	if s.listener, err = wire.NewListener(s.wireConfig(), s.sockets...); err != nil {
+		return err
 	}
+	failed := make(chan error, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := session.Serve(s.listener, sessions); err != nil && !s.draining.Load() {
+			failed <- err
+		}
+	})
 	httpCtx, stopHTTP := context.WithCancel(context.Background())
 	defer stopHTTP()
 	if s.http != nil {
@@ -231,11 +264,15 @@ func (s *Server) Serve(ctx context.Context) (err error) {
 	}
 	wg.Go(func() { s.keepHouse(httpCtx) })
 	wg.Go(func() { s.lookAround(httpCtx) })
+	wg.Go(func() { s.pipeline.offers.keep(httpCtx) })
+	wg.Go(func() { s.told("watchdog", systemd.Watchdog(httpCtx, s.alive)) })
+	s.told("ready", systemd.Ready())
 	s.log.Info("ready", "hostname", s.cfg.Hostname, "mode", s.cfg.Mode, "listeners", s.Addrs())
 
 	var cause error
 	select {
 	case <-ctx.Done():
+		s.told("stopping", systemd.Stopping())
 		s.log.Info("draining", "timeout", time.Duration(s.cfg.Limits.DrainTimeout))
 	case cause = <-failed:
 		s.log.Error("listener failed", "err", cause)
@@ -252,10 +289,25 @@ func (s *Server) Serve(ctx context.Context) (err error) {
 func (s *Server) lookAround(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for _, p := range s.cfg.reachable(ctx, s.pipeline.collector.Resolver, s.pool) {
+	for _, p := range reachable(ctx, s.cfg, s.pipeline.collector.Resolver, s.pipeline.offers.probed) {
 		if ctx.Err() == nil {
 			s.log.Warn("out of reach", "key", p.Key, "value", p.Value, "err", p.Expected)
 		}
+	}
+}
+
+// learnOffers waits a moment for the next hops to say what they can take. Clients
+// that connect meanwhile wait for their banner.
+func (s *Server) learnOffers(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, offersPatience)
+	defer cancel()
+	s.pipeline.offers.refresh(ctx)
+}
+
+// told logs that systemd, which runs us, did not learn a state.
+func (s *Server) told(state string, err error) {
+	if err != nil {
+		s.log.Warn("systemd was not told", "state", state, "err", err)
 	}
 }
 
@@ -263,15 +315,9 @@ func (s *Server) drain() {
 	s.draining.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(s.cfg.Limits.DrainTimeout))
 	defer cancel()
-	var wg sync.WaitGroup
-	for _, l := range s.listeners {
-		wg.Go(func() {
-			if err := l.Drain(ctx); err != nil {
-				s.log.Warn("drain cut short", "err", err)
-			}
-		})
+	if err := s.listener.Drain(ctx); err != nil {
+		s.log.Warn("drain cut short", "err", err)
 	}
-	wg.Wait()
 }
 
 // keepHouse removes what is past its retention, once an hour.
@@ -293,6 +339,12 @@ func (s *Server) keepHouse(ctx context.Context) {
 	}
 }
 
+// alive reports whether a restart would help: a full disk is no reason for one.
+func (s *Server) alive(ctx context.Context) error {
+	_, err := s.store.Stats(ctx)
+	return err
+}
+
 // ready reports why the gateway does not take mail, nil if it does.
 func (s *Server) ready(ctx context.Context) error {
 	if s.draining.Load() {
@@ -307,8 +359,11 @@ func (s *Server) ready(ctx context.Context) error {
 // close releases what open took, in reverse order. An error means that records
 // were lost.
 func (s *Server) close() error {
-	for _, l := range s.listeners {
-		_ = l.Close() // drained or never served
+	for _, l := range s.sockets {
+		_ = l.Close() // drained, or nobody was greeted
+	}
+	if s.listener != nil {
+		_ = s.listener.Close() // drained, or failed
 	}
 	if s.http != nil {
 		_ = s.http.Close() // closed by serveHTTP already, or never served
@@ -328,21 +383,16 @@ func (s *Server) close() error {
 
 // registerReadings exposes what other rooms count.
 func (s *Server) registerReadings() {
-	sum := func(field func(wire.Stats) int64) func() float64 {
-		return func() float64 {
-			total := int64(0)
-			for _, l := range s.listeners {
-				total += field(l.Stats())
-			}
-			return float64(total)
-		}
+	of := func(field func(wire.Stats) int64) func() float64 {
+		return func() float64 { return float64(field(s.listener.Stats())) }
 	}
 	counter, gauge := prometheus.CounterValue, prometheus.GaugeValue
-	s.metrics.read(counter, "mxgate_connections_total", "Connections of admitted clients.", sum(func(w wire.Stats) int64 { return w.Accepted }))
-	s.metrics.read(counter, "mxgate_strangers_total", "Connections of clients in no source, or in an expired one.", sum(func(w wire.Stats) int64 { return w.Strangers }))
-	s.metrics.read(counter, "mxgate_connections_over_limit_total", "Connections refused because a limit was reached.", sum(func(w wire.Stats) int64 { return w.OverLimit }))
-	s.metrics.read(counter, "mxgate_tls_handshakes_failed_total", "TLS handshakes that failed.", sum(func(w wire.Stats) int64 { return w.TLSFailed }))
-	s.metrics.read(gauge, "mxgate_connections", "Open connections of admitted clients.", sum(func(w wire.Stats) int64 { return w.Active }))
+	s.metrics.read(counter, "mxgate_connections_total", "Connections of admitted clients.", of(func(w wire.Stats) int64 { return w.Accepted }))
+	s.metrics.read(counter, "mxgate_strangers_total", "Connections of clients in no source, or in an expired one.", of(func(w wire.Stats) int64 { return w.Strangers }))
+	s.metrics.read(counter, "mxgate_dropped_total", "Connections closed without a word: strangers beyond their slots, and peers that are no balancers.", of(func(w wire.Stats) int64 { return w.Dropped }))
+	s.metrics.read(counter, "mxgate_connections_over_limit_total", "Connections refused because a limit was reached.", of(func(w wire.Stats) int64 { return w.OverLimit }))
+	s.metrics.read(counter, "mxgate_tls_handshakes_failed_total", "TLS handshakes that failed.", of(func(w wire.Stats) int64 { return w.TLSFailed }))
+	s.metrics.read(gauge, "mxgate_connections", "Open connections of admitted clients.", of(func(w wire.Stats) int64 { return w.Active }))
 	s.metrics.read(gauge, "mxgate_store_trouble", "1 while the store cannot do its work: see /readyz.", func() float64 {
 		if s.store.Trouble() != nil {
 			return 1

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"mxgate/gateway/config"
 	"mxgate/gateway/smtptest"
 	"mxgate/gateway/store"
 )
@@ -68,7 +69,7 @@ func TestWhatCannotBeOpenedIsNamedWithKeyValueAndExpectation(t *testing.T) {
 				t.Skip("root may write everywhere")
 			}
 			text := c.edit(stageConfig(script{dataDir: c.dataDir}, "127.0.0.1:1", "127.0.0.1:1"))
-			cfg, err := Parse("gate.toml", []byte(text))
+			cfg, err := config.Parse("gate.toml", []byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +88,7 @@ func TestWhatCannotBeOpenedIsNamedWithKeyValueAndExpectation(t *testing.T) {
 }
 
 // SMTP-DUTIES A7, and DESIGN 4: nothing that runs is cut by a shutdown.
-func TestADrainFinishesTheMessageThatIsUnderWay(t *testing.T) {
+func TestDuty_A7_Gateway(t *testing.T) {
 	g := newStage(t, script{})
 	atDot, goOn := make(chan struct{}), make(chan struct{})
 	g.nextHopSays(func(verb, _ string) (string, bool) {
@@ -154,7 +155,7 @@ func TestADrainFinishesTheMessageThatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestADrainThatTakesTooLongCutsTheMessageAndDoesNotAcceptIt(t *testing.T) {
+func TestDuty_A7_Gateway_TooLong(t *testing.T) {
 	g := newStage(t, script{tail: "[limits]\ndrain_timeout = \"1ms\"\n"})
 	atDot, goOn := make(chan struct{}), make(chan struct{})
 	g.nextHopSays(func(verb, _ string) (string, bool) {
@@ -214,7 +215,7 @@ func TestTheMetricsListenerTellsWhatHappened(t *testing.T) {
 }
 
 // Everybody else is turned away before anything is looked up, and remembered.
-func TestAClientOfNoSourceIsTurnedAwayAndRemembered(t *testing.T) {
+func TestDuty_A2_Gateway(t *testing.T) {
 	for _, c := range []struct{ name, old, new string }{
 		{"a stranger", `ranges = ["127.0.0.1"]`, `ranges = ["192.0.2.0/24"]`},
 		{"a client of an expired source", `ranges = ["127.0.0.1"]`, "ranges = [\"127.0.0.1\"]\nvalid_until = 2020-12-31"},
@@ -222,7 +223,7 @@ func TestAClientOfNoSourceIsTurnedAwayAndRemembered(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			text := strings.Replace(stageConfig(script{dataDir: dir}, "127.0.0.1:1", "127.0.0.1:1"), c.old, c.new, 1)
-			cfg, err := Parse("gate.toml", []byte(text))
+			cfg, err := config.Parse("gate.toml", []byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mxgate/gateway"
+	"mxgate/gateway/config"
 )
 
 func runCheckConfig(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -25,23 +26,23 @@ func runCheckConfig(ctx context.Context, args []string, out, errOut io.Writer) i
 		fmt.Fprintln(errOut, "mxgate check-config: expected one FILE")
 		return exitUsage
 	}
-	cfg, err := gateway.Load(*file)
+	cfg, err := config.Load(*file)
 	if err != nil {
 		fmt.Fprintln(errOut, err)
-		if _, ok := errors.AsType[*gateway.ConfigError](err); ok {
+		if _, ok := errors.AsType[*config.Error](err); ok {
 			return exitFindings // the file is what was asked about
 		}
 		return exitCouldNot
 	}
 	warnings := cfg.Warnings(time.Now())
 	for _, w := range warnings {
-		fmt.Fprintf(errOut, "warning: %v\n", &gateway.ConfigError{File: *file, Problems: []gateway.Problem{w}})
+		fmt.Fprintf(errOut, "warning: %v\n", &config.Error{File: *file, Problems: []config.Problem{w}})
 	}
 	if !*offline {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 		defer cancel()
 		if problems := gateway.CheckReachable(ctx, cfg); len(problems) > 0 {
-			fmt.Fprintln(errOut, &gateway.ConfigError{File: *file, Problems: cfg.Locate(problems)})
+			fmt.Fprintln(errOut, &config.Error{File: *file, Problems: cfg.Locate(problems)})
 			return exitFindings
 		}
 	}

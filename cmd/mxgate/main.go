@@ -13,7 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"mxgate/gateway"
+	"mxgate/gateway/config"
 )
 
 // Exit codes of all commands.
@@ -91,12 +91,12 @@ func usage(w io.Writer) {
 }
 
 // load reads the configuration named by -config.
-func load(file string, errOut io.Writer) (*gateway.Config, int) {
+func load(file string, errOut io.Writer) (*config.Config, int) {
 	if file == "" {
 		fmt.Fprintln(errOut, "mxgate: -config FILE is missing")
 		return nil, exitUsage
 	}
-	cfg, err := gateway.Load(file)
+	cfg, err := config.Load(file)
 	if err != nil {
 		fmt.Fprintln(errOut, err)
 		return nil, exitCouldNot
@@ -110,7 +110,7 @@ func fail(errOut io.Writer, err error) int {
 	return exitCouldNot
 }
 
-func logger(w io.Writer, cfg *gateway.Config) *slog.Logger {
+func logger(w io.Writer, cfg *config.Config) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel(), ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Value.Kind() == slog.KindDuration { // "52.4ms": JSON would show bare nanoseconds
 			a.Value = slog.StringValue(a.Value.Duration().String())

@@ -12,13 +12,14 @@ import (
 	"strings"
 
 	"mxgate/gateway"
+	"mxgate/gateway/config"
 	"mxgate/gateway/store"
 	"mxgate/policy"
 )
 
 // quarantining is what the quarantine commands share.
 type quarantining struct {
-	cfg         *gateway.Config
+	cfg         *config.Config
 	store       *store.Store
 	flags       *flag.FlagSet
 	out, errOut io.Writer
@@ -208,7 +209,7 @@ func (q *quarantining) show(ctx context.Context, ids []string) int {
 	if err := json.Unmarshal(h.Evidence, &e); err != nil {
 		return fail(q.errOut, fmt.Errorf("evidence of %s: %w", h.ID, err))
 	}
-	verdict := policy.Decide(q.cfg.Rules(), e)
+	verdict := policy.Decide(q.cfg.Rules, e)
 	fmt.Fprintf(q.out, "%s: %s\n%s", h.ID, standing(h), heldLines(h, history))
 	if verdict.Reason != policy.Reason(h.Reason) || verdict.Disposition != policy.Quarantine {
 		fmt.Fprint(q.out, policy.Labelled("held for", h.Reason+": "+h.Sentence))

@@ -23,6 +23,7 @@ func runServe(ctx context.Context, args []string, _, errOut io.Writer) int {
 		return code
 	}
 	log := logger(errOut, cfg)
+	keepHeadroom()
 	for _, w := range cfg.Warnings(time.Now()) {
 		log.Warn("configuration", "key", w.Key, "value", w.Value, "line", w.Line, "err", w.Expected)
 	}

@@ -11,11 +11,12 @@ import (
 	"testing"
 
 	"mxgate/gateway/smtptest"
+	"mxgate/policy/mail"
 )
 
 // A 2xx that is not the one RFC 5321, Section 4.3.2 lists for its command is no
 // acceptance: our 250 would stand for nothing.
-func TestOnlyTheReplyOfItsCommandIsAcceptance(t *testing.T) {
+func TestDuty_I1_Relay_only_the_reply_of_its_command_is_acceptance(t *testing.T) {
 	tests := []struct {
 		verb  string
 		taken []int
@@ -102,11 +103,11 @@ func TestAReplyBeforeTheFinalDotIsNoAcceptance(t *testing.T) {
 				dotted <- strings.HasSuffix(string(rest), endOfData)
 			})
 			p := pool(t, nil)
-			d, err := p.Open(t.Context(), addr, envelope(t))
+			d, err := p.Open(t.Context(), routeTo(addr), mail.Client{}, envelope(t))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := d.Rcpt(t.Context(), address(t, "b@example.net")); err != nil {
+			if _, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err != nil {
 				t.Fatal(err)
 			}
 			body := strings.NewReader(strings.Repeat(strings.Repeat("x", 76)+"\r\n", tt.size/78))

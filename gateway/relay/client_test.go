@@ -31,7 +31,7 @@ func TestClient_C1_a_next_hop_that_stops_reading_does_not_hold_us(t *testing.T) 
 	wantClass(t, sendLarge(t, p, s), Lost)
 }
 
-func TestClient_C2_an_address_cannot_carry_a_command(t *testing.T) {
+func TestDuty_I6_Relay_an_address_cannot_carry_a_command(t *testing.T) {
 	bad := []mail.Address{
 		{Local: "v", Domain: "example.com> NOTIFY=NEVER <q@example.net"},
 		{Local: "v", Domain: "example.com\r\nRSET"},
@@ -47,18 +47,18 @@ func TestClient_C2_an_address_cannot_carry_a_command(t *testing.T) {
 	p := pool(t, nil)
 	for _, a := range bad {
 		env := mail.Envelope{ReversePath: a}
-		if _, err := p.Open(t.Context(), s.Addr().String(), env); !errors.Is(err, ErrAddress) {
+		if _, err := p.Open(t.Context(), routeTo(s.Addr().String()), mail.Client{}, env); !errors.Is(err, ErrAddress) {
 			t.Errorf("reverse-path %q: %v", a, err)
 		}
 		d := openWith(t, p, s, "b@example.net")
-		if _, err := d.Rcpt(t.Context(), a); !errors.Is(err, ErrAddress) {
+		if _, err := d.Rcpt(t.Context(), a, noDSN); !errors.Is(err, ErrAddress) {
 			t.Errorf("forward-path %q: %v", a, err)
 		}
 		d.Abort()
 	}
 	d := openWith(t, p, s, "b@example.net")
 	defer d.Abort()
-	if _, err := d.Rcpt(t.Context(), mail.Address{}); !errors.Is(err, ErrAddress) {
+	if _, err := d.Rcpt(t.Context(), mail.Address{}, noDSN); !errors.Is(err, ErrAddress) {
 		t.Errorf("null forward-path: %v", err)
 	}
 }
@@ -67,11 +67,11 @@ func TestClient_C2_addresses_arrive_as_they_were_given(t *testing.T) {
 	s := sink(t, nil)
 	p := pool(t, nil)
 	for _, from := range []string{"", "a@example.com", `"a> b\"c\\"@example.com`, "a@[192.0.2.1]", "a@[IPv6:2001:db8::1]"} {
-		d, err := p.Open(t.Context(), s.Addr().String(), mail.Envelope{ReversePath: address(t, from)})
+		d, err := p.Open(t.Context(), routeTo(s.Addr().String()), mail.Client{}, mail.Envelope{ReversePath: address(t, from)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := d.Rcpt(t.Context(), address(t, "postmaster")); err != nil {
+		if _, err := d.Rcpt(t.Context(), address(t, "postmaster"), noDSN); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := d.Send(t.Context(), text(content)); err != nil {
@@ -103,11 +103,11 @@ func TestClient_C4_C5_C6_parameters_follow_what_is_offered(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := sinkWith(t, smtptest.Options{Extensions: tt.extensions})
 			env := mail.Envelope{ReversePath: address(t, "a@example.com"), Body: tt.body, SizeOctets: tt.size}
-			d, err := pool(t, nil).Open(t.Context(), s.Addr().String(), env)
+			d, err := pool(t, nil).Open(t.Context(), routeTo(s.Addr().String()), mail.Client{}, env)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := d.Rcpt(t.Context(), address(t, "b@example.net")); err != nil {
+			if _, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := d.Send(t.Context(), text(content)); err != nil {
@@ -120,7 +120,7 @@ func TestClient_C4_C5_C6_parameters_follow_what_is_offered(t *testing.T) {
 	}
 }
 
-func TestClient_C5_8bit_content_needs_8BITMIME(t *testing.T) {
+func TestDuty_X_8BIT_Relay(t *testing.T) {
 	s := sinkWith(t, smtptest.Options{Extensions: []string{"PIPELINING"}})
 	p := pool(t, nil)
 	_, err := openWith(t, p, s, "b@example.net").Send(t.Context(), text(content), text("Gr\xfc\xdfe\r\n"))
@@ -178,7 +178,7 @@ func TestClient_C9_an_endless_reply_is_cut_off(t *testing.T) {
 			}
 		}
 	})
-	_, err := pool(t, nil).Open(t.Context(), addr, envelope(t))
+	_, err := pool(t, nil).Open(t.Context(), routeTo(addr), mail.Client{}, envelope(t))
 	wantClass(t, err, Garbage)
 	<-closed
 }
@@ -253,7 +253,7 @@ func TestClient_C12_half_a_message_is_never_ended(t *testing.T) {
 			}
 			s.Close() // and all it has read is judged
 			if len(s.Messages()) != 0 {
-				t.Errorf("taken: %q", s.Messages())
+				t.Errorf("taken: %+v", s.Messages())
 			}
 			if n := idle(p); n != 0 {
 				t.Errorf("%d connections kept", n)
@@ -276,7 +276,7 @@ func (f failing) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func TestClient_sends_envelope_commands_in_one_flight(t *testing.T) {
+func TestDuty_X_PIPE_Relay(t *testing.T) {
 	seen := make(chan string, 10)
 	addr := scripted(t, func(nc net.Conn, _ *bufio.Reader) {
 		read := func() {
@@ -321,9 +321,9 @@ func TestClient_the_end_of_the_context_ends_a_call(t *testing.T) {
 		return smtptest.Silence, true
 	}})
 	d := openWith(t, pool(t, patient), s, "b@example.net")
-	_, err := d.Rcpt(ctx, address(t, "slow@example.net"))
+	_, err := d.Rcpt(ctx, address(t, "slow@example.net"), noDSN)
 	wantClass(t, err, Lost)
-	_, err = d.Rcpt(ctx, address(t, "c@example.net"))
+	_, err = d.Rcpt(ctx, address(t, "c@example.net"), noDSN)
 	wantClass(t, err, Connect)
 	if reply, err := d.Send(t.Context(), text(content)); err != nil || !reply.Positive() { // replayed
 		t.Errorf("%v, %v", reply, err)

@@ -7,45 +7,50 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// Capabilities is what a next hop offered in its reply to EHLO.
-type Capabilities struct {
-	Size         bool  // RFC 1870
-	MaxOctets    int64 // of a message; 0: none given
-	EightBitMIME bool  // RFC 6152
-	Pipelining   bool  // RFC 2920
-}
+// lookAfter is for how long a connection that has answered is taken to stand
+// without a look at it. What a next hop says unasked it says after a long wait.
+const lookAfter = time.Second
 
 // conn is one connection to a next hop, used by one goroutine at a time. After
 // an error of any method it is closed.
 type conn struct {
-	nc       net.Conn
-	r        *bufio.Reader
-	out      []byte // one flight of commands, reused
-	peek     func() bool
-	cut      func() // makes reads and writes fail at once; any goroutine may call it
-	dead     bool
-	caps     Capabilities
-	used     bool // by a transaction before this one
-	messages int  // sent on it
-	idle     time.Time
+	host      *host
+	nc        net.Conn // raw, or TLS over it
+	raw       net.Conn
+	r         *bufio.Reader
+	out       []byte // one flight of commands, reused
+	peek      func() bool
+	cut       func() // makes reads and writes fail at once; any goroutine may call it
+	dead      bool
+	lmtp      bool
+	caps      Capabilities
+	tls       *TLSState    // nil: clear text
+	upgrading bool         // STARTTLS was sent and did not succeed
+	client    introduction // whom the next hop takes us for since XCLIENT
+	armed     time.Time    // when the last deadline was set
+	used      bool         // by a transaction before this one
+	messages  int          // sent on it
+	idle      time.Time
 }
 
-func newConn(nc net.Conn) *conn {
+func newConn(nc net.Conn, h *host) *conn {
 	return &conn{
+		host: h,
 		nc:   nc,
+		raw:  nc,
 		r:    bufio.NewReaderSize(nc, maxReplyLine),
 		peek: newPeek(nc),
 		cut:  func() { nc.SetDeadline(time.Unix(1, 0)) },
 	}
 }
 
-// greet reads the banner and says EHLO, or HELO where EHLO is refused.
-func (c *conn) greet(ctx context.Context, cfg Config) error {
+// greet reads the banner, says EHLO, and makes the connection as secure as plan
+// demands.
+func (c *conn) greet(ctx context.Context, cfg Config, lmtp bool, plan tlsPlan) error {
 	banner, err := c.exchange(ctx, cfg.CommandTimeout, nil)
 	if err != nil {
 		return err
@@ -53,13 +58,43 @@ func (c *conn) greet(ctx context.Context, cfg Config) error {
 	if banner.Code != 220 {
 		return c.refused(banner)
 	}
-	if name, _, _ := strings.Cut(banner.Text, " "); strings.EqualFold(name, cfg.Hostname) {
+	if name, _, _ := strings.Cut(banner.Text, " "); strings.EqualFold(name, cfg.Hostname) && !lmtp {
 		return c.fail(&Failure{Class: Refused, Err: errSelf}) // the mail would come back to us
 	}
-	reply, err := c.exchange(ctx, cfg.CommandTimeout, c.caps.add, "EHLO "+cfg.Hostname)
-	if err == nil && reply.Code >= 500 { // RFC 5321, Section 4.1.4
-		c.caps = Capabilities{}
-		reply, err = c.exchange(ctx, cfg.CommandTimeout, nil, "HELO "+cfg.Hostname)
+	c.lmtp, c.tls = lmtp, plan.clear
+	if err := c.hello(ctx, cfg, cfg.Hostname); err != nil {
+		return err
+	}
+	start, err := plan.wants(c.caps.StartTLS)
+	if err != nil {
+		c.close()
+		return err
+	}
+	if !start {
+		return nil
+	}
+	c.upgrading = true
+	if err := c.startTLS(ctx, cfg, plan); err != nil {
+		return err
+	}
+	c.upgrading = false
+	return c.hello(ctx, cfg, cfg.Hostname) // what was said in clear is forgotten: RFC 3207, Section 4.2
+}
+
+var errSelf = errors.New("the next hop greets with our own host name: mail would loop")
+
+// hello says EHLO, or HELO where EHLO is refused, or LHLO, with name. It is said
+// again when the next hop has forgotten it.
+func (c *conn) hello(ctx context.Context, cfg Config, name string) error {
+	verb := "EHLO "
+	if c.lmtp {
+		verb = "LHLO " // RFC 2033, Section 4.1
+	}
+	c.caps = Capabilities{TLS: c.tls}
+	reply, err := c.exchange(ctx, cfg.CommandTimeout, c.caps.add, verb+name)
+	if err == nil && reply.Code >= 500 && !c.lmtp { // RFC 5321, Section 4.1.4
+		c.caps = Capabilities{TLS: c.tls}
+		reply, err = c.exchange(ctx, cfg.CommandTimeout, nil, "HELO "+name)
 	}
 	if err != nil {
 		return err
@@ -70,7 +105,52 @@ func (c *conn) greet(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-var errSelf = errors.New("the next hop greets with our own host name: mail would loop")
+// startTLS upgrades the connection. RFC 3207.
+func (c *conn) startTLS(ctx context.Context, cfg Config, plan tlsPlan) error {
+	reply, err := c.exchange(ctx, cfg.CommandTimeout, nil, "STARTTLS")
+	if err != nil {
+		return err
+	}
+	if reply.Code != 220 {
+		return c.refused(reply)
+	}
+	if c.r.Buffered() > 0 { // in clear: it must not pass for a reply under TLS
+		return c.fail(&Failure{Class: Garbage, Err: errors.New("input behind the reply to STARTTLS")})
+	}
+	c.raw.SetDeadline(time.Time{}) // the handshake has its own
+	nc, state, err := plan.handshake(ctx, c.raw)
+	if err != nil {
+		c.close()
+		return err
+	}
+	c.nc, c.tls = nc, state
+	c.r.Reset(nc)
+	return nil
+}
+
+// replaceClient makes the next hop take us for client. It forgets all else then,
+// so that the greeting is repeated, in the name of client: the HELO attribute does
+// not outlive EHLO. Postfix, XCLIENT_README.
+func (c *conn) replaceClient(ctx context.Context, cfg Config, client introduction) error {
+	if c.client == client {
+		return nil
+	}
+	if !c.caps.replacesClient() {
+		return c.fail(&Failure{Class: Refused, Err: errors.New("XCLIENT is not offered")})
+	}
+	reply, err := c.exchange(ctx, cfg.CommandTimeout, nil, client.replace(c.caps.XClient))
+	if err != nil {
+		return err
+	}
+	if reply.Code != 220 {
+		return c.refused(reply)
+	}
+	if err := c.hello(ctx, cfg, client.hello(cfg.Hostname)); err != nil {
+		return err
+	}
+	c.client = client
+	return nil
+}
 
 // refused is the failure of a next hop that does not want us. R4.
 func (c *conn) refused(r Reply) *Failure {
@@ -83,23 +163,6 @@ func (c *conn) refused(r Reply) *Failure {
 // unexpected is the failure of a reply that may not stand where it does. R8.
 func (c *conn) unexpected(r Reply) *Failure {
 	return c.fail(&Failure{Class: Garbage, Reply: r, Err: errors.New("unexpected reply")})
-}
-
-// add notes one line of an EHLO reply. The first line, the name of the server,
-// is harmless: no keyword has a dot. RFC 5321, Section 4.1.1.1.
-func (p *Capabilities) add(line string) {
-	keyword, value, _ := strings.Cut(line, " ")
-	switch strings.ToUpper(keyword) { // C6: some servers answer in lower case
-	case "SIZE":
-		p.Size = true
-		if n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64); err == nil && n > 0 {
-			p.MaxOctets = n
-		}
-	case "8BITMIME":
-		p.EightBitMIME = true
-	case "PIPELINING":
-		p.Pipelining = true
-	}
 }
 
 // exchange sends commands in one write and reads one reply; without a command it
@@ -149,7 +212,8 @@ func (c *conn) receive(each func(string)) (Reply, error) {
 // arm sets the deadline of everything that follows on c. Nothing is read or
 // written without it; C1: a next hop that stops reading must not hold us.
 func (c *conn) arm(ctx context.Context, timeout time.Duration) error {
-	c.nc.SetDeadline(time.Now().Add(timeout))
+	c.armed = time.Now()
+	c.raw.SetDeadline(c.armed.Add(timeout))
 	return ctx.Err() // looked at last: if ctx ended before, cut has met the old deadline
 }
 
@@ -167,22 +231,34 @@ func (c *conn) watch(ctx context.Context) func() {
 	}
 }
 
+// stands reports whether c may be used for what is next. It is looked at only
+// after a while: the next read, too, finds out that a connection is gone.
+func (c *conn) stands() bool {
+	if c.dead || c.r.Buffered() > 0 {
+		return false
+	}
+	return time.Since(c.armed) < lookAfter || c.quiet()
+}
+
 // quiet reports whether c is open and the next hop has not spoken unasked. What
-// comes unasked is no answer to anything: most often 421 after a long wait.
+// comes unasked is no answer to anything: most often 421 after a long wait. Under
+// TLS any record counts: without resumption there are no tickets, and what else
+// may come is rare.
 func (c *conn) quiet() bool {
-	c.nc.SetReadDeadline(time.Time{}) // one in the past would hide what is there
+	c.raw.SetReadDeadline(time.Time{}) // one in the past would hide what is there
 	return !c.dead && c.r.Buffered() == 0 && c.peek()
 }
 
 // fail closes c and returns f.
 func (c *conn) fail(f *Failure) *Failure {
+	f.Host = c.host.addr
 	c.close()
 	return f
 }
 
 func (c *conn) close() {
 	c.dead = true
-	c.nc.Close()
+	c.raw.Close() // closing TLS could wait for a next hop that does not read
 }
 
 // gone reports whether err means that the connection no longer stood, rather
@@ -190,4 +266,10 @@ func (c *conn) close() {
 func gone(err error) bool {
 	f, ok := errors.AsType[*Failure](err)
 	return ok && f.Class == Lost && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// isClosing reports whether err is the next hop's 421.
+func isClosing(err error) bool {
+	f, ok := errors.AsType[*Failure](err)
+	return ok && f.Class == Closing
 }

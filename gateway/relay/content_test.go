@@ -46,7 +46,7 @@ func TestContent_on_the_wire(t *testing.T) {
 	}
 }
 
-func TestContent_that_servers_read_differently_is_refused(t *testing.T) {
+func TestDuty_F3_Relay(t *testing.T) {
 	for _, in := range []string{"\n", "\r", "\x00", "a\nb", "a\rb", "\r\r\n", "a\r\n\n", "\r\n.\r", "\n.\r\n", "\r.\r\n", "a\r\n\x00", "\n\r", "a\rb\nc\r\n", "a\nb\rc\r\n"} {
 		for _, lead := range []int{0, blockOctets - 2, blockOctets - 1, blockOctets} {
 			got, err := written(strings.Repeat("x", lead)+in, 1<<20)
@@ -113,7 +113,7 @@ func randomContent(r *rand.Rand, n int) []byte {
 	return b.Bytes()
 }
 
-func TestContent_arrives_octet_for_octet(t *testing.T) {
+func TestDuty_I5_Relay(t *testing.T) {
 	s := sink(t, nil)
 	p := pool(t, nil)
 	r := rand.New(rand.NewPCG(1, 2))

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -15,11 +13,6 @@ import (
 )
 
 const (
-	// sizeRoom is what our header block may add to the declared size, F5.
-	sizeRoom = 16 << 10
-	// maxFlight is how many commands go out before their replies are read. More
-	// could fill both directions, RFC 2920, Section 3.1.
-	maxFlight = 100
 	// keepAliveInterval is when a waiting next hop is told that we are still
 	// there, and maxNoops for how long: a session ends within the hour.
 	keepAliveInterval = 60 * time.Second
@@ -32,37 +25,46 @@ const (
 // at a time, and ends with Send or Abort.
 //
 // While it waits for its caller it sends NOOP every 60 s. If the connection is
-// lost between two calls, the next one makes a new connection and replays MAIL
-// and the accepted recipients on it, once.
+// lost between two calls, the next one makes a new connection, maybe to another
+// host of the route, and replays MAIL and the accepted recipients on it, once.
 type Delivery struct {
-	pool        *Pool
-	nextHop     string
-	reversePath string
-	body        mail.Body
-	sizeOctets  int64
+	pool   *Pool
+	route  *Route
+	client introduction
+	from   sender
 
-	mu        sync.Mutex // held against noop
-	conn      *conn      // nil: lost
-	mailed    bool       // MAIL was accepted on conn, and not used up
-	accepted  []string   // forward-paths
-	refused   *Failure   // of MAIL: the answer to every RCPT
+	mu        sync.Mutex  // held against noop
+	host      string      // of conn, or of the last one
+	conn      *conn       // nil: lost
+	mailed    bool        // MAIL was accepted on conn, and not used up
+	accepted  []recipient // by the next hop
+	refused   *Failure    // of MAIL: the answer to every RCPT
 	ended     bool
 	keepAlive *time.Timer
 	noops     int
 	fault     error // a panic in noop
 }
 
-// Rcpt puts one forward-path to the next hop and returns its reply: positive, or
-// a 4xx or 5xx about this recipient.
+// Host is the host in use, or the last one that was: of Route.Hosts.
+func (d *Delivery) Host() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.host
+}
+
+// oneRecipient is our answer to more recipients than LMTP can give one answer
+// for. SMTP-DUTIES X4.
+var oneRecipient = Reply{Code: 452, Enhanced: "4.5.3", Text: "one recipient at a time"}
+
+// Rcpt puts one forward-path, and what was asked for it, to the next hop and
+// returns its reply: positive, or a 4xx or 5xx about this recipient. Over LMTP
+// one recipient is accepted; the others get 452 4.5.3 of ours.
 //
 // If MAIL was refused, each call fails with that Failure, whose Reply is the
 // answer. Other errors are a *Failure, ErrAddress or ErrEnded; a Failure is the
 // answer to this recipient and leaves those accepted before.
-func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address) (Reply, error) {
-	to, err := path(forwardPath)
-	if err == nil && to == "" {
-		err = ErrAddress
-	}
+func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address, dsn mail.RecipientDSN) (Reply, error) {
+	to, err := newRecipient(forwardPath, dsn, d.from.env.UTF8)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -71,8 +73,11 @@ func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address) (Reply, e
 	if err := d.usable(); err != nil {
 		return Reply{}, err
 	}
-	if d.refused != nil {
+	switch {
+	case d.refused != nil:
 		return d.refused.Reply, d.refused
+	case d.route.LMTP && len(d.accepted) > 0:
+		return oneRecipient, nil
 	}
 	d.keepAlive.Stop()
 	defer d.keepAlive.Reset(keepAliveInterval)
@@ -145,7 +150,16 @@ func (d *Delivery) end() {
 			c.close()
 		}
 	}
-	d.pool.release(d.nextHop, c)
+	d.pool.release(c)
+}
+
+// connect makes d.conn stand, without a transaction.
+func (d *Delivery) connect(ctx context.Context, reuse bool) error {
+	c, err := d.pool.connect(ctx, d.route, d.client, reuse)
+	if err == nil {
+		d.conn, d.host = c, c.host.addr
+	}
+	return err
 }
 
 // drop gives the connection up.
@@ -171,7 +185,7 @@ func (d *Delivery) noop() {
 		return
 	}
 	d.noops++
-	if !d.conn.quiet() {
+	if !d.conn.stands() {
 		d.drop()
 		return
 	}
@@ -180,147 +194,4 @@ func (d *Delivery) noop() {
 		return
 	}
 	d.keepAlive.Reset(keepAliveInterval)
-}
-
-// attempt runs step, which needs a connection with the envelope so far. If the
-// connection was lost since it last answered, a new one is made, once: nothing
-// that counts has been sent on the old one.
-func (d *Delivery) attempt(ctx context.Context, step func() (Reply, error)) (Reply, error) {
-	defer func() {
-		if d.conn != nil && d.conn.dead {
-			d.drop()
-		}
-	}()
-	if d.conn != nil && !d.conn.quiet() {
-		d.drop()
-	}
-	if d.conn == nil {
-		if err := d.replay(ctx); err != nil {
-			return Reply{}, err
-		}
-		return step()
-	}
-	stood := d.conn.used || d.mailed
-	reply, err := step()
-	if err == nil || !stood || !gone(err) {
-		return reply, err
-	}
-	if err := d.replay(ctx); err != nil {
-		return Reply{}, err
-	}
-	return step()
-}
-
-// replay makes a new connection and brings it to where the old one was. R11.
-func (d *Delivery) replay(ctx context.Context) error {
-	d.drop()
-	c, err := d.pool.dial(ctx, d.nextHop)
-	if err != nil {
-		return err
-	}
-	d.conn = c
-	if len(d.accepted) == 0 {
-		return nil // MAIL goes with the first RCPT
-	}
-	replies, err := d.envelope(ctx, d.accepted)
-	if f, ok := errors.AsType[*Failure](err); ok && f.Class == MailRefused {
-		err = &Failure{Class: Replay, Reply: f.Reply, Err: errors.New("MAIL is refused now")}
-	}
-	for _, reply := range replies {
-		switch {
-		case err != nil || takesRecipient(reply):
-		case reply.negative():
-			err = &Failure{Class: Replay, Reply: reply, Err: errors.New("a recipient is refused now")}
-		default:
-			err = c.unexpected(reply)
-		}
-	}
-	if err != nil {
-		d.drop()
-	}
-	return err
-}
-
-// rcpt sends one RCPT, behind MAIL if that is due.
-func (d *Delivery) rcpt(ctx context.Context, to string) (Reply, error) {
-	replies, err := d.envelope(ctx, []string{to})
-	if err != nil {
-		return Reply{}, err
-	}
-	switch reply := replies[0]; {
-	case takesRecipient(reply):
-		return reply, nil
-	case !reply.negative():
-		return Reply{}, d.conn.unexpected(reply)
-	case refusesUs(reply):
-		return Reply{}, &Failure{Class: Refused, Reply: reply}
-	default:
-		return reply, nil
-	}
-}
-
-// envelope sends MAIL, unless this connection has had it, and RCPT for each of
-// paths: in one flight where the next hop offers PIPELINING, else one by one.
-// Without an error there is one reply for each path.
-func (d *Delivery) envelope(ctx context.Context, paths []string) ([]Reply, error) {
-	c := d.conn
-	defer c.watch(ctx)()
-	commands := make([]string, 0, 1+len(paths))
-	if !d.mailed {
-		commands = append(commands, d.mailCommand())
-	}
-	for _, p := range paths {
-		commands = append(commands, "RCPT TO:<"+p+">")
-	}
-	group := 1
-	if c.caps.Pipelining {
-		group = maxFlight
-	}
-	replies := make([]Reply, 0, len(paths))
-	var refusal *Failure
-	for flight := range slices.Chunk(commands, group) {
-		if err := c.send(ctx, d.pool.cfg.CommandTimeout, flight); err != nil {
-			return nil, err
-		}
-		for range flight {
-			reply, err := c.receive(nil)
-			switch {
-			case refusal != nil: // the rest of the flight means nothing
-			case err != nil:
-				return nil, err
-			case d.mailed:
-				replies = append(replies, reply)
-			case reply.Code == 250:
-				d.mailed = true
-			default:
-				refusal = mailRefusal(c, reply)
-			}
-		}
-		if refusal != nil {
-			return nil, refusal
-		}
-	}
-	return replies, nil
-}
-
-// mailRefusal says what a reply to MAIL other than 250 means.
-func mailRefusal(c *conn, reply Reply) *Failure {
-	switch {
-	case !reply.negative():
-		return c.unexpected(reply)
-	case refusesUs(reply):
-		return c.refused(reply)
-	}
-	return &Failure{Class: MailRefused, Reply: reply}
-}
-
-func (d *Delivery) mailCommand() string {
-	command := "MAIL FROM:<" + d.reversePath + ">"
-	if d.conn.caps.Size && d.sizeOctets > 0 {
-		command += " SIZE=" + strconv.FormatUint(uint64(d.sizeOctets)+sizeRoom, 10)
-	}
-	if d.conn.caps.EightBitMIME && d.body == mail.Body8BitMIME {
-		command += " BODY=8BITMIME"
-	}
-	return command
 }

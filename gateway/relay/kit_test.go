@@ -7,12 +7,15 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"mxgate/gateway/smtptest"
 	"mxgate/policy/mail"
 )
+
+var noDSN mail.RecipientDSN
 
 const content = "From: a@example.com\r\n\r\nhello\r\n"
 
@@ -74,6 +77,14 @@ func address(t testing.TB, s string) mail.Address {
 	return a
 }
 
+// routes holds one Route for each address: a Pool knows a route by its address.
+var routes sync.Map
+
+func routeTo(addr string) *Route {
+	r, _ := routes.LoadOrStore(addr, &Route{Name: addr, Hosts: []string{addr}})
+	return r.(*Route)
+}
+
 func envelope(t testing.TB) mail.Envelope {
 	return mail.Envelope{ReversePath: address(t, "a@example.com")}
 }
@@ -84,12 +95,17 @@ func text(s string) io.ReadSeeker { return strings.NewReader(s) }
 // not positive, or the final one.
 func deliver(t testing.TB, p *Pool, nextHop string) (Reply, error) {
 	t.Helper()
-	d, err := p.Open(t.Context(), nextHop, envelope(t))
+	return deliverOver(t, p, routeTo(nextHop), mail.Client{})
+}
+
+func deliverOver(t testing.TB, p *Pool, r *Route, client mail.Client) (Reply, error) {
+	t.Helper()
+	d, err := p.Open(t.Context(), r, client, envelope(t))
 	if err != nil {
 		return Reply{}, err
 	}
 	defer d.Abort()
-	if reply, err := d.Rcpt(t.Context(), address(t, "b@example.net")); err != nil || !reply.Positive() {
+	if reply, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err != nil || !reply.Positive() {
 		return reply, err
 	}
 	return d.Send(t.Context(), text(content))
@@ -108,12 +124,12 @@ func wantClass(t *testing.T, err error, want Class) *Failure {
 // openWith opens a Delivery to s with the given recipients accepted.
 func openWith(t testing.TB, p *Pool, s *smtptest.Sink, to ...string) *Delivery {
 	t.Helper()
-	d, err := p.Open(t.Context(), s.Addr().String(), envelope(t))
+	d, err := p.Open(t.Context(), routeTo(s.Addr().String()), mail.Client{}, envelope(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, to := range to {
-		if reply, err := d.Rcpt(t.Context(), address(t, to)); err != nil || !reply.Positive() {
+		if reply, err := d.Rcpt(t.Context(), address(t, to), noDSN); err != nil || !reply.Positive() {
 			t.Fatalf("%s: %v, %v", to, reply, err)
 		}
 	}
@@ -144,8 +160,10 @@ func idle(p *Pool) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n := 0
-	for _, r := range p.routes {
-		n += len(r.idle)
+	for _, hosts := range p.routes {
+		for _, h := range hosts {
+			n += len(h.idle)
+		}
 	}
 	return n
 }

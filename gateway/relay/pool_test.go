@@ -3,9 +3,9 @@ package relay
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
 	"net"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mxgate/gateway/smtptest"
+	"mxgate/policy/mail"
 )
 
 const nextHop = "mail.example.com:25" // reached through memory
@@ -29,83 +30,6 @@ func inMemory(t *testing.T, opts smtptest.Options, change func(*Config)) (*smtpt
 	p := NewPool(cfg)
 	t.Cleanup(func() { p.Close(); s.Close() })
 	return s, p
-}
-
-func TestRelay_R5_a_next_hop_that_is_down_is_left_alone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dials, up := 0, false
-		var s *smtptest.Sink
-		s, p := inMemory(t, smtptest.Options{}, func(c *Config) {
-			c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
-				dials++
-				if !up {
-					return nil, errors.New("connection refused")
-				}
-				return s.Dial(ctx, network, addr)
-			}
-		})
-		try := func(wantDials int, want Class) {
-			t.Helper()
-			_, err := deliver(t, p, nextHop)
-			if want == "" && err != nil {
-				t.Fatal(err)
-			}
-			if want != "" {
-				wantClass(t, err, want)
-			}
-			if dials != wantDials {
-				t.Fatalf("%d dials, want %d", dials, wantDials)
-			}
-		}
-		for i := range 10 {
-			try(min(i+1, 3), Connect) // the third failure marks it down
-		}
-		time.Sleep(5*time.Second - time.Millisecond)
-		try(3, Connect)
-		time.Sleep(time.Millisecond)
-		try(4, Connect) // the probe
-		try(4, Connect)
-		up = true
-		time.Sleep(5 * time.Second)
-		try(5, "")
-		try(5, "") // reused
-		busy := openInMemory(t, p)
-		try(6, "") // up again for good, not only for a probe
-		busy.Abort()
-		p.Close()
-		if _, err := p.Open(t.Context(), nextHop, envelope(t)); !errors.Is(err, ErrEnded) {
-			t.Errorf("after Close: %v", err)
-		}
-	})
-}
-
-func TestRelay_R5_one_caller_at_a_time_probes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		slow := false
-		_, p := inMemory(t, smtptest.Options{}, func(c *Config) {
-			c.Dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
-				if slow {
-					<-ctx.Done()
-				}
-				return nil, errors.New("no answer")
-			}
-		})
-		for range maxFailures {
-			_, err := deliver(t, p, nextHop)
-			wantClass(t, err, Connect)
-		}
-		slow = true
-		time.Sleep(5 * time.Second)
-		go deliver(t, p, nextHop) // the probe; ends after ConnectTimeout
-		synctest.Wait()
-		start := time.Now()
-		_, err := deliver(t, p, nextHop)
-		wantClass(t, err, Connect)
-		if waited := time.Since(start); waited != 0 {
-			t.Errorf("waited %v", waited)
-		}
-		time.Sleep(time.Minute)
-	})
 }
 
 func TestConn_is_quiet_although_its_last_deadline_is_over(t *testing.T) {
@@ -134,29 +58,15 @@ func TestConn_is_not_used_again_once_its_deadline_was_cut(t *testing.T) {
 	}
 }
 
-func TestRelay_R5_a_caller_who_leaves_does_not_mark_it_down(t *testing.T) {
-	p := pool(t, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	s := sink(t, nil)
-	for range maxFailures {
-		_, err := p.Open(ctx, s.Addr().String(), envelope(t))
-		wantClass(t, err, Connect)
-	}
-	if _, err := deliver(t, p, s.Addr().String()); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestPool_sends_NOOP_while_a_delivery_waits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := inMemory(t, smtptest.Options{}, nil)
-		d, err := p.Open(t.Context(), nextHop, envelope(t))
+		d, err := p.Open(t.Context(), routeTo(nextHop), mail.Client{}, envelope(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute + time.Second)
-		d.Rcpt(t.Context(), address(t, "b@example.net"))
+		d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN)
 		time.Sleep(3*time.Minute + time.Second)
 		if reply, err := d.Send(t.Context(), text(content)); err != nil || !reply.Positive() {
 			t.Fatalf("%v, %v", reply, err)
@@ -174,7 +84,7 @@ func TestPool_sends_NOOP_while_a_delivery_waits(t *testing.T) {
 func TestPool_a_forgotten_delivery_is_not_kept_alive_for_ever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := inMemory(t, smtptest.Options{}, nil)
-		d, err := p.Open(t.Context(), nextHop, envelope(t))
+		d, err := p.Open(t.Context(), routeTo(nextHop), mail.Client{}, envelope(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +99,7 @@ func TestPool_a_forgotten_delivery_is_not_kept_alive_for_ever(t *testing.T) {
 func TestPool_a_panic_while_waiting_is_an_error_of_the_next_call(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, p := inMemory(t, smtptest.Options{}, nil)
-		d, err := p.Open(t.Context(), nextHop, envelope(t))
+		d, err := p.Open(t.Context(), routeTo(nextHop), mail.Client{}, envelope(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +107,7 @@ func TestPool_a_panic_while_waiting_is_an_error_of_the_next_call(t *testing.T) {
 		d.conn.peek = func() bool { panic("boom") }
 		d.mu.Unlock()
 		time.Sleep(2 * time.Minute)
-		if _, err := d.Rcpt(t.Context(), address(t, "b@example.net")); err == nil || !strings.Contains(err.Error(), "boom") {
+		if _, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err == nil || !strings.Contains(err.Error(), "boom") {
 			t.Errorf("%v", err)
 		}
 		d.Abort()
@@ -207,12 +117,12 @@ func TestPool_a_panic_while_waiting_is_an_error_of_the_next_call(t *testing.T) {
 func TestPool_a_connection_lost_while_waiting_is_replayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := inMemory(t, smtptest.Options{}, nil)
-		d, err := p.Open(t.Context(), nextHop, envelope(t))
+		d, err := p.Open(t.Context(), routeTo(nextHop), mail.Client{}, envelope(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, to := range []string{"b@example.net", "c@example.net"} {
-			if _, err := d.Rcpt(t.Context(), address(t, to)); err != nil {
+			if _, err := d.Rcpt(t.Context(), address(t, to), noDSN); err != nil {
 				t.Fatal(err)
 			}
 			s.Drop()
@@ -248,14 +158,15 @@ func TestPool_an_unasked_421_is_not_an_answer(t *testing.T) {
 		})
 	})
 	p := pool(t, nil)
-	d, err := p.Open(t.Context(), addr, envelope(t))
+	d, err := p.Open(t.Context(), routeTo(addr), mail.Client{}, envelope(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Rcpt(t.Context(), address(t, "b@example.net")); err != nil {
+	if _, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err != nil {
 		t.Fatal(err)
 	}
 	<-idledOut
+	d.conn.armed = d.conn.armed.Add(-lookAfter) // as if it had waited
 	if reply, err := d.Send(t.Context(), text(content)); err != nil || !reply.Positive() {
 		t.Errorf("%v, %v", reply, err)
 	}
@@ -283,6 +194,61 @@ func serveSimply(nc net.Conn, r *bufio.Reader, afterRcpt func() bool) {
 			io.WriteString(nc, "250 ok\r\n")
 		}
 	}
+}
+
+// A kept connection may end with 421 when it is used again: so many messages
+// are enough for some. A new connection that says so is a next hop that says so.
+func TestPool_a_kept_connection_that_says_421_is_replaced(t *testing.T) {
+	var say atomic.Int32 // so many MAIL are answered 421
+	s := sinkWith(t, smtptest.Options{Reply: func(verb, _ string) (string, bool) {
+		return "421 4.7.0 enough" + smtptest.ThenHangup, verb == "MAIL" && say.Add(-1) >= 0
+	}})
+	p := pool(t, nil)
+	for range 3 {
+		if reply, err := deliver(t, p, s.Target()); err != nil || !reply.Positive() {
+			t.Fatalf("%v, %v", reply, err)
+		}
+		say.Store(1)
+	}
+	if n := s.Connections(); n != 3 {
+		t.Errorf("%d connections", n)
+	}
+	say.Store(2)
+	_, err := deliver(t, p, s.Target())
+	wantClass(t, err, Closing)
+	if n := s.Connections(); n != 4 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// A look costs a system call. Between the messages of a busy route there is none.
+func TestConn_is_looked_at_only_after_a_while(t *testing.T) {
+	p := pool(t, nil)
+	s := sink(t, nil)
+	looks := 0
+	for range 3 {
+		d := openWith(t, p, s)
+		d.conn.peek = func() bool { looks++; return true }
+		if _, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err != nil {
+			t.Fatal(err)
+		}
+		if looks != 0 {
+			t.Errorf("%d looks", looks)
+		}
+		if _, err := d.Send(t.Context(), text(content)); err != nil {
+			t.Fatal(err)
+		}
+		if looks != 1 { // between 354 and the content
+			t.Errorf("%d looks", looks)
+		}
+		looks = 0
+	}
+	d := openWith(t, p, s)
+	d.conn.armed = d.conn.armed.Add(-lookAfter)
+	if _, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err != nil || looks != 1 {
+		t.Errorf("%d looks after a while, %v", looks, err)
+	}
+	d.Abort()
 }
 
 func TestPool_a_stale_connection_is_retried_once(t *testing.T) {
@@ -346,7 +312,7 @@ func TestPool_ends_idle_connections(t *testing.T) {
 
 func openInMemory(t *testing.T, p *Pool) *Delivery {
 	t.Helper()
-	d, err := p.Open(t.Context(), nextHop, envelope(t))
+	d, err := p.Open(t.Context(), routeTo(nextHop), mail.Client{}, envelope(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,11 +380,13 @@ func TestPool_Probe_tells_what_is_offered(t *testing.T) {
 		{[]string{"SIZE 99999999999999999999"}, Capabilities{Size: true}},
 		{[]string{"SIZE -1"}, Capabilities{Size: true}},
 		{[]string{"XSIZE 5", "8BITMIMEX"}, Capabilities{}},
+		{[]string{"DSN", "smtputf8", "RequireTLS", "ENHANCEDSTATUSCODES"}, Capabilities{DSN: true, SMTPUTF8: true, RequireTLS: true, EnhancedStatusCodes: true}},
+		{[]string{"xforward name addr", "XCLIENT", "STARTTLS"}, Capabilities{XForward: []string{"NAME", "ADDR"}, XClient: []string{}, StartTLS: true}},
 	} {
 		s := sinkWith(t, smtptest.Options{Extensions: tt.extensions})
-		caps, err := pool(t, nil).Probe(t.Context(), s.Addr().String())
-		if err != nil || caps != tt.want {
-			t.Errorf("%q: %+v, %v", tt.extensions, caps, err)
+		probed, err := pool(t, nil).Probe(t.Context(), routeTo(s.Addr().String()))
+		if err != nil || len(probed) != 1 || !reflect.DeepEqual(probed[0].Capabilities, tt.want) {
+			t.Errorf("%q: %+v, %v", tt.extensions, probed, err)
 		}
 	}
 }
@@ -431,13 +399,13 @@ func TestPool_many_at_once_lose_and_mix_up_nothing(t *testing.T) {
 	for w := range workers {
 		group.Go(func() {
 			for i := range each {
-				d, err := p.Open(t.Context(), s.Addr().String(), envelope(t))
+				d, err := p.Open(t.Context(), routeTo(s.Addr().String()), mail.Client{}, envelope(t))
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				local := string(rune('a'+w)) + string(rune('a'+i))
-				if _, err := d.Rcpt(t.Context(), address(t, local+"@example.net")); err != nil {
+				if _, err := d.Rcpt(t.Context(), address(t, local+"@example.net"), noDSN); err != nil {
 					t.Error(err)
 				}
 				if _, err := d.Send(t.Context(), text(local+"\r\n")); err != nil {

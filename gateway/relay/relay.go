@@ -7,7 +7,7 @@ import (
 	"net"
 	"time"
 
-	"mxgate/policy/mail"
+	"mxgate/policy/dns"
 )
 
 // Reply is an answer of the next hop, RFC 5321, Section 4.2.
@@ -38,19 +38,26 @@ const (
 	Uncertain   Class = "uncertain"    // R10: lost or silent after the final dot was sent
 	Replay      Class = "replay"       // R11: on a new connection, refused what was accepted before
 	MailRefused Class = "mail-refused" // R2: Reply answers MAIL, and so each RCPT
-	EightBit    Class = "eight-bit"    // the content is 8-bit and 8BITMIME is not offered
+	EightBit    Class = "eight-bit"    // X-8BIT: the content is 8-bit and 8BITMIME is not offered
+	TLS         Class = "tls"          // R7: the TLS that the policy demands is not to be had
+	UTF8Lost    Class = "utf8-lost"    // X-UTF8: the message needs SMTPUTF8 and it is not offered
+	TLSLost     Class = "tls-lost"     // X-RTLS: REQUIRETLS is not offered, or not over verified TLS
 )
 
 // Failure says why there is no reply to pass on.
 type Failure struct {
 	Class    Class
-	Reply    Reply // what the next hop said, if that was a reply
-	AfterDot bool  // the next hop may have the message: outcome uncertain
-	Err      error // what happened otherwise; may quote the next hop with %q
+	Host     string // that was asked, of Route.Hosts; "" if none was
+	Reply    Reply  // what the next hop said, if that was a reply
+	AfterDot bool   // the next hop may have the message: outcome uncertain
+	Err      error  // what happened otherwise; may quote the next hop with %q
 }
 
 func (f *Failure) Error() string {
 	text := "relay: " + string(f.Class)
+	if f.Host != "" {
+		text += ": " + f.Host
+	}
 	if f.Reply.Code != 0 {
 		text += fmt.Sprintf(": %d %s %q", f.Reply.Code, f.Reply.Enhanced, f.Reply.Text)
 	}
@@ -67,7 +74,8 @@ var (
 	// ErrUnclean says that content has a bare CR, a bare LF or a NUL. The
 	// connection is closed; the next hop has no message.
 	ErrUnclean = errors.New("relay: bare CR, bare LF or NUL in content")
-	// ErrAddress says that an address cannot be written into a command.
+	// ErrAddress says that an address, or what was asked of it, cannot be written
+	// into a command.
 	ErrAddress = errors.New("relay: address cannot be sent")
 	// ErrEnded says that the Delivery or the Pool is over.
 	ErrEnded = errors.New("relay: ended")
@@ -79,19 +87,23 @@ var (
 // default, which follows SMTP-DUTIES M2 and M3.
 type Config struct {
 	Hostname string // argument of EHLO
-	// Dial connects; nil is a net.Dialer, whose connections have TCP_NODELAY set.
+	// Dial connects; nil is a net.Dialer, which tries all addresses of a name and
+	// whose connections have TCP_NODELAY set.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Resolver is asked for DANE, and must be told to trust what its servers
+	// say about DNSSEC; nil: hosts with a DANE policy fail.
+	Resolver dns.TLSAResolver
 
-	ConnectTimeout time.Duration // 30 s
+	ConnectTimeout time.Duration // of one host: 30 s
 	CommandTimeout time.Duration // banner, EHLO, MAIL, RCPT: 300 s; DATA at most 120 s
 	DataTimeout    time.Duration // each write of content: 180 s
 	FinalTimeout   time.Duration // final dot to its reply: 540 s
 
-	MaxIdle     int           // kept connections per next hop: 64
+	MaxIdle     int           // kept connections per host: 64
 	IdleTimeout time.Duration // how long one is kept: 60 s
 	MaxPerConn  int           // messages on one connection: 100
 
-	ProbeInterval time.Duration // how long a next hop marked down is left alone: 5 s
+	ProbeInterval time.Duration // how long a host marked down is left alone: 5 s
 }
 
 func (c Config) withDefaults() Config {
@@ -120,21 +132,4 @@ func (c Config) withDefaults() Config {
 		c.MaxPerConn = 100
 	}
 	return c
-}
-
-// path serialises a for a command, without angle brackets.
-//
-// What would not be read back as the same address is refused: a client must not
-// be able to write a second command or a parameter through its address.
-func path(a mail.Address) (string, error) {
-	s := a.String()
-	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] >= 0x7f {
-			return "", fmt.Errorf("%w: octet %#x", ErrAddress, s[i])
-		}
-	}
-	if back, rest, err := mail.ParsePath("<" + s + ">"); err != nil || rest != "" || back != a {
-		return "", ErrAddress
-	}
-	return s, nil
 }

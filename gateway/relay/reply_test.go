@@ -13,7 +13,7 @@ func parseReply(s string) (Reply, error) {
 	return readReply(bufio.NewReaderSize(strings.NewReader(s), maxReplyLine), nil)
 }
 
-func TestReply_is_read_as_the_RFC_writes_it(t *testing.T) {
+func TestDuty_T2_Relay(t *testing.T) {
 	long := strings.Repeat("x", 508)
 	tests := []struct {
 		in   string

@@ -21,7 +21,12 @@ func (d *Delivery) data(ctx context.Context, content []io.ReadSeeker) (Reply, er
 	c := d.conn
 	if !c.caps.EightBitMIME {
 		if err := sevenBit(content); err != nil {
-			return Reply{}, err
+			return Reply{}, d.ours(err)
+		}
+	}
+	if d.from.env.UTF8 && !c.caps.SMTPUTF8 {
+		if err := asciiHeader(content); err != nil {
+			return Reply{}, d.ours(err)
 		}
 	}
 	reply, err := c.exchange(ctx, min(dataTimeout, d.pool.cfg.CommandTimeout), nil, "DATA")
@@ -41,6 +46,38 @@ func (d *Delivery) data(ctx context.Context, content []io.ReadSeeker) (Reply, er
 // sevenBit fails if content has an octet above 127. It is read for that only
 // where the next hop has not offered 8BITMIME, which is rare.
 func sevenBit(content []io.ReadSeeker) error {
+	return inspect(content, func(block []byte) (more bool, err error) {
+		if slices.ContainsFunc(block, func(c byte) bool { return c >= 0x80 }) {
+			return false, &Failure{Class: EightBit}
+		}
+		return true, nil
+	})
+}
+
+// asciiHeader fails if the header section of content has an octet above 127:
+// only with SMTPUTF8 may it. RFC 6532, Section 3. It is read for that only where
+// the next hop offers SMTPUTF8 no more.
+func asciiHeader(content []io.ReadSeeker) error {
+	empty := true // the line so far
+	return inspect(content, func(block []byte) (more bool, err error) {
+		for _, c := range block {
+			switch {
+			case c >= 0x80:
+				return false, &Failure{Class: UTF8Lost, Err: errors.New("the header is not ASCII")}
+			case c == '\n' && empty:
+				return false, nil
+			case c == '\n':
+				empty = true
+			case c != '\r':
+				empty = false
+			}
+		}
+		return true, nil
+	})
+}
+
+// inspect gives all of content to look, in blocks, until it has seen enough.
+func inspect(content []io.ReadSeeker, look func(block []byte) (more bool, err error)) error {
 	all, err := fromStart(content)
 	if err != nil {
 		return err
@@ -49,8 +86,8 @@ func sevenBit(content []io.ReadSeeker) error {
 	defer buffers.Put(buf)
 	for {
 		n, err := all.Read(buf.in[:])
-		if slices.ContainsFunc(buf.in[:n], func(c byte) bool { return c >= 0x80 }) {
-			return &Failure{Class: EightBit}
+		if more, err := look(buf.in[:n]); err != nil || !more {
+			return err
 		}
 		if err == io.EOF {
 			return nil
@@ -151,15 +188,19 @@ var errEarly = errors.New("reply or end of connection in mid content")
 
 func (w *blockWriter) Write(block []byte) (int, error) {
 	if !w.conn.quiet() {
-		return 0, &Failure{Class: Lost, Err: errEarly}
+		return 0, w.lost(errEarly)
 	}
 	if err := w.conn.arm(w.ctx, w.timeout); err != nil {
-		return 0, &Failure{Class: Lost, Err: err}
+		return 0, w.lost(err)
 	}
 	n, err := w.conn.nc.Write(block)
 	if err != nil {
 		// Not all of it went out, so the final dot, at its end, did not.
-		return n, &Failure{Class: Lost, Err: fmt.Errorf("write: %w", err)}
+		return n, w.lost(fmt.Errorf("write: %w", err))
 	}
 	return n, nil
+}
+
+func (w *blockWriter) lost(err error) *Failure {
+	return &Failure{Class: Lost, Host: w.conn.host.addr, Err: err}
 }

@@ -23,17 +23,19 @@ import (
 
 // Gate begins transactions.
 type Gate interface {
-	// Begin is called for MAIL with reverse-path, body and size. An error that
-	// is an *smtp.SMTPError is the reply; any other is answered 451 4.3.0.
+	// Begin is called for MAIL with the reverse-path and its parameters. An error
+	// that is an *smtp.SMTPError is the reply; any other is answered 451 4.3.0.
 	// ctx ends when the connection is closed.
 	Begin(ctx context.Context, c mail.Client, env mail.Envelope) (Transaction, error)
 }
 
 // Transaction is one mail transaction. Its methods are never called at the same
-// time, and exactly one of Content, Refused and Abort ends it.
+// time, and exactly one of Content, Refused and Abort ends it. One whose Content
+// or Refused panics is ended by Abort.
 type Transaction interface {
-	// Rcpt is called for RCPT; errors are those of Begin.
-	Rcpt(ctx context.Context, path mail.Address) error
+	// Rcpt is called for RCPT with the forward-path and what the client asks of
+	// DSNs; errors are those of Begin.
+	Rcpt(ctx context.Context, path mail.Address, dsn mail.RecipientDSN) error
 	// Content is given the message and returns the final answer, 250 too. The
 	// session closes c afterwards. ctx is the server's: R12 of SMTP-DUTIES, the
 	// work is finished though the client has gone.
@@ -42,6 +44,11 @@ type Transaction interface {
 	// why wraps one of the errors of wire. It returns the final answer, which
 	// the client is told if it is still there; if time ran out, that is 421.
 	Refused(ctx context.Context, why error) *smtp.SMTPError
+	// Answered is called once after Content or Refused, panic or not, when the
+	// final answer has been written or could not be. read is false if the client
+	// is known to have gone before it could read it: the write failed, or its
+	// end was closed or reset by then. R12.
+	Answered(read bool)
 	// Abort is called when it ends without content: why is RSET, EHLO, HELO,
 	// panic, or what (*wire.Conn).Ended says.
 	Abort(why string)
@@ -160,8 +167,9 @@ func (s *session) Mail(string, *smtp.MailOptions) (err error) {
 		return outOfOrder
 	}
 	cmd := s.conn.Command()
-	tx, err := s.Gate.Begin(s.conn.Context(), s.conn.Client(),
-		mail.Envelope{ReversePath: cmd.Path, Body: cmd.Body, SizeOctets: cmd.Size})
+	tx, err := s.Gate.Begin(s.conn.Context(), s.conn.Client(), mail.Envelope{
+		ReversePath: cmd.Path, Body: cmd.Body, SizeOctets: cmd.Size, UTF8: cmd.UTF8,
+		RequireTLS: cmd.RequireTLS, Return: cmd.Return, EnvelopeID: cmd.EnvelopeID})
 	if err != nil {
 		return s.reply(err)
 	}
@@ -180,7 +188,8 @@ func (s *session) Rcpt(string, *smtp.RcptOptions) (err error) {
 	if s.tx == nil {
 		return outOfOrder
 	}
-	if err := s.tx.Rcpt(s.conn.Context(), s.conn.Command().Path); err != nil {
+	cmd := s.conn.Command()
+	if err := s.tx.Rcpt(s.conn.Context(), cmd.Path, cmd.DSN); err != nil {
 		return s.reply(err)
 	}
 	return nil
@@ -196,13 +205,25 @@ func (s *session) Data(io.Reader) (err error) {
 	if s.tx == nil {
 		return outOfOrder
 	}
-	ctx := s.conn.ServerContext()
+	tx, ctx := s.tx, s.conn.ServerContext()
 	content, err := s.conn.Content(ctx)
+	s.conn.OnAnswer(func(read bool) { s.answered(tx, read) })
 	if err != nil {
-		return s.final(s.tx.Refused(ctx, err))
+		return s.final(tx.Refused(ctx, err))
 	}
 	defer content.Close()
-	return s.final(s.tx.Content(ctx, content))
+	return s.final(tx.Content(ctx, content))
+}
+
+// answered tells a transaction that has ended what became of its answer. A
+// panic changes nothing any more.
+func (s *session) answered(tx Transaction, read bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.note(p)
+		}
+	}()
+	tx.Answered(read)
 }
 
 // final closes the transaction with its answer. After a panic it is not

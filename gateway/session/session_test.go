@@ -22,10 +22,11 @@ import (
 
 // gate is a session.Gate made of functions; nil ones succeed.
 type gate struct {
-	begin   func(context.Context) error
-	rcpt    func(context.Context) error
-	content func(context.Context, *wire.Content) *smtp.SMTPError
-	abort   func(why string)
+	begin    func(context.Context) error
+	rcpt     func(context.Context) error
+	content  func(context.Context, *wire.Content) *smtp.SMTPError
+	abort    func(why string)
+	answered func()
 
 	mu     sync.Mutex
 	events []string
@@ -35,6 +36,12 @@ func (g *gate) note(format string, args ...any) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.events = append(g.events, fmt.Sprintf(format, args...))
+}
+
+func (g *gate) reset() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.events = nil
 }
 
 func (g *gate) seen() []string {
@@ -53,7 +60,7 @@ func (g *gate) Begin(ctx context.Context, c mail.Client, env mail.Envelope) (ses
 	return g, nil
 }
 
-func (g *gate) Rcpt(ctx context.Context, path mail.Address) error {
+func (g *gate) Rcpt(ctx context.Context, _ mail.Address, _ mail.RecipientDSN) error {
 	g.note("rcpt")
 	if g.rcpt != nil {
 		return g.rcpt(ctx)
@@ -72,6 +79,13 @@ func (g *gate) Content(ctx context.Context, c *wire.Content) *smtp.SMTPError {
 func (g *gate) Refused(_ context.Context, why error) *smtp.SMTPError {
 	g.note("refused")
 	return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 4, 2}, Message: "Cut"}
+}
+
+func (g *gate) Answered(read bool) {
+	g.note("answered %t", read)
+	if g.answered != nil {
+		g.answered()
+	}
 }
 
 func (g *gate) Abort(why string) {
@@ -148,7 +162,10 @@ func TestAPanicEndsOneSession(t *testing.T) {
 		{"in Rcpt", &gate{rcpt: boom}, []string{envelope, "250|421 4.3.0|EOF"}, []string{"begin", "rcpt", "abort panic"}},
 		{"in Content", &gate{content: func(context.Context, *wire.Content) *smtp.SMTPError { panic("boom") }},
 			[]string{envelope + "DATA\r\n", "250|250|354", "x\r\n.\r\nNOOP\r\n", "421 4.3.0|EOF"},
-			[]string{"begin", "rcpt", "content", "abort panic"}},
+			[]string{"begin", "rcpt", "content", "abort panic", "answered true"}},
+		{"in Answered", &gate{answered: func() { panic("boom") }},
+			[]string{envelope + "DATA\r\n", "250|250|354", "x\r\n.\r\n", "250 2.0.0", "QUIT\r\n", "221|EOF"},
+			[]string{"begin", "rcpt", "content", "answered true"}},
 		{"in Abort at the end of the session", &gate{abort: func(string) { panic("boom") }},
 			[]string{"MAIL FROM:<>\r\nQUIT\r\n", "250|221|EOF"}, []string{"begin", "abort quit"}},
 	} {
@@ -222,7 +239,7 @@ func TestCloseDuringACommand(t *testing.T) {
 			want := map[string][]string{
 				"begin":   {"begin"},
 				"rcpt":    {"begin", "rcpt", "abort cut"},
-				"content": {"begin", "rcpt", "content"},
+				"content": {"begin", "rcpt", "content", "answered false"},
 			}[where]
 			if got := g.seen(); !slices.Equal(got, want) {
 				t.Errorf("at the gate %q, want %q", got, want)

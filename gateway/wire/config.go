@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -24,8 +25,9 @@ const (
 
 // Admission is what is known of a client by its address alone.
 type Admission struct {
-	Source  string // name of the [[source]], set if Verdict is Admitted
-	Verdict Verdict
+	Source        string // name of the [[source]], set if Verdict is Admitted
+	Verdict       Verdict
+	RatePerMinute int // connections of the source; 0: as many as it likes
 }
 
 // Config is what a Listener needs to know. Zero fields take the default named
@@ -39,15 +41,30 @@ type Config struct {
 	// OnStranger is told once of each connection that was not admitted, with
 	// the name given in EHLO or HELO if there was one. It must not block.
 	OnStranger func(addr netip.Addr, helo string)
+	// NearMiss reports whether a stranger may be a source whose address is not
+	// known yet, and which. ctx ends after 2 s; at most 16 calls run at once,
+	// and strangers beyond them are just strangers. nil: nobody is asked.
+	NearMiss func(ctx context.Context, addr netip.Addr) (source string, near bool)
+	// OnNearMiss is told, in place of OnStranger, of each connection that
+	// NearMiss spoke for: the source, and the name and the reverse-path the
+	// client gave, "" if none. It must not block.
+	OnNearMiss func(addr netip.Addr, source, helo, reversePath string)
 
-	TLSConfig  *tls.Config // certificates for STARTTLS; nil: not offered
+	// Offer is asked at each EHLO and HELO what the session is offered. It must
+	// not block. nil: 8BITMIME, and our own limits.
+	Offer func() Offer
+	// MayXclient reports whether clients of a source may say with XCLIENT and
+	// XFORWARD who handed the mail in. nil: nobody may.
+	MayXclient func(source string) bool
+
+	TLSConfig  *tls.Config // for STARTTLS, with Certificates or GetCertificate; nil: not offered
 	RequireTLS bool        // MAIL in clear is refused with 530
 
 	MaxMessageOctets  int64 // announced with SIZE; 50 MiB
 	MaxRecipients     int   // of one transaction, at least 100; 100
 	MaxConns          int   // admitted connections at once; 1000
 	MaxConnsPerSource int   // of them from one source; 200
-	MaxStrangers      int   // strangers listened to at once; 100
+	MaxStrangers      int   // strangers listened to at once, a quarter of them from one network; 100
 	MaxErrors         int   // without a finished transaction; 20
 	MaxCommands       int   // without a finished transaction; 100
 
@@ -62,6 +79,7 @@ type Config struct {
 	HandshakeTimeout time.Duration // of TLS; 30 s
 	WriteTimeout     time.Duration // of one write; 60 s
 	StrangerTimeout  time.Duration // of a stranger's connection; 10 s
+	ProxyTimeout     time.Duration // of the header of the PROXY protocol; 5 s
 
 	Log *slog.Logger // nil: nothing is logged
 }
@@ -98,16 +116,23 @@ func (c *Config) complete() error {
 	orDefault(&c.HandshakeTimeout, 30*time.Second)
 	orDefault(&c.WriteTimeout, 60*time.Second)
 	orDefault(&c.StrangerTimeout, 10*time.Second)
+	orDefault(&c.ProxyTimeout, 5*time.Second)
 	if c.SpoolDir == "" {
 		c.SpoolDir = os.TempDir()
 	}
 	if c.OnStranger == nil {
 		c.OnStranger = func(netip.Addr, string) {}
 	}
+	if c.OnNearMiss == nil {
+		c.OnNearMiss = func(netip.Addr, string, string, string) {}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.TLSConfig != nil {
+		if len(c.TLSConfig.Certificates) == 0 && c.TLSConfig.GetCertificate == nil {
+			return errors.New("wire: TLS without a certificate") // STARTTLS would be offered in vain
+		}
 		c.TLSConfig = c.TLSConfig.Clone()
 		c.TLSConfig.MinVersion = max(c.TLSConfig.MinVersion, tls.VersionTLS12)
 		// Microsoft's client offers tickets in a way that Go's server answers

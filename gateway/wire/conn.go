@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"mxgate/gateway/wire/framing"
+	"mxgate/gateway/wire/syntax"
 	"mxgate/policy/mail"
 )
 
@@ -34,10 +36,11 @@ type Conn struct {
 	ctx    context.Context // net.Conn has no place to pass it; ends with Close
 	cancel context.CancelFunc
 
-	next *Conn  // after STARTTLS; under link.mu
-	why  string // why it is over; under link.mu
+	next    *Conn  // after STARTTLS; under link.mu
+	why     string // why it is over; under link.mu
+	resting bool   // go-smtp is done with it, but it is not over; under link.mu
 
-	in       input
+	in       framing.Input
 	line     []byte    // for go-smtp, not yet read by it
 	deadline time.Time // of the command that is awaited
 	out      []byte    // for the client, not yet written
@@ -45,16 +48,22 @@ type Conn struct {
 	over     bool // Read gives EOF for ever
 
 	// Where the session stands, as go-smtp's replies say.
-	greeted  bool
-	pending  string // verb whose reply go-smtp owes
-	extended bool
-	helo     string
-	mailOpen bool
-	rcpts    int // accepted in this transaction
-	tried    int // RCPT commands in this transaction
-	phase    phase
-	lastOne  bool // the connection ends with the answer to this content
-	cmd      Command
+	lent      bool   // to go-smtp
+	silent    bool   // for restAfter, while lent
+	unheard   int    // answers of go-smtp that are not for the client
+	pending   string // verb whose reply go-smtp owes
+	helo      string
+	terms     terms
+	origin    syntax.Origin  // by XCLIENT
+	forwarded *syntax.Origin // by XFORWARD, of the next transaction; nil: not told
+	mailOpen  bool
+	utf8      bool // MAIL had SMTPUTF8
+	rcpts     int  // accepted in this transaction
+	tried     int  // RCPT commands in this transaction
+	phase     phase
+	lastOne   bool // the connection ends with the answer to this content
+	onAnswer  func(read bool)
+	cmd       Command
 }
 
 func newConn(k *link, sock net.Conn) *Conn {
@@ -68,7 +77,12 @@ func (c *Conn) Command() Command { return c.cmd }
 
 // Client returns what is known of the client now.
 func (c *Conn) Client() mail.Client {
-	client := mail.Client{Addr: c.addr, Source: c.source, Helo: c.helo, Extended: c.extended}
+	from := c.origin
+	if c.forwarded != nil {
+		from = *c.forwarded
+	}
+	client := mail.Client{Addr: c.addr, Source: c.source, Helo: c.helo, Extended: c.terms.extended,
+		Origin: from.Addr, OriginHelo: from.Helo}
 	if c.tls != nil {
 		client.TLS = true
 		client.TLSCipher = tls.CipherSuiteName(c.tls.CipherSuite)
@@ -107,15 +121,15 @@ func (c *Conn) end(why string) {
 // Close implements net.Conn. After STARTTLS it closes nothing: the session is
 // over, and the next one may begin.
 func (c *Conn) Close() error {
+	if c.rested() {
+		c.l.serve(c.raw, c.attend)
+		return nil
+	}
 	c.cancel()
 	owned, next := c.disown(c)
 	switch {
 	case next != nil:
-		select {
-		case c.l.ready <- next:
-		case <-c.l.done:
-			return next.Close() // the server is gone; there is nobody to tell
-		}
+		c.l.serve(next.raw, next.attend)
 	case owned:
 		defer c.l.live.Done()
 		c.l.forget(c.link) // first, so that who sees the end finds the slot free
@@ -156,7 +170,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 // advance sets c.line, or returns io.EOF.
 func (c *Conn) advance() error {
 	if !c.over && c.phase == inAnswer {
-		c.line = []byte(endOfData)
+		c.line = []byte(framing.EndOfData)
 		return nil
 	}
 	if c.phase == inContent {
@@ -164,6 +178,10 @@ func (c *Conn) advance() error {
 	}
 	for !c.over && len(c.line) == 0 {
 		c.step()
+		if c.silent {
+			c.rest()
+			return io.EOF
+		}
 	}
 	if c.over {
 		return io.EOF
@@ -174,7 +192,10 @@ func (c *Conn) advance() error {
 // step reads one command line and answers it or makes it c.line.
 func (c *Conn) step() {
 	now := time.Now()
-	c.deadline = now.Add(c.l.cfg.CommandTimeout)
+	if !c.silent { // or the same line is still awaited
+		c.deadline = now.Add(c.l.cfg.CommandTimeout)
+	}
+	c.silent = false
 	if !c.mailOpen {
 		end := c.opened.Add(c.l.cfg.SessionTimeout)
 		if !now.Before(end) {
@@ -189,17 +210,19 @@ func (c *Conn) step() {
 			return
 		}
 	}
-	line, err := c.in.line(c.more)
+	line, err := c.in.Line(c.more)
 	switch {
 	case c.over: // flush failed
 	case err == nil:
 		c.count(line)
-	case errors.Is(err, errLineTooLong):
+	case errors.Is(err, framing.ErrLineTooLong):
 		c.say(lineTooLong)
-	case errors.Is(err, errBadOctet):
+	case errors.Is(err, framing.ErrBadOctet):
 		c.say(badLine)
-	case errors.Is(err, errEndlessLine):
+	case errors.Is(err, framing.ErrEndlessLine):
 		c.stop(lineTooLong, "error")
+	case errors.Is(err, errSilent):
+		c.silent = true
 	case errors.Is(err, errDrained):
 		c.stop(shuttingDown, "drain")
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -209,7 +232,10 @@ func (c *Conn) step() {
 	}
 }
 
-var errDrained = errors.New("wire: drained")
+var (
+	errDrained = errors.New("wire: drained")
+	errSilent  = errors.New("wire: the client is silent")
+)
 
 // more waits for input in the middle of commands. Replies that were held for
 // the end of a pipelined group go out first: RFC 2920, Section 3.2.
@@ -217,21 +243,32 @@ func (c *Conn) more() error {
 	if err := c.flush(); err != nil {
 		return err
 	}
-	c.in.shrink()
-	if !c.await(c.deadline, !c.mailOpen) {
+	c.in.Shrink()
+	deadline := c.deadline
+	if c.lent && !c.mailOpen {
+		if soon := time.Now().Add(restAfter); soon.Before(deadline) {
+			deadline = soon
+		}
+	}
+	if !c.await(deadline, !c.mailOpen) {
 		return errDrained
 	}
 	err := c.fill()
 	c.awaited()
-	if errors.Is(err, os.ErrDeadlineExceeded) && !c.mailOpen && c.draining() {
+	switch {
+	case !errors.Is(err, os.ErrDeadlineExceeded) || c.mailOpen:
+		return err
+	case c.draining():
 		return errDrained
+	case deadline.Before(c.deadline):
+		return errSilent
 	}
 	return err
 }
 
 // fill reads once from the socket, under the deadline that was set.
 func (c *Conn) fill() error {
-	n, err := c.in.fill(c.sock)
+	n, err := c.in.Fill(c.sock)
 	c.l.stats.octetsIn.Add(int64(n))
 	return err
 }
@@ -241,7 +278,7 @@ func (c *Conn) fill() error {
 func (c *Conn) Write(p []byte) (int, error) {
 	if !c.replies.take(p, c.relay) {
 		c.stop(internalDisorder, "error")
-		c.flush()
+		c.deliver()
 	}
 	return len(p), nil
 }

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"mxgate/gateway/wire/framing"
+	"mxgate/gateway/wire/syntax"
 )
 
 // Why content could not be taken.
@@ -16,6 +19,18 @@ var (
 	ErrTimeout    = errors.New("wire: content came too slowly")
 	ErrCut        = errors.New("wire: connection lost before the end of the content")
 )
+
+// The parts of wire's own that stand alone in rooms of theirs.
+type (
+	// Content is the content of one message.
+	Content = framing.Content
+	// Command is a command as we parsed it.
+	Command = syntax.Command
+)
+
+// CleanSpool makes Config.SpoolDir ready, as framing.CleanSpool says. Call it
+// before Listen.
+func CleanSpool(dir string) error { return framing.CleanSpool(dir) }
 
 var errNoContent = errors.New("wire: no content is due")
 
@@ -34,24 +49,28 @@ func (c *Conn) Content(ctx context.Context) (*Content, error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.raw.Close() }) // the read says so
 	defer stop()
 	c.phase = inAnswer
-	s := newSpool(&c.l.cfg)
-	f := framer{lineStart: true}
-	if err := c.receive(&f, s); err != nil {
-		c.over = true
-		s.drop(nil)
-		return nil, err
-	}
+	s := framing.NewSpool(c.l.cfg.SpoolDir, c.l.cfg.MemoryOctets, c.terms.MaxOctets)
+	var f framing.Framer
+	err := c.receive(&f, s)
+	c.in.Shrink() // what comes of the content may take long
 	switch {
-	case f.bad:
+	case err != nil:
+		c.over = true
+		s.Drop()
+		return nil, err
+	case f.Bad:
 		c.lastOne = true
-		s.drop(nil)
+		s.Drop()
 		return nil, ErrBadFraming
-	case s.size > s.limit:
-		return nil, ErrTooLarge
-	case s.err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrSpool, s.err)
 	}
-	return s.content(f.eightBit), nil
+	content, err := s.Content(f.EightBit)
+	switch {
+	case errors.Is(err, framing.ErrTooLarge):
+		return nil, ErrTooLarge
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrSpool, err)
+	}
+	return content, nil
 }
 
 // receive frames content into s until its end.
@@ -59,19 +78,20 @@ func (c *Conn) Content(ctx context.Context) (*Content, error) {
 // The deadline of each read is what is left of the idle limit, and not later
 // than the moment at which the average since the start falls below the minimum
 // rate.
-func (c *Conn) receive(f *framer, s *spool) error {
+func (c *Conn) receive(f *framing.Framer, s *framing.Spool) error {
 	cfg := &c.l.cfg
 	start := time.Now()
 	var octets int64
-	c.in.enlarge()
+	c.in.Enlarge()
 	for {
-		n, end := f.frame(c.in.unread(), s)
-		c.in.consume(n)
+		content, n, end := f.Frame(c.in.Unread())
+		s.Write(content)
+		c.in.Consume(n)
 		octets += int64(n)
 		if end {
 			return nil
 		}
-		if octets > 2*cfg.MaxMessageOctets {
+		if octets > 2*c.terms.MaxOctets {
 			c.end("error")
 			return ErrTooLarge
 		}
@@ -82,6 +102,7 @@ func (c *Conn) receive(f *framer, s *spool) error {
 		}
 		c.await(deadline, false)
 		err := c.fill()
+		c.awaited()
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			c.end(timedOut)

@@ -11,6 +11,9 @@
 //
 // RFC 5321, Sections 2.3.8, 3.1 to 3.3, 4.1 to 4.3 and 4.5 (lines, commands,
 // order, limits); RFC 2920 (pipelining); RFC 3207 (STARTTLS); RFC 1870 (SIZE);
-// RFC 6152 (8BITMIME); RFC 2034 (enhanced codes); RFC 9422 (LIMITS). Left out,
-// and refused: CHUNKING, SMTPUTF8, AUTH, DSN.
+// RFC 6152 (8BITMIME); RFC 6531 (SMTPUTF8); RFC 3461 and RFC 6533, Section 3
+// (DSN parameters); RFC 8689 (REQUIRETLS); RFC 2034 (enhanced codes); RFC 9422
+// (LIMITS); Postfix's XCLIENT and XFORWARD. What the next hop must support is
+// offered only where [Config.Offer] says so. Left out, and refused: CHUNKING,
+// AUTH and every extension not named here.
 package wire

@@ -1,12 +1,10 @@
 package wire
 
-import (
-	"strconv"
-)
+import "mxgate/gateway/wire/syntax"
 
 // count charges a command to the budget and executes it.
 func (c *Conn) count(line []byte) {
-	verb, arg := cutVerb(string(line))
+	verb, arg := syntax.CutVerb(string(line))
 	if verb == "RCPT" && c.mailOpen && c.tried < c.l.cfg.MaxRecipients {
 		c.tried++ // a long list of recipients is progress
 	} else {
@@ -47,8 +45,10 @@ func (c *Conn) execute(verb, arg string) {
 		c.say(noChunks)
 	case "EXPN", "ETRN", "ATRN", "TURN", "AUTH", "SEND", "SOML", "SAML", "BURL":
 		c.say(notOffered)
-	case "XCLIENT", "XFORWARD":
-		c.say(noProxy)
+	case "XCLIENT":
+		c.xclient(arg)
+	case "XFORWARD":
+		c.xforward(arg)
 	case "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH":
 		c.say(notHTTP)
 	default:
@@ -60,7 +60,7 @@ func (c *Conn) execute(verb, arg string) {
 // must send last, RFC 2920, Section 3.1. Who sends on either guesses our answer
 // or has lost step: what follows may be content or a stranger's.
 func (c *Conn) endsGroup() bool {
-	if len(c.in.unread()) > 0 {
+	if len(c.in.Unread()) > 0 {
 		c.say(talksTooEarly)
 		return false
 	}
@@ -70,10 +70,10 @@ func (c *Conn) endsGroup() bool {
 func (c *Conn) hello(verb, arg string) {
 	switch {
 	case !c.endsGroup():
-	case !validHelo(arg):
+	case !syntax.ValidHelo(arg):
 		c.say(badArgument)
 	default:
-		c.forward(Command{Verb: verb, Helo: arg}, verb+" "+arg)
+		c.forward(Command{Verb: verb, Helo: arg})
 	}
 }
 
@@ -86,14 +86,14 @@ func (c *Conn) mail(arg string) {
 		c.say(needsTLS)
 		return
 	}
-	cmd, refused := parseMail(arg, c.l.cfg.MaxMessageOctets)
+	cmd, err := c.terms.syntax().ParseMail(arg)
 	switch {
-	case refused != nil:
-		c.say(refused)
+	case err != nil:
+		c.say(refusals[err])
 	case !c.l.roomFor(cmd.Size):
 		c.say(spoolFull)
 	default:
-		c.forward(cmd, "MAIL FROM:"+forServer(cmd.Path, c.l.cfg.Hostname))
+		c.forward(cmd)
 	}
 }
 
@@ -102,14 +102,14 @@ func (c *Conn) rcpt(arg string) {
 		c.say(badSequence)
 		return
 	}
-	cmd, refused := parseRcpt(arg)
+	cmd, err := c.terms.syntax().ParseRcpt(arg, c.utf8)
 	switch {
-	case refused != nil:
-		c.say(refused)
-	case c.rcpts >= c.l.cfg.MaxRecipients:
+	case err != nil:
+		c.say(refusals[err])
+	case c.rcpts >= c.terms.MaxRecipients:
 		c.say(tooManyRcpts)
 	default:
-		c.forward(cmd, "RCPT TO:"+forServer(cmd.Path, c.l.cfg.Hostname))
+		c.forward(cmd)
 	}
 }
 
@@ -121,7 +121,7 @@ func (c *Conn) data(arg string) {
 	case c.rcpts == 0:
 		c.say(badSequence)
 	default:
-		c.forward(Command{Verb: "DATA"}, "DATA")
+		c.forward(Command{Verb: "DATA"})
 	}
 }
 
@@ -131,46 +131,63 @@ func (c *Conn) bare(verb, arg string) {
 		c.say(badArgument)
 		return
 	}
-	c.forward(Command{Verb: verb}, verb)
+	c.forward(Command{Verb: verb})
 }
 
-// forward gives go-smtp a command in our own words.
-func (c *Conn) forward(cmd Command, line string) {
-	c.cmd, c.pending = cmd, cmd.Verb
-	c.line = []byte(line + "\r\n")
+// forServer is what go-smtp is given for a command: it keeps the order of the
+// verbs and counts recipients, and nothing of an argument concerns it.
+var forServer = map[string][]byte{
+	"EHLO": []byte("HELO client\r\n"), // its own table of extensions is never shown
+	"HELO": []byte("HELO client\r\n"),
+	"MAIL": []byte("MAIL FROM:<>\r\n"),
+	"RCPT": []byte("RCPT TO:<rcpt@client>\r\n"),
+	"DATA": []byte("DATA\r\n"),
+	"RSET": []byte("RSET\r\n"),
+	"QUIT": []byte("QUIT\r\n"),
 }
+
+// forward gives go-smtp a command, in our own words.
+func (c *Conn) forward(cmd Command) {
+	c.cmd, c.pending = cmd, cmd.Verb
+	if c.lent || cmd.Verb == "MAIL" {
+		c.line = forServer[cmd.Verb]
+		return
+	}
+	c.relay(&answer{code: ok.code, lines: []string{ok.text}}) // as go-smtp would
+}
+
+// greet writes the banner.
+func (c *Conn) greet() { c.out = append(c.out, "220 "+c.l.cfg.Hostname+" ESMTP\r\n"...) }
 
 // relay passes an answer of go-smtp on to the client, in our words where there
 // is nothing but success to say, and keeps step with it.
 func (c *Conn) relay(a *answer) {
-	if !c.greeted {
-		c.greeted = true
-		if c.tls == nil { // after STARTTLS there is no greeting
-			c.out = append(c.out, "220 "+c.l.cfg.Hostname+" ESMTP\r\n"...)
+	if c.unheard > 0 { // its banner and its answer to HELO
+		if c.unheard--; a.code/100 != 2 {
+			c.stop(internalDisorder, "error")
 		}
+		return
+	}
+	if c.phase == inAnswer {
+		c.settle(a)
 		return
 	}
 	verb := c.pending
 	c.pending = ""
 	succeeded := a.code/100 == 2
 	switch {
-	case c.phase == inAnswer:
-		c.transacted()
-		if c.Ended() == timedOut { // SMTP-DUTIES M1, whatever the session thinks of it
-			a = &answer{idleTooLong.code, []string{idleTooLong.enhanced + " " + idleTooLong.text}}
-		}
-		c.out = a.appendTo(c.out)
 	case c.phase == inContent: // no success for content that nobody took
 		c.stop(internalDisorder, "error")
 	case verb == "DATA" && a.code == startData.code:
-		c.phase, c.pending = inContent, verb
+		c.phase = inContent
 		c.out = startData.appendTo(c.out)
 	case (verb == "EHLO" || verb == "HELO") && succeeded:
 		c.closeMail()
-		c.helo, c.extended = c.cmd.Helo, verb == "EHLO"
+		c.helo, c.terms = c.cmd.Helo, c.offer(verb == "EHLO")
+		c.in.Limit = c.terms.lineOctets()
 		c.introduce()
 	case verb == "MAIL" && succeeded:
-		c.mailOpen = true
+		c.mailOpen, c.utf8 = true, c.cmd.UTF8
 		c.out = senderOK.appendTo(c.out)
 	case verb == "RCPT" && succeeded:
 		c.rcpts++
@@ -186,46 +203,47 @@ func (c *Conn) relay(a *answer) {
 	if a.code == 421 { // RFC 5321, Section 3.8
 		c.finish("error")
 	}
-	// An answer to content must not wait for the rest of a group: until it is
-	// read, the client holds the message too.
 	if verb == "DATA" || c.over || len(c.out) >= maxOutOctets {
 		c.flush()
 	}
 }
 
-// transacted ends a transaction whose content was answered.
-func (c *Conn) transacted() {
+// OnAnswer makes f hear, once, when the answer to the content has been written
+// or could not be: read is false if the client is known to have gone before it
+// could read it. The session calls it before it answers; f runs in go-smtp's
+// goroutine. SMTP-DUTIES R12.
+func (c *Conn) OnAnswer(f func(read bool)) { c.onAnswer = f }
+
+// settle ends the transaction with the answer to its content. The answer does
+// not wait for the rest of a group: until it is read, the client holds the
+// message too.
+func (c *Conn) settle(a *answer) {
 	c.closeMail()
 	c.phase = inCommands
 	c.commands, c.faults = 0, 0
 	c.l.stats.messages.Add(1)
-	if c.lastOne {
+	if c.lastOne || a.code == 421 { // RFC 5321, Section 3.8
 		c.finish("error")
+	}
+	if c.Ended() == timedOut { // SMTP-DUTIES M1, whatever the session thinks of it
+		c.out = idleTooLong.appendTo(c.out)
+	} else {
+		c.out = a.appendTo(c.out)
+	}
+	c.deliver()
+}
+
+// deliver writes the answer to content and says whether it could be read.
+func (c *Conn) deliver() {
+	here := !hasGone(c.raw)
+	err := c.flush()
+	if f := c.onAnswer; f != nil {
+		c.onAnswer = nil
+		f(here && err == nil)
 	}
 }
 
 // closeMail forgets the transaction.
-func (c *Conn) closeMail() { c.mailOpen, c.rcpts, c.tried = false, 0, 0 }
-
-// introduce answers EHLO with our own table, SMTP-DUTIES 9, and HELO.
-func (c *Conn) introduce() {
-	lines := []string{c.l.cfg.Hostname}
-	if c.extended {
-		lines = append(lines,
-			"PIPELINING",
-			"SIZE "+strconv.FormatInt(c.l.cfg.MaxMessageOctets, 10),
-			"8BITMIME",
-			"ENHANCEDSTATUSCODES",
-			"LIMITS RCPTMAX="+strconv.Itoa(c.l.cfg.MaxRecipients))
-		if c.l.cfg.TLSConfig != nil && c.tls == nil {
-			lines = append(lines, "STARTTLS")
-		}
-	}
-	for i, line := range lines {
-		sep := "250-"
-		if i == len(lines)-1 {
-			sep = "250 "
-		}
-		c.out = append(c.out, sep+line+"\r\n"...)
-	}
+func (c *Conn) closeMail() {
+	c.mailOpen, c.utf8, c.rcpts, c.tried, c.forwarded = false, false, 0, 0, nil
 }

@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,10 +39,14 @@ type gate struct {
 	mu     sync.Mutex
 	events []string
 	bodies []string
+	// answers counts the calls of Answered.
+	answers atomic.Int64
 	// handling, if set, is called in Content with the server's context.
 	handling func(context.Context)
 	// keep, if set, is given the content.
 	keep func(*wire.Content)
+	// quiet takes everything and notes nothing, for benchmarks.
+	quiet bool
 }
 
 func (g *gate) note(format string, args ...any) {
@@ -70,6 +75,8 @@ func act(word string) error {
 		return refused
 	case "lines":
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "one\ntwo\x07\nthree"}
+	case "long":
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: strings.Repeat("x", 1000)}
 	case "error":
 		return errors.New("open /var/lib/mxgate/secret: no such file")
 	case "panic":
@@ -79,20 +86,52 @@ func act(word string) error {
 }
 
 func (g *gate) Begin(_ context.Context, c mail.Client, env mail.Envelope) (session.Transaction, error) {
+	if g.quiet {
+		return taker{}, nil
+	}
 	cipher := ""
 	if c.TLS {
 		cipher = " tls"
 	}
-	g.note("MAIL <%s> size=%d body=%s helo=%s extended=%t source=%s%s", env.ReversePath, env.SizeOctets, env.Body, c.Helo, c.Extended, c.Source, cipher)
+	g.note("MAIL <%s> size=%d body=%s helo=%s extended=%t source=%s%s%s", env.ReversePath, env.SizeOctets, env.Body, c.Helo, c.Extended, c.Source, cipher, asked(c, env))
 	if err := act(env.ReversePath.Local); err != nil {
 		return nil, err
 	}
 	return &transaction{gate: g}, nil
 }
 
+// asked names the parameters and the origin that a client gave.
+func asked(c mail.Client, env mail.Envelope) string {
+	var b strings.Builder
+	if env.UTF8 {
+		b.WriteString(" utf8")
+	}
+	if env.RequireTLS {
+		b.WriteString(" requiretls")
+	}
+	if env.Return != "" || env.EnvelopeID != "" {
+		fmt.Fprintf(&b, " ret=%s envid=%q", env.Return, env.EnvelopeID)
+	}
+	if c.Origin.IsValid() || c.OriginHelo != "" {
+		fmt.Fprintf(&b, " origin=%s/%s", c.Origin, c.OriginHelo)
+	}
+	return b.String()
+}
+
+// taker is a transaction that costs nothing.
+type taker struct{}
+
+var taken = &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: "Taken"}
+
+func (taker) Rcpt(context.Context, mail.Address, mail.RecipientDSN) error { return nil }
+func (taker) Content(context.Context, *wire.Content) *smtp.SMTPError      { return taken }
+func (taker) Refused(context.Context, error) *smtp.SMTPError              { return taken }
+func (taker) Answered(bool)                                               {}
+func (taker) Abort(string)                                                {}
+
 type transaction struct {
 	*gate
-	ended bool
+	ended, answered bool
 }
 
 func (t *transaction) end() {
@@ -102,9 +141,26 @@ func (t *transaction) end() {
 	t.ended = true
 }
 
-func (t *transaction) Rcpt(_ context.Context, path mail.Address) error {
-	t.note("RCPT <%s>", path)
+func (t *transaction) Rcpt(_ context.Context, path mail.Address, dsn mail.RecipientDSN) error {
+	if dsn == (mail.RecipientDSN{}) {
+		t.note("RCPT <%s>", path)
+	} else {
+		t.note("RCPT <%s> notify=%s orcpt=%s;%s", path, dsn.Notify, dsn.OriginalType, dsn.Original)
+	}
 	return act(path.Local)
+}
+
+// Answered is noted only where the client has gone: most tests have no use for
+// the other line.
+func (t *transaction) Answered(read bool) {
+	if t.answered || !t.ended {
+		t.note("ANSWERED TWICE OR TOO EARLY")
+	}
+	t.answered = true
+	if !read {
+		t.note("UNREAD")
+	}
+	t.gate.answers.Add(1)
 }
 
 func (t *transaction) Content(ctx context.Context, c *wire.Content) *smtp.SMTPError {
@@ -182,20 +238,34 @@ func admitAll(netip.Addr) wire.Admission {
 // start serves inner, or a loopback socket if there is none, until the test ends.
 func start(t testing.TB, change func(*wire.Config), inner ...net.Listener) *server {
 	t.Helper()
+	if len(inner) == 0 {
+		inner = append(inner, loopback(t))
+	}
+	var sockets []wire.Socket
+	for _, in := range inner {
+		sockets = append(sockets, wire.Socket{Listener: in})
+	}
+	return startOn(t, change, sockets...)
+}
+
+func loopback(t testing.TB) net.Listener {
+	t.Helper()
+	in, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func startOn(t testing.TB, change func(*wire.Config), sockets ...wire.Socket) *server {
+	t.Helper()
 	s := &server{gate: &gate{}, served: make(chan error, 1), strangers: make(chan string, 1000), panics: make(chan struct{}, 100)}
 	cfg := wire.Config{Hostname: hostname, Admit: admitAll, SpoolDir: t.TempDir(),
 		OnStranger: func(a netip.Addr, helo string) { s.strangers <- a.String() + " " + helo }}
 	if change != nil {
 		change(&cfg)
 	}
-	if len(inner) == 0 {
-		in, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		inner = append(inner, in)
-	}
-	l, err := wire.NewListener(cfg, inner...)
+	l, err := wire.NewListener(cfg, sockets...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +279,7 @@ func start(t testing.TB, change func(*wire.Config), inner ...net.Listener) *serv
 			t.Errorf("Serve: %v", err)
 		}
 		for _, e := range s.seen() {
-			if e == "ENDED TWICE" || strings.HasPrefix(e, "CONTENT UNREADABLE") || strings.HasPrefix(e, "REFUSED FOR") {
+			if e == "ENDED TWICE" || e == "ANSWERED TWICE OR TOO EARLY" || strings.HasPrefix(e, "CONTENT UNREADABLE") || strings.HasPrefix(e, "REFUSED FOR") {
 				t.Errorf("gate: %s", e)
 			}
 		}
@@ -318,13 +388,15 @@ var serverTLS = sync.OnceValue(func() *tls.Config {
 
 // script plays testdata/smtp/NAME.smtp:
 //
-//	set KEY [VALUE]   a setting of the listener: tls, requiretls, size N, memory N
+//	set KEY [VALUE]   a setting of the listener: tls, requiretls, size N, memory N,
+//	                  offer [N] (every extension; octets a next hop takes), narrow, xclient
 //	C: LINE           sent with CRLF; adjacent C lines are one packet
 //	C: "QUOTED"       the same, as a Go string, without CRLF
 //	S: PREFIX         the next line must begin so; EOF is the end of the connection
 //	TLS               the handshake
 //	new               a new connection
-//	G: EVENT          the next event at the gate; at the end of a script all are named
+//	G: EVENT          the next event at the gate must begin so, or be so with a "$" at
+//	                  its end; at the end of a script all are named
 func script(t *testing.T, name string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../..", "testdata", "smtp", name+".smtp"))
@@ -370,6 +442,14 @@ func set(t *testing.T, cfg *wire.Config, words []string) {
 		cfg.MaxMessageOctets = n
 	case "memory":
 		cfg.MemoryOctets = n
+	case "offer":
+		cfg.Offer = func() wire.Offer {
+			return wire.Offer{EightBitMIME: true, SMTPUTF8: true, DSN: true, RequireTLS: true, MaxOctets: n}
+		}
+	case "narrow":
+		cfg.Offer = func() wire.Offer { return wire.Offer{MaxRecipients: 1, OneDomain: true} }
+	case "xclient":
+		cfg.MayXclient = func(source string) bool { return source == "provider" }
 	default:
 		t.Fatalf("unknown setting %q", words)
 	}
@@ -415,7 +495,7 @@ func play(t *testing.T, s *server, name string, lines []string) {
 		case strings.HasPrefix(line, "G: "):
 			want := strings.TrimPrefix(line, "G: ")
 			seen := s.seen()
-			if events >= len(seen) || !strings.HasPrefix(seen[events], want) {
+			if events >= len(seen) || !strings.HasPrefix(seen[events]+"$", want) {
 				t.Fatalf("%s: at the gate %q, want %q next", at, seen[events:], want)
 			}
 			events++

@@ -28,7 +28,8 @@ type link struct {
 
 	mu      sync.Mutex
 	owner   *Conn // whose Close closes the link; nil: closed
-	waiting bool  // for a command, with no transaction open
+	waiting bool  // for the client
+	idle    bool  // for a command, with no transaction open
 	drained bool  // nothing new may begin
 }
 
@@ -40,7 +41,7 @@ func (k *link) await(deadline time.Time, idle bool) bool {
 	if idle && k.drained {
 		return false
 	}
-	k.waiting = idle
+	k.waiting, k.idle = true, idle
 	// An error means that the socket is closed: the read will say so.
 	_ = k.raw.SetReadDeadline(deadline)
 	return true
@@ -49,7 +50,7 @@ func (k *link) await(deadline time.Time, idle bool) bool {
 func (k *link) awaited() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.waiting = false
+	k.waiting, k.idle = false, false
 }
 
 func (k *link) draining() bool {
@@ -63,9 +64,21 @@ func (k *link) drain() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.drained = true
-	if k.waiting {
+	if k.idle {
 		_ = k.raw.SetReadDeadline(past) // as in await
 	}
+}
+
+// part ends a connection whose time is over. If the session waits for the client,
+// the client is told, unless that takes until by.
+func (k *link) part(by time.Time) {
+	k.mu.Lock()
+	owner, waiting := k.owner, k.waiting
+	k.mu.Unlock()
+	if owner != nil && waiting && k.raw.SetWriteDeadline(by) == nil {
+		_, _ = owner.sock.Write(shuttingDown.appendTo(nil)) // heard or not
+	}
+	_ = k.raw.Close() // its reader finds out and ends
 }
 
 // handOver makes next the owner after c, if c still is.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,34 +16,41 @@ import (
 	"mxgate/gateway/disk"
 )
 
+// Socket is what a Listener accepts from, and closes.
+type Socket struct {
+	net.Listener
+	// Balancers, if not nil, makes the PROXY protocol mandatory on this socket
+	// and takes connections from these networks only; the client is then the
+	// one that the balancer names.
+	Balancers []netip.Prefix
+}
+
 // Listener admits connections and hands those with a session to go-smtp. It
 // serves several sockets with one set of limits.
 type Listener struct {
 	cfg    Config
-	inner  []net.Listener
+	inner  []Socket
 	ready  chan *Conn
 	ctx    context.Context // of the server; net.Listener has no place to pass it
 	cancel context.CancelFunc
 	stats  counters
 	space  func(dir string) (uint64, error) // octets free for the spool
 
-	live     sync.WaitGroup // accept loops, links and strangers
-	stopping chan struct{}  // nothing new is accepted
-	done     chan struct{}  // Accept has nothing more to give
+	live     sync.WaitGroup  // accept loops, links, and what serve started
+	asks     context.Context // of NearMiss: ends when nothing new is accepted
+	asking   chan struct{}   // a place for each NearMiss that runs
+	endAsks  context.CancelFunc
+	stopping chan struct{} // nothing new is accepted
+	done     chan struct{} // Accept has nothing more to give
 	stopOnce sync.Once
 	doneOnce sync.Once
-
-	mu        sync.Mutex
-	nextID    uint64
-	links     map[*link]struct{}
-	perSource map[string]int
-	strangers map[net.Conn]struct{}
+	slots
 }
 
 // counters are read by Stats.
 type counters struct {
-	connections, accepted, strangers, dropped, overLimit, early atomic.Int64
-	tlsHandshakes, tlsFailed, messages, octetsIn                atomic.Int64
+	connections, accepted, strangers, dropped, overLimit, early      atomic.Int64
+	nearMisses, panics, tlsHandshakes, tlsFailed, messages, octetsIn atomic.Int64
 }
 
 // Stats counts since the start, except Active and ActiveStrangers, which are of
@@ -52,8 +60,10 @@ type Stats struct {
 	Accepted      int64 // admitted and given a session
 	OverLimit     int64 // admitted, but answered 421 in place of the banner
 	Early         int64 // admitted, but talked before the banner
-	Strangers     int64 // greeted with 554
-	Dropped       int64 // closed without a word: by verdict, or one stranger too many
+	Strangers     int64 // given a slot: greeted with 554, or put off as a near miss
+	Dropped       int64 // closed without a word: by verdict, one stranger too many, or no good PROXY header
+	NearMisses    int64 // of Strangers
+	Panics        int64 // contained; of strangers and of PROXY headers, sessions count their own
 	TLSHandshakes int64 // that succeeded
 	TLSFailed     int64
 	Messages      int64 // contents that were answered
@@ -63,41 +73,41 @@ type Stats struct {
 	ActiveStrangers int64
 }
 
-// Listen opens a TCP socket and serves it.
+// Listen opens a TCP socket without balancers and serves it.
 func Listen(address string, cfg Config) (*Listener, error) {
 	inner, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("wire: %w", err)
 	}
-	l, err := NewListener(cfg, inner)
+	l, err := NewListener(cfg, Socket{Listener: inner})
 	if err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}
 	return l, nil
 }
 
-// NewListener accepts connections from the given listeners, which it closes.
+// NewListener accepts connections from sockets, with one set of limits for all.
 // TCP_NODELAY is left on, as Go sets it: replies are written once per group.
-func NewListener(cfg Config, inner ...net.Listener) (*Listener, error) {
+func NewListener(cfg Config, sockets ...Socket) (*Listener, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	if len(inner) == 0 {
+	if len(sockets) == 0 {
 		return nil, errors.New("wire: nothing to listen on")
 	}
 	l := &Listener{
-		cfg:       cfg,
-		inner:     inner,
-		ready:     make(chan *Conn),
-		space:     disk.Free,
-		stopping:  make(chan struct{}),
-		done:      make(chan struct{}),
-		links:     map[*link]struct{}{},
-		perSource: map[string]int{},
-		strangers: map[net.Conn]struct{}{},
+		cfg:      cfg,
+		inner:    sockets,
+		ready:    make(chan *Conn),
+		space:    disk.Free,
+		asking:   make(chan struct{}, maxAsking),
+		stopping: make(chan struct{}),
+		done:     make(chan struct{}),
+		slots:    newSlots(),
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	for _, in := range inner {
+	l.asks, l.endAsks = context.WithCancel(l.ctx)
+	for _, in := range sockets {
 		l.live.Go(func() { l.acceptAll(in) })
 	}
 	return l, nil
@@ -121,8 +131,8 @@ func (l *Listener) Stats() Stats {
 	n := &l.stats
 	s := Stats{
 		Connections: n.connections.Load(), Accepted: n.accepted.Load(), OverLimit: n.overLimit.Load(), Early: n.early.Load(),
-		Strangers: n.strangers.Load(), Dropped: n.dropped.Load(), TLSHandshakes: n.tlsHandshakes.Load(), TLSFailed: n.tlsFailed.Load(),
-		Messages: n.messages.Load(), OctetsIn: n.octetsIn.Load(),
+		Strangers: n.strangers.Load(), Dropped: n.dropped.Load(), NearMisses: n.nearMisses.Load(), Panics: n.panics.Load(),
+		TLSHandshakes: n.tlsHandshakes.Load(), TLSFailed: n.tlsFailed.Load(), Messages: n.messages.Load(), OctetsIn: n.octetsIn.Load(),
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -131,7 +141,7 @@ func (l *Listener) Stats() Stats {
 }
 
 // acceptAll runs until in is closed.
-func (l *Listener) acceptAll(in net.Listener) {
+func (l *Listener) acceptAll(in Socket) {
 	const longest = time.Second
 	delay := 5 * time.Millisecond
 	for {
@@ -140,7 +150,11 @@ func (l *Listener) acceptAll(in net.Listener) {
 		case err == nil:
 			delay = 5 * time.Millisecond
 			l.stats.connections.Add(1)
-			l.admit(raw)
+			if addr := peer(raw); in.Balancers == nil {
+				l.admit(raw, addr)
+			} else {
+				l.unwrap(raw, addr, in.Balancers)
+			}
 			continue
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -156,21 +170,45 @@ func (l *Listener) acceptAll(in net.Listener) {
 	}
 }
 
-// admit decides what becomes of a connection. It must not block the loop.
-func (l *Listener) admit(raw net.Conn) {
-	addr := peer(raw)
+// admit decides what becomes of a connection. It does not wait for the client.
+func (l *Listener) admit(raw net.Conn, addr netip.Addr) {
 	admission := l.cfg.Admit(addr)
 	switch {
 	case admission.Verdict == Admitted:
-		l.begin(raw, addr, admission.Source)
-	case admission.Verdict == Stranger && l.hear(raw):
+		l.begin(raw, addr, admission)
+	case admission.Verdict == Stranger && l.hear(raw, addr):
 		l.stats.strangers.Add(1)
-		l.live.Go(func() { l.turnAway(raw, addr) })
+		l.serve(raw, func() { l.turnAway(raw, addr) })
 	default:
-		l.stats.dropped.Add(1)
-		_ = raw.Close() // never used
+		l.drop(raw)
 		l.cfg.OnStranger(addr, "")
 	}
+}
+
+// drop closes a connection without a word and counts it.
+func (l *Listener) drop(raw net.Conn) {
+	l.stats.dropped.Add(1)
+	if tcp, ok := raw.(*net.TCPConn); ok {
+		// Who closes first keeps the connection for a minute in TIME-WAIT; a
+		// flood of strangers would fill the kernel's table. A reset keeps nothing.
+		_ = tcp.SetLinger(0)
+	}
+	_ = raw.Close() // never used
+}
+
+// serve runs f for raw in a goroutine that Drain waits for. A panic costs this
+// connection only.
+func (l *Listener) serve(raw net.Conn, f func()) {
+	l.live.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				l.stats.panics.Add(1)
+				l.cfg.Log.Error("panic in a connection", slog.Any("err", p), slog.String("stack", string(debug.Stack())))
+				_ = raw.Close() // nobody serves it any more
+			}
+		}()
+		f()
+	})
 }
 
 // peer returns the address at the other end, unmapped; the zero Addr, which no
@@ -187,11 +225,11 @@ func peer(raw net.Conn) netip.Addr {
 }
 
 // begin gives an admitted connection to go-smtp, or refuses it.
-func (l *Listener) begin(raw net.Conn, addr netip.Addr, source string) {
-	k := &link{l: l, raw: raw, addr: addr, source: source, opened: time.Now()}
-	if !l.add(k) {
+func (l *Listener) begin(raw net.Conn, addr netip.Addr, admission Admission) {
+	k := &link{l: l, raw: raw, addr: addr, source: admission.Source, opened: time.Now()}
+	if why := l.add(k, admission.RatePerMinute); why != "" {
 		l.stats.overLimit.Add(1)
-		l.refuse(raw, "421 "+l.cfg.Hostname+" Too many connections, try again\r\n")
+		l.refuse(raw, "421 "+l.cfg.Hostname+" "+why+", try again\r\n")
 		_ = raw.Close() // nothing is lost
 		return
 	}
@@ -203,14 +241,9 @@ func (l *Listener) begin(raw net.Conn, addr netip.Addr, source string) {
 		_ = c.Close() // as above
 		return
 	}
-	select {
-	case l.ready <- c:
-		l.stats.accepted.Add(1)
-	case <-l.stopping:
-		l.stats.overLimit.Add(1)
-		l.refuse(raw, "421 "+l.cfg.Hostname+" Shutting down, try again\r\n")
-		_ = c.Close() // as above
-	}
+	l.stats.accepted.Add(1)
+	c.greet()
+	l.serve(raw, c.attend)
 }
 
 // refuse writes in place of the banner. The send buffer of a new socket is
@@ -218,36 +251,6 @@ func (l *Listener) begin(raw net.Conn, addr netip.Addr, source string) {
 func (l *Listener) refuse(raw net.Conn, line string) {
 	if err := raw.SetWriteDeadline(time.Now().Add(time.Second)); err == nil {
 		_, _ = raw.Write([]byte(line)) // the client is sent away, heard or not
-	}
-}
-
-// add takes a slot for k, if one is free and the listener is not stopping.
-func (l *Listener) add(k *link) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	select {
-	case <-l.stopping: // Drain may already have gone through the links
-		return false
-	default:
-	}
-	if len(l.links) >= l.cfg.MaxConns || l.perSource[k.source] >= l.cfg.MaxConnsPerSource {
-		return false
-	}
-	l.live.Add(1)
-	l.nextID++
-	k.id = l.nextID
-	l.links[k] = struct{}{}
-	l.perSource[k.source]++
-	return true
-}
-
-// forget gives the slot of k back.
-func (l *Listener) forget(k *link) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.links, k)
-	if l.perSource[k.source]--; l.perSource[k.source] == 0 {
-		delete(l.perSource, k.source)
 	}
 }
 

@@ -2,9 +2,10 @@ package wire
 
 import (
 	"bytes"
-	"fmt"
 	"strconv"
 	"strings"
+
+	"mxgate/gateway/wire/syntax"
 )
 
 // reply is an answer of ours, one line.
@@ -40,7 +41,7 @@ var (
 	tooLarge          = &reply{552, "5.3.4", "Message exceeds the size limit", false}
 	badSender         = &reply{553, "5.1.7", "Bad sender address syntax", false}
 	badRecipient      = &reply{553, "5.1.3", "Bad recipient address syntax", false}
-	needsUTF8         = &reply{553, "5.6.7", "SMTPUTF8 is not offered", false}
+	needsUTF8         = &reply{553, "5.6.7", "Address needs SMTPUTF8", false}
 	talksTooEarly     = &reply{554, "5.5.0", "Commands sent out of turn", true}
 	unknownParameter  = &reply{555, "5.5.4", "Parameter not recognised", false}
 
@@ -54,11 +55,23 @@ var (
 	internalDisorder = &reply{421, "4.3.0", "Internal error, try again", true}
 )
 
+// refusals answer each error of package syntax.
+var refusals = map[error]*reply{
+	syntax.ErrArgument:         badArgument,
+	syntax.ErrSender:           badSender,
+	syntax.ErrRecipient:        badRecipient,
+	syntax.ErrNeedsUTF8:        needsUTF8,
+	syntax.ErrUnknownParameter: unknownParameter,
+	syntax.ErrParameterValue:   badParameterValue,
+	syntax.ErrTooLarge:         tooLarge,
+}
+
 func (r *reply) appendTo(b []byte) []byte {
-	if r.enhanced == "" {
-		return fmt.Appendf(b, "%d %s\r\n", r.code, r.text)
+	b = append(strconv.AppendInt(b, int64(r.code), 10), ' ')
+	if r.enhanced != "" {
+		b = append(append(b, r.enhanced...), ' ')
 	}
-	return fmt.Appendf(b, "%d %s %s\r\n", r.code, r.enhanced, r.text)
+	return append(append(b, r.text...), "\r\n"...)
 }
 
 // maxTextOctets keeps the text of a reply line within RFC 5321, Section
@@ -117,7 +130,7 @@ func cutEnhanced(s string) (enhanced, text string) {
 // clean makes text printable ASCII and bounds it. SMTP-DUTIES T2.
 func clean(text string) string {
 	text = text[:min(len(text), maxTextOctets)]
-	if printable(text) {
+	if syntax.Printable(text) {
 		return text
 	}
 	b := []byte(text)
@@ -135,11 +148,11 @@ const maxReplyOctets = 64 << 10
 // replies collects what go-smtp writes into answers.
 type replies struct {
 	partial []byte // of a line
-	lines   []string
+	whole   answer // as far as it has come
 }
 
-// take adds p and passes each reply that is complete to deliver. It reports
-// whether what go-smtp writes can still be a reply.
+// take adds p and passes each reply that is complete to deliver, which must not
+// keep it. It reports whether what go-smtp writes can still be a reply.
 func (r *replies) take(p []byte, deliver func(*answer)) bool {
 	r.partial = append(r.partial, p...)
 	if len(r.partial) > maxReplyOctets {
@@ -151,16 +164,32 @@ func (r *replies) take(p []byte, deliver func(*answer)) bool {
 			return true
 		}
 		line = bytes.TrimSuffix(line, []byte{'\r'})
-		code, err := strconv.Atoi(string(line[:min(3, len(line))]))
-		if err != nil || len(line) < 4 || code < 200 || code > 599 {
+		code, ok := replyCode(line)
+		if !ok {
 			return false
 		}
-		r.lines = append(r.lines, string(line[4:]))
+		r.whole.code = code
+		r.whole.lines = append(r.whole.lines, string(line[4:]))
 		more := line[3] == '-'
 		r.partial = append(r.partial[:0], rest...)
 		if !more {
-			deliver(&answer{code, r.lines})
-			r.lines = r.lines[:0]
+			deliver(&r.whole)
+			r.whole.lines = r.whole.lines[:0]
 		}
 	}
+}
+
+// replyCode reads the three digits that a reply line begins with; a fourth
+// octet must follow.
+func replyCode(line []byte) (code int, ok bool) {
+	if len(line) < 4 {
+		return 0, false
+	}
+	for _, c := range line[:3] {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		code = 10*code + int(c-'0')
+	}
+	return code, code >= 200 && code < 600
 }

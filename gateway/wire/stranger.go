@@ -4,56 +4,75 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"mxgate/gateway/wire/framing"
+	"mxgate/gateway/wire/syntax"
 )
 
 // maxStrangerLines bounds what a stranger may say.
 const maxStrangerLines = 20
 
-// hear takes a slot for a stranger. Strangers have their own, so that they
-// cannot starve the provider.
-func (l *Listener) hear(raw net.Conn) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.strangers) >= l.cfg.MaxStrangers {
-		return false
-	}
-	l.strangers[raw] = struct{}{}
-	return true
+// stranger is a connection that was not admitted, and what it says of itself.
+type stranger struct {
+	l    *Listener
+	raw  net.Conn
+	in   framing.Input
+	helo string // the first valid one
+
+	reversePath string // of a near miss, the first valid one
 }
 
 // turnAway greets a stranger with 554 and listens only for the name it gives
 // itself: who tries to get past the provider is worth knowing. RFC 5321,
-// Section 3.1; SMTP-DUTIES A2.
+// Section 3.1; SMTP-DUTIES A2. A near miss is put off.
 func (l *Listener) turnAway(raw net.Conn, addr netip.Addr) {
-	var helo string
+	s := &stranger{l: l, raw: raw}
+	var source string
+	var near bool
 	defer func() {
 		_ = raw.Close() // nothing is pending
-		l.mu.Lock()
-		delete(l.strangers, raw)
-		l.mu.Unlock()
-		l.cfg.OnStranger(addr, helo)
+		l.heard(raw)
+		if near {
+			l.cfg.OnNearMiss(addr, source, s.helo, s.reversePath)
+		} else {
+			l.cfg.OnStranger(addr, s.helo)
+		}
 	}()
-	if raw.SetDeadline(time.Now().Add(l.cfg.StrangerTimeout)) != nil {
+	if source, near = l.near(addr); near {
+		l.stats.nearMisses.Add(1)
+		s.converse("220 "+l.cfg.Hostname+" ESMTP\r\n", s.putOff)
 		return
 	}
-	if _, err := raw.Write([]byte("554 " + l.cfg.Hostname + " No mail is accepted from your address\r\n")); err != nil {
+	if l.asks.Err() != nil {
+		return // a look-up that was cut short has found nothing out: no 5xx
+	}
+	s.converse("554 "+l.cfg.Hostname+" No mail is accepted from your address\r\n",
+		func(string, string) *reply { return strangerOnlyQuits })
+}
+
+// converse greets and answers, until the client quits or has had its time or its
+// lines.
+func (s *stranger) converse(greeting string, respond func(verb, arg string) *reply) {
+	if s.raw.SetDeadline(time.Now().Add(s.l.cfg.StrangerTimeout)) != nil {
 		return
 	}
-	var in input
+	if _, err := s.raw.Write([]byte(greeting)); err != nil {
+		return
+	}
 	for range maxStrangerLines {
-		line, err := in.line(func() error { _, err := in.fill(raw); return err })
+		line, err := s.in.Line(func() error { _, err := s.in.Fill(s.raw); return err })
 		if err != nil {
 			return
 		}
-		verb, arg := cutVerb(string(line))
-		answer := strangerOnlyQuits
-		switch {
-		case verb == "QUIT":
-			answer = goodbye
-		case (verb == "EHLO" || verb == "HELO") && helo == "" && validHelo(arg):
-			helo = arg
+		verb, arg := syntax.CutVerb(string(line))
+		if (verb == "EHLO" || verb == "HELO") && s.helo == "" && syntax.ValidHelo(arg) {
+			s.helo = arg
 		}
-		if _, err := raw.Write(answer.appendTo(nil)); err != nil || answer == goodbye {
+		answer := goodbye
+		if verb != "QUIT" {
+			answer = respond(verb, arg)
+		}
+		if _, err := s.raw.Write(answer.appendTo(nil)); err != nil || answer == goodbye {
 			return
 		}
 	}

@@ -234,7 +234,7 @@ func TestAFailingAcceptIsTriedAgainMoreAndMoreSlowly(t *testing.T) {
 	})
 }
 
-func TestTLSHandshakeHasThirtySeconds(t *testing.T) {
+func TestDuty_M1_TLSHandshakeHasThirtySeconds(t *testing.T) {
 	change := func(cfg *wire.Config) { cfg.TLSConfig = serverTLS() }
 	inTime(t, change, func(t *testing.T, s *server, p *pipes) {
 		c := p.open(t)

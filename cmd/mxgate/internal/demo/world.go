@@ -22,6 +22,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"mxgate/gateway"
+	"mxgate/gateway/config"
 	"mxgate/gateway/resolve/dnstest"
 	"mxgate/gateway/smtptest"
 	"mxgate/gateway/store"
@@ -105,7 +106,7 @@ func newWorld() (w *world, err error) {
 func (w *world) startGateway() error {
 	w.config = filepath.Join(w.dir, "mxgate.toml")
 	text := fmt.Sprintf(configText, filepath.Join(w.dir, "data"), "127.0.0.1:0", w.nextHop.Addr(), w.resolver.Addr())
-	cfg, err := gateway.Parse(w.config, []byte(text))
+	cfg, err := config.Parse(w.config, []byte(text))
 	if err != nil {
 		return err
 	}

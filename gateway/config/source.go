@@ -1,0 +1,164 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"mxgate/gateway/config/strict"
+	"mxgate/policy/mail"
+	"mxgate/policy/provider"
+)
+
+// maxPerMinute bounds limits on what may come in a minute: more is no limit.
+const maxPerMinute = 1_000_000
+
+// Grant is what a source may do besides delivering.
+type Grant struct {
+	Xclient              bool // it may say with XCLIENT or XFORWARD who its client is
+	ConnectionsPerMinute int  // 0: no limit
+	// NearMiss are the names under which hosts of this source have their
+	// forward-confirmed reverse name: a stranger there is most likely the
+	// source on a new address. SMTP-DUTIES A3.
+	NearMiss []mail.Domain
+}
+
+func (c *Config) checkSources(k *strict.Problems) {
+	if len(c.Sources) == 0 {
+		k.Add("source", "", "missing: expected at least one [[source]] with name and ranges; without one nobody may deliver")
+		return
+	}
+	var sources []provider.Source
+	c.Grants = map[string]Grant{}
+	for i, s := range c.Sources {
+		key, before := fmt.Sprintf("source[%d]", i), len(*k)
+		source, grant := s.build(k, key), s.grant(k, key)
+		if len(*k) > before {
+			continue
+		}
+		// One more each time, so that an overlap has the line of the later source.
+		set, err := provider.NewSet(append(sources, source))
+		if err != nil {
+			k.Add(key, "", "%s", expectation(err))
+			continue
+		}
+		sources, c.SourceSet = append(sources, source), set
+		c.Grants[s.Name] = grant
+	}
+}
+
+func (s Source) build(k *strict.Problems, key string) provider.Source {
+	src := provider.Source{Name: s.Name, Provider: s.Provider, ValidUntil: lastMoment(s.ValidUntil), Origin: provider.OriginTrace}
+	if s.Name == "" {
+		k.Add(key+".name", "", "missing: expected a short name for reports, such as \"our-provider\"")
+	}
+	entry, ok := provider.Lookup(s.Provider)
+	if s.Provider != "" && !ok {
+		k.Add(key+".provider", quote(s.Provider), "not in the catalogue: expected one of %s, or leave the key out and set received_by", strings.Join(provider.IDs(), ", "))
+	}
+	switch s.Origin {
+	case "", "trace":
+	case "peer":
+		src.Origin = provider.OriginPeer
+	default:
+		k.Add(key+".origin", quote(s.Origin), `expected "trace" (the sender handed the mail to the provider) or "peer" (the client is the sender)`)
+	}
+	if len(s.Ranges) == 0 {
+		k.Add(key+".ranges", "", "missing: expected the address ranges this source delivers from, such as [\"192.0.2.0/24\"]; the catalogue's are never used by themselves")
+	}
+	for i, r := range s.Ranges {
+		p, err := provider.ParseRange(r)
+		if err != nil {
+			k.Add(fmt.Sprintf("%s.ranges[%d]", key, i), quote(r), "%s", rangeFault(r, err))
+			continue
+		}
+		src.Ranges = append(src.Ranges, p)
+	}
+	for i, r := range s.ReceivedBy {
+		d, err := mail.ParseDomain(r)
+		if err != nil || !strings.Contains(string(d), ".") {
+			k.Add(fmt.Sprintf("%s.received_by[%d]", key, i), quote(r), "expected a host name or the end of one, without a star, such as \"mx.provider.example\"")
+			continue
+		}
+		src.ReceivedBy = append(src.ReceivedBy, string(d))
+	}
+	known := len(s.ReceivedBy) + len(entry.ReceivedBySuffixes)
+	if src.Origin == provider.OriginTrace && known == 0 && (s.Provider == "" || ok) {
+		k.Add(key+".received_by", "", "missing: without it nobody's Received line is believed, and the origin of this source's mail is never known; "+
+			`expected provider (an id of the catalogue), received_by = ["mx.provider.example"], or origin = "peer" if the client is the sender itself`)
+	}
+	return src
+}
+
+// grant checks what s may do besides delivering.
+func (s Source) grant(k *strict.Problems, key string) Grant {
+	g := Grant{Xclient: s.Xclient, ConnectionsPerMinute: s.ConnectionsPerMinute}
+	if n := s.ConnectionsPerMinute; n < 0 || n > maxPerMinute {
+		k.Add(key+".connections_per_minute", strconv.Itoa(n), "expected a number from 1 to %d, or 0 for no limit", maxPerMinute)
+	}
+	for i, text := range s.NearMiss {
+		name, err := mail.ParseDomain(text)
+		if err != nil || !strings.Contains(string(name), ".") {
+			k.Add(fmt.Sprintf("%s.near_miss[%d]", key, i), quote(text), "expected the end of the names that the provider's hosts have, without a star, such as \"mx.provider.example\"")
+			continue
+		}
+		g.NearMiss = append(g.NearMiss, name)
+	}
+	if entry, ok := provider.Lookup(s.Provider); ok && s.NearMiss == nil {
+		for _, suffix := range nearMissNames(entry) {
+			g.NearMiss = append(g.NearMiss, mail.Domain(suffix))
+		}
+	}
+	return g
+}
+
+// nearMissNames are the names of the hosts that deliver for a provider; where
+// the catalogue does not know them, those of its hosts that take mail.
+func nearMissNames(e provider.Entry) []string {
+	if len(e.EgressSuffixes) > 0 {
+		return e.EgressSuffixes
+	}
+	return e.ReceivedBySuffixes
+}
+
+// NearMiss returns the source that a host most likely is whose forward-confirmed
+// reverse name is host: the first in the file with a name that host lies under,
+// unless its last day was before now. SMTP-DUTIES A3.
+func (c *Config) NearMiss(host mail.Domain, now time.Time) (source string, near bool) {
+	for _, s := range c.SourceSet.All() {
+		for _, name := range c.Grants[s.Name].NearMiss {
+			if (host == name || strings.HasSuffix(string(host), "."+string(name))) && !s.Expired(now) {
+				return s.Name, true
+			}
+		}
+	}
+	return "", false
+}
+
+// rangeFault is what provider.ParseRange expected in place of text.
+func rangeFault(text string, err error) string {
+	return strings.TrimPrefix(expectation(err), fmt.Sprintf("%.80q: ", text))
+}
+
+// expectation is what a sources error says to people: the part behind the
+// sentinel, which the key before it already names.
+func expectation(err error) string {
+	text := err.Error()
+	for _, sentinel := range []error{provider.ErrBadRange, provider.ErrBadSource, provider.ErrOverlap} {
+		if errors.Is(err, sentinel) {
+			text = strings.TrimPrefix(text, sentinel.Error()+": ")
+		}
+	}
+	return text
+}
+
+func lastMoment(d *toml.LocalDate) time.Time {
+	if d == nil {
+		return time.Time{}
+	}
+	return d.AsTime(time.UTC)
+}

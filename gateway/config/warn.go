@@ -1,0 +1,117 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"mxgate/gateway/config/strict"
+	"mxgate/policy/mail"
+)
+
+// How early an end is worth a warning: long enough for somebody to act in
+// working hours, short enough not to be overlooked as usual.
+const (
+	sourceNoticeDays  = 30
+	certificateNotice = 14 * 24 * time.Hour
+)
+
+// Warnings returns what is valid in c but most likely not wanted at now: what is
+// over, what will soon be, and what can never apply.
+func (c *Config) Warnings(now time.Time) []Problem {
+	k := new(strict.Problems)
+	today := now.UTC().Truncate(24 * time.Hour)
+	for i, s := range c.Sources {
+		if s.ValidUntil == nil {
+			continue
+		}
+		key, day := fmt.Sprintf("source[%d].valid_until", i), s.ValidUntil.String()
+		switch left := daysTo(s.ValidUntil, today); {
+		case left < 0:
+			k.Add(key, day, "is over: all its mail is refused (554); set a later day, or remove source %q", s.Name)
+		case left == 0:
+			k.Add(key, day, "ends today: from then on all mail of source %q is refused (554)", s.Name)
+		case left <= sourceNoticeDays:
+			k.Add(key, day, "ends in %s: from then on all mail of source %q is refused (554)", count(left, "day", "days"), s.Name)
+		}
+	}
+	for i, x := range c.Exceptions {
+		key := fmt.Sprintf("exception[%d]", i)
+		if x.Expires != nil && daysTo(x.Expires, today) < 0 {
+			k.Add(key+".expires", x.Expires.String(), "is over: this exception no longer applies; set a later day, or remove it")
+		}
+		domain := x.Recipient[strings.LastIndexByte(x.Recipient, '@')+1:]
+		name, err := mail.ParseDomain(domain)
+		if _, ours := c.Routes[name]; x.Recipient != "" && (err != nil || !ours) {
+			k.Add(key+".recipient", quote(x.Recipient), "%s is none of our domains: this exception never applies", domain)
+		}
+	}
+	for i, n := range c.NextHops {
+		if !slices.Contains(c.Used, c.named[n.Name]) {
+			k.Add(fmt.Sprintf("next_hop[%d]", i), "", "%q is next_hop of no [[domain]]: no mail goes there; use it, or remove it", n.Name)
+		}
+	}
+	c.warnOfCertificate(k, now)
+	return c.Locate(*k)
+}
+
+func (c *Config) warnOfCertificate(k *strict.Problems, now time.Time) {
+	if c.Certificate == nil {
+		return
+	}
+	leaf := c.Certificate.Leaf
+	day := leaf.NotAfter.UTC().Format(time.DateOnly)
+	switch left := leaf.NotAfter.Sub(now); {
+	case left <= 0:
+		k.Add("tls.cert_file", quote(c.TLS.CertFile), "the certificate expired on %s: clients that verify it send nothing", day)
+	case left <= certificateNotice:
+		k.Add("tls.cert_file", quote(c.TLS.CertFile), "the certificate expires on %s, in %s", day, count(int(left/(24*time.Hour)), "day", "days"))
+	}
+	if now.Before(leaf.NotBefore) {
+		k.Add("tls.cert_file", quote(c.TLS.CertFile), "the certificate is not valid before %s: is the clock right?", leaf.NotBefore.UTC().Format(time.RFC3339))
+	}
+}
+
+// daysTo counts the days from today to d; negative if d is over.
+func daysTo(d *toml.LocalDate, today time.Time) int {
+	return int(d.AsTime(time.UTC).Sub(today) / (24 * time.Hour))
+}
+
+// count says "1 day" or "2 days".
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// Summary says in a few lines what the configuration does.
+func (c *Config) Summary() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "  mode %s, host %s, data in %s\n", c.Mode, c.Hostname, c.DataDir)
+	for _, s := range c.SourceSet.All() {
+		fmt.Fprintf(&b, "  source %s: %s", s.Name, count(len(s.Ranges), "range", "ranges"))
+		if !s.ValidUntil.IsZero() {
+			fmt.Fprintf(&b, ", valid until %s", s.ValidUntil.Format(time.DateOnly))
+		}
+		b.WriteByte('\n')
+	}
+	for _, d := range c.Domains {
+		fmt.Fprintf(&b, "  domain %s to %s\n", d.Name, d.NextHop)
+	}
+	for _, r := range c.Used {
+		name, protocol := r.Name, "smtp"
+		if hosts := strings.Join(r.Hosts, ", then "); hosts != name {
+			name = fmt.Sprintf("%s (%s)", name, hosts)
+		}
+		if r.LMTP {
+			protocol = "lmtp"
+		}
+		fmt.Fprintf(&b, "  next hop %s: %s, tls %s\n", name, protocol, r.TLS.Mode)
+	}
+	fmt.Fprintf(&b, "  protects %s and %s\n", count(len(c.Targets), "domain", "domains"), count(len(c.People), "person", "people"))
+	return b.String()
+}

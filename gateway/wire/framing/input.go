@@ -1,0 +1,154 @@
+package framing
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io"
+	"sync"
+)
+
+const (
+	// BaseLineOctets bounds a command line with its CRLF where no extension
+	// lets it grow. RFC 5321, Section 4.5.3.1.4.
+	BaseLineOctets = 512
+	// MaxLineOctets bounds Input.Limit.
+	MaxLineOctets = idleOctets - 1
+	// maxSkipOctets bounds what is discarded of a line that is too long.
+	maxSkipOctets = 1 << 20
+
+	idleOctets = 1 << 10 // what an idle session holds; more than any line
+)
+
+// Why there is no command line.
+var (
+	ErrLineTooLong = errors.New("framing: command line too long")
+	ErrBadOctet    = errors.New("framing: bare CR, bare LF or NUL in a command")
+	ErrEndlessLine = errors.New("framing: command line without an end")
+)
+
+// Input is the read buffer of a connection: a command line long while commands
+// are awaited, larger while content flows. The zero Input is ready for use.
+type Input struct {
+	// Limit of a command line with its CRLF, at most MaxLineOctets; 0:
+	// BaseLineOctets.
+	Limit int
+
+	r, w  int    // the unread octets are mem()[r:w]
+	lent  *block // while content flows
+	short bool   // the last Fill left no room
+	idle  [idleOctets]byte
+}
+
+func (in *Input) mem() []byte {
+	if in.lent != nil {
+		return in.lent.octets
+	}
+	return in.idle[:]
+}
+
+// Unread returns what was read and not consumed, valid until the next call.
+func (in *Input) Unread() []byte { return in.mem()[in.r:in.w] }
+
+// Consume takes n octets of Unread.
+func (in *Input) Consume(n int) { in.r += n }
+
+// Enlarge makes room for content.
+func (in *Input) Enlarge() {
+	if in.lent == nil {
+		in.move(smallBlocks)
+	}
+}
+
+// move makes a block of pool the buffer.
+func (in *Input) move(pool *sync.Pool) {
+	b := take(pool)
+	in.w = copy(b.octets, in.Unread())
+	if in.lent != nil {
+		in.lent.release()
+	}
+	in.r, in.lent, in.short = 0, b, false
+}
+
+// Shrink gives memory back once what is unread fits without it: nobody may hold
+// a block by waiting in the middle of a command.
+func (in *Input) Shrink() {
+	if in.lent == nil || in.w-in.r > len(in.idle) {
+		return
+	}
+	in.w = copy(in.idle[:], in.Unread())
+	in.lent.release()
+	in.lent, in.r, in.short = nil, 0, false
+}
+
+// Fill reads once from src behind what is unread, and returns how many octets
+// came. The caller leaves room: what stays unread is less than a command line.
+func (in *Input) Fill(src io.Reader) (int, error) {
+	if in.short && in.lent != nil && in.lent.pool == smallBlocks {
+		in.move(largeBlocks) // only a client that sends faster than we read gets here
+	}
+	mem := in.mem()
+	in.w = copy(mem, mem[in.r:in.w])
+	in.r = 0
+	n, err := src.Read(mem[in.w:])
+	in.w += n
+	in.short = in.w == len(mem)
+	switch {
+	case n > 0:
+		return n, nil // the error, if it lasts, comes again
+	case err == nil:
+		return 0, io.ErrNoProgress
+	}
+	return 0, err
+}
+
+// Line returns the next command line without its CRLF, valid until the next
+// call; more is asked for input when the buffer holds no whole line.
+//
+// It fails with ErrLineTooLong after the line was discarded, with ErrBadOctet
+// or ErrEndlessLine (the connection must not be read further), or with an error
+// of more. Lines end in CRLF only: RFC 5321, Section 2.3.8.
+func (in *Input) Line(more func() error) ([]byte, error) {
+	limit := cmp.Or(in.Limit, BaseLineOctets)
+	skipped := 0
+	for {
+		b := in.Unread()
+		n, whole := lineEnd(b)
+		switch {
+		case n < 0:
+			return nil, ErrBadOctet
+		case whole:
+			in.Consume(n + 2)
+			if skipped > 0 || n+2 > limit {
+				return nil, ErrLineTooLong
+			}
+			return b[:n], nil
+		case skipped > maxSkipOctets:
+			return nil, ErrEndlessLine
+		case n > limit-2:
+			skipped += n
+			in.Consume(n)
+		}
+		if err := more(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// lineEnd looks for the end of the line that b starts with. It returns the
+// length of the line without CRLF if the line is whole; otherwise how many
+// octets are surely part of it, or -1 if it has a bare CR, a bare LF or NUL.
+func lineEnd(b []byte) (n int, whole bool) {
+	i := bytes.IndexAny(b, "\r\n\x00")
+	switch {
+	case i < 0:
+		return len(b), false
+	case b[i] != '\r':
+		return -1, false
+	case i+1 == len(b):
+		return i, false
+	case b[i+1] != '\n':
+		return -1, false
+	}
+	return i, true
+}

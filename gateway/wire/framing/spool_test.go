@@ -1,0 +1,107 @@
+package framing
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// random returns octets that do not repeat.
+func random(octets int) []byte {
+	b := make([]byte, octets)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b) // never fails
+	return b
+}
+
+// files counts what is in dir.
+func files(t *testing.T, dir string) int {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func TestContentIsWhatWasWritten(t *testing.T) {
+	const memory = 3*smallOctets + 100
+	all := random(memory + 3*writeOctets)
+	for _, size := range []int{0, 1, smallOctets - 1, smallOctets, smallOctets + 1, memory, memory + 1, memory + writeOctets, len(all)} {
+		for _, step := range []int{1000, smallOctets, 3*writeOctets + 7} {
+			dir := t.TempDir()
+			s := NewSpool(dir, memory, int64(size))
+			for off := 0; off < size; off += step {
+				p := bytes.Clone(all[off:min(off+step, size)])
+				s.Write(p)
+				clear(p) // it was the caller's
+			}
+			c, err := s.Content(true)
+			if err != nil || c.Size != int64(size) || !c.EightBit {
+				t.Fatalf("%d octets by %d: %+v, %v", size, step, c, err)
+			}
+			if want := min(max(size-memory, 0), 1); files(t, dir) != want {
+				t.Errorf("%d octets by %d: %d files, want %d", size, step, files(t, dir), want)
+			}
+			got, err := io.ReadAll(io.NewSectionReader(c, 0, c.Size+1))
+			if err != nil || !bytes.Equal(got, all[:size]) {
+				t.Errorf("%d octets by %d: read %d, %v", size, step, len(got), err)
+			}
+			if n, err := c.ReadAt(make([]byte, 10), c.Size); n != 0 || err != io.EOF {
+				t.Errorf("%d octets by %d: %d, %v behind the end", size, step, n, err)
+			}
+			if err := errors.Join(c.Close(), c.Close()); err != nil || files(t, dir) != 0 {
+				t.Errorf("%d octets by %d: %v, %d files are left", size, step, err, files(t, dir))
+			}
+		}
+	}
+}
+
+func TestContentThatIsTooLargeLeavesNothing(t *testing.T) {
+	for _, limit := range []int64{10, 2 * smallOctets, 3 * writeOctets} {
+		dir := t.TempDir()
+		s := NewSpool(dir, smallOctets, limit)
+		s.Write(random(int(limit)))
+		s.Write([]byte("x"))
+		if files(t, dir) != 0 {
+			t.Errorf("limit %d: a file while more is awaited", limit)
+		}
+		s.Write([]byte("x"))
+		if c, err := s.Content(false); c != nil || !errors.Is(err, ErrTooLarge) || s.Size() != limit+2 {
+			t.Errorf("limit %d: %v, %v, %d octets", limit, c, err, s.Size())
+		}
+	}
+}
+
+// The last octets wait for the end of content: a disk that is full only then
+// must be found out too.
+func TestADiskThatFailsAtTheEndIsFoundOut(t *testing.T) {
+	for _, octets := range []int{smallOctets + 1, 3 * writeOctets} {
+		dir := t.TempDir()
+		s := NewSpool(dir, smallOctets, 1<<20)
+		s.Write(random(octets))
+		if err := s.stored.file.Close(); err != nil { // writes fail from now on
+			t.Fatal(err)
+		}
+		s.Write([]byte("x"))
+		if c, err := s.Content(false); c != nil || !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%d octets: %v, %v", octets, c, err)
+		}
+		if files(t, dir) != 0 || s.stored.out != nil {
+			t.Errorf("%d octets: something is left", octets)
+		}
+	}
+}
+
+func TestASpoolDirectoryThatIsMissing(t *testing.T) {
+	s := NewSpool(filepath.Join(t.TempDir(), "missing"), 10, 1<<20)
+	s.Write(random(5))
+	s.Write(random(smallOctets))
+	s.Write(random(5))
+	if c, err := s.Content(false); c != nil || !errors.Is(err, os.ErrNotExist) || len(s.stored.blocks) != 0 {
+		t.Errorf("%v, %v", c, err)
+	}
+}

@@ -1,0 +1,50 @@
+package wire
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"mxgate/gateway/wire/proxy"
+)
+
+// unwrap has the PROXY header of a connection read, if it is from a balancer.
+func (l *Listener) unwrap(raw net.Conn, balancer netip.Addr, balancers []netip.Prefix) {
+	plain := balancer.WithZone("") // no Prefix contains a zone
+	switch {
+	case !slices.ContainsFunc(balancers, func(p netip.Prefix) bool { return p.Contains(plain) }):
+		l.drop(raw)
+		l.cfg.OnStranger(balancer, "")
+	case !l.expect(raw):
+		l.drop(raw)
+	default:
+		l.serve(raw, func() { l.admitProxied(raw, balancer) })
+	}
+}
+
+// admitProxied admits the client that the PROXY header names, or the balancer
+// itself where it names none. What has no valid header is closed without a word:
+// health checks that only connect are such.
+func (l *Listener) admitProxied(raw net.Conn, balancer netip.Addr) {
+	client, err := l.await(raw)
+	if err != nil {
+		l.cfg.Log.Debug("no PROXY header", slog.String("client_ip", balancer.String()), slog.String("err", err.Error()))
+		l.drop(raw)
+		return
+	}
+	if !client.IsValid() {
+		client = balancer
+	}
+	l.admit(raw, client)
+}
+
+// await reads the PROXY header of raw in time, and gives the slot of raw back.
+func (l *Listener) await(raw net.Conn) (netip.Addr, error) {
+	defer l.met(raw)
+	if err := raw.SetReadDeadline(time.Now().Add(l.cfg.ProxyTimeout)); err != nil {
+		return netip.Addr{}, err
+	}
+	return proxy.ReadHeader(raw)
+}

@@ -1,0 +1,138 @@
+package wire_test
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mxgate/gateway/wire"
+)
+
+// lent counts the sessions that go-smtp serves.
+func lent() int {
+	all := make([]byte, 1<<20)
+	return strings.Count(string(all[:runtime.Stack(all, true)]), "go-smtp.(*Server).handleConn(")
+}
+
+func TestAClientIsLentForItsTransactionsOnly(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+		c := p.open(t)
+		begin := time.Now()
+		for range 3 {
+			synctest.Wait()
+			if n := lent(); n != 0 {
+				t.Errorf("go-smtp has %d before MAIL", n)
+			}
+			c.mail()
+			time.Sleep(10 * time.Second)
+			if n := lent(); n != 1 {
+				t.Errorf("go-smtp has %d in a transaction", n)
+			}
+			c.send(".\r\n")
+			c.expect("250 2.0.0 Taken")
+			time.Sleep(900 * time.Millisecond)
+			if n := lent(); n != 1 {
+				t.Errorf("go-smtp has %d of those that go on", n)
+			}
+			c.send("RSET\r\nMAIL FROM:<a@client.example>\r\nRSET\r\nNOO")
+			c.expect("250", "250", "250")
+			time.Sleep(2 * time.Second)
+			c.send("P\r\n") // of a line that began with go-smtp
+			c.expect("250")
+		}
+		after(t, begin, 3*12900*time.Millisecond)
+		begin = time.Now()
+		c.expect("421 4.4.2", "EOF") // once, however often it was passed on
+		after(t, begin, 300*time.Second)
+		if got := s.seen(); len(got) != 15 {
+			t.Errorf("at the gate %q", got)
+		}
+	})
+}
+
+func TestAPassedOnLineHasTheTimeOfOneLine(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, _ *server, p *pipes) {
+		c := p.open(t)
+		c.mail()
+		c.send(".\r\n")
+		c.expect("250")
+		begin := time.Now()
+		c.expect("421 4.4.2", "EOF")
+		after(t, begin, 300*time.Second)
+	})
+}
+
+// What an idle session may cost; go-smtp's buffers alone are 8 KiB.
+const maxIdleOctets = 13 << 10
+
+func TestAnIdleSessionIsSmall(t *testing.T) {
+	const sessions = 300
+	s := start(t, func(cfg *wire.Config) { cfg.MaxConns, cfg.MaxConnsPerSource = sessions, sessions })
+	each := sessionOctets(t, s, sessions, []string{"EHLO client.example\r\n", "NOOP\r\n"}, "")
+	if t.Logf("%d octets each, with the client's end", each); each > maxIdleOctets {
+		t.Errorf("more than %d", maxIdleOctets)
+	}
+}
+
+// What a session may cost that stalls in the middle of a small message: a block
+// of 8 KiB to read into and one for what came, go-smtp's buffers and stack, and
+// ours. Two blocks of 64 KiB were the rule once.
+const maxStalledOctets = 48 << 10
+
+func TestASessionThatStallsInContentIsSmall(t *testing.T) {
+	const sessions = 100
+	s := start(t, func(cfg *wire.Config) { cfg.MaxConns, cfg.MaxConnsPerSource = sessions, sessions })
+	commands := []string{"EHLO client.example\r\n", "MAIL FROM:<a@client.example>\r\n", "RCPT TO:<b@example.com>\r\n", "DATA\r\n"}
+	each := sessionOctets(t, s, sessions, commands, strings.Repeat("x", 4000))
+	if t.Logf("%d octets each, with the client's end", each); each > maxStalledOctets {
+		t.Errorf("more than %d", maxStalledOctets)
+	}
+}
+
+// sessionOctets opens so many sessions, has each wait for the answer to each of
+// commands and send rest, and returns what one costs, both ends together.
+func sessionOctets(t *testing.T, s *server, sessions int, commands []string, rest string) uint64 {
+	inUse := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc + m.StackInuse
+	}
+	before, want := inUse(), s.l.Stats().OctetsIn
+	var buf [1024]byte
+	var conns []net.Conn
+	for range sessions {
+		conn, err := net.Dial("tcp", s.l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conns = append(conns, conn)
+		for _, command := range commands {
+			if _, err := conn.Read(buf[:]); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(conn, command); err != nil {
+				t.Fatal(err)
+			}
+			want += int64(len(command))
+		}
+		if _, err := conn.Read(buf[:]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, rest); err != nil {
+			t.Fatal(err)
+		}
+		want += int64(len(rest))
+	}
+	for s.l.Stats().OctetsIn < want || s.l.Waiting() < sessions {
+		runtime.Gosched()
+	}
+	used := inUse() - before
+	runtime.KeepAlive(conns)
+	return used / uint64(sessions)
+}
