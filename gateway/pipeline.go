@@ -41,6 +41,9 @@ const maxAnswerWait = 540 * time.Second
 // nullMXTimeout bounds the one look-up that MAIL may wait for.
 const nullMXTimeout = 2 * time.Second
 
+// catchUpTimeout is how long MAIL may wait for the journal.
+const catchUpTimeout = 10 * time.Second
+
 // pipeline is the story of one message: envelope, content, collect, decide,
 // dispose, record. It joins the rooms, which do not know each other.
 type pipeline struct {
@@ -63,15 +66,22 @@ type pipeline struct {
 
 // Begin starts a transaction at MAIL. It implements session.Gate.
 func (p *pipeline) Begin(ctx context.Context, c mail.Client, env mail.Envelope) (session.Transaction, error) {
-	now := p.now()
-	if p.store.Behind() {
+	if p.store.Behind() && !p.catchUp(ctx) {
 		return nil, storeFull // what cannot be recorded is not begun
 	}
+	now := p.now()
 	if refusal := p.checkSender(ctx, env.ReversePath, now); refusal != nil {
 		return nil, refusal
 	}
 	c.Name = p.names.peek(c.Addr) // known by the time it is written down, mostly
 	return &transaction{p: p, tx: mail.Transaction{ID: newID(now), Client: c, Envelope: env, ReceivedAt: now}}, nil
+}
+
+// catchUp has a client wait a moment for the journal of those before it.
+func (p *pipeline) catchUp(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	return p.store.CatchUp(ctx)
 }
 
 // checkSender judges a reverse-path by itself. SMTP-DUTIES E9, V7.

@@ -73,6 +73,25 @@ func (s *Store) Journal(e Entry) {
 // or far too slow, and it is time to take on no more work.
 func (s *Store) Behind() bool { return len(s.entries) > entryBacklog/2 }
 
+// CatchUp waits until the store is not Behind and reports whether that came
+// about before ctx ended; if not, that is Trouble until it is. It does not wait
+// while the journal cannot be written.
+func (s *Store) CatchUp(ctx context.Context) bool {
+	for s.Behind() {
+		if s.trouble.Load() != nil {
+			return false
+		}
+		select {
+		case <-time.After(2 * time.Millisecond):
+		case <-ctx.Done():
+			s.slow.Store(true)
+			return false
+		}
+	}
+	s.slow.Store(false)
+	return true
+}
+
 const entryColumns = "id, at, client, helo, source, origin_ip, reverse_path, forward_paths, author, message_id, size, disposition, reason, sentence, reply_code, enhanced, next_hop, outcome, duration, evidence"
 
 const insertEntry = "INSERT INTO journal (" + entryColumns + ", author_domain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -263,10 +264,24 @@ func TestTroubleSaysThatTheJournalCannotKeepUp(t *testing.T) {
 	for i := range entryBacklog/2 + 1 {
 		s.Journal(Entry{ID: fmt.Sprint(i), At: noon})
 	}
+	if err := s.Trouble(); err != nil {
+		t.Errorf("a burst is no trouble: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if s.CatchUp(ctx) {
+		t.Error("caught up with a writer that stands still")
+	}
 	if err := s.Trouble(); err == nil || !strings.Contains(err.Error(), fmt.Sprint(entryBacklog/2+1, " entries wait")) {
 		t.Error(err)
 	}
 	release()
+	if !s.CatchUp(t.Context()) {
+		t.Error("not caught up")
+	}
+	if err := s.Trouble(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestRoomCannotBeAskedOfADirectoryThatIsNone(t *testing.T) {

@@ -56,6 +56,7 @@ type Store struct {
 
 	room    room
 	trouble atomic.Pointer[failure] // nil: none; of the writer goroutine, for all to read
+	slow    atomic.Bool             // somebody waited for the journal in vain, and it is still Behind
 
 	queue
 }
