@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -119,11 +120,26 @@ type transaction struct {
 	route    *relay.Route // nil until a recipient was put to it
 	nextHop  string       // host of the route, for the journal
 	delivery *relay.Delivery
-	refused  []mail.Address  // recipients that were refused
-	refusal  *smtp.SMTPError // the last answer to one
-	answer   *smtp.SMTPError // the final one, which Answered tells to be read or not
+	ahead    []mail.Recipient // that the client has sent behind the one it waits for
+	refused  []mail.Address   // recipients that were refused
+	refusal  *smtp.SMTPError  // the last answer to one
+	answer   *smtp.SMTPError  // the final one, which Answered tells to be read or not
 	result   record
 	once     sync.Once // the journal row
+}
+
+// Ahead notes the recipients that will be put to the next hop after the next one,
+// so that it can be asked for all in one round trip.
+func (t *transaction) Ahead(recipients []mail.Recipient) { t.ahead = recipients }
+
+// aheadOn takes those of them who go the same way.
+func (t *transaction) aheadOn(route *relay.Route) []mail.Recipient {
+	all := t.ahead
+	t.ahead = nil
+	return slices.DeleteFunc(all, func(r mail.Recipient) bool {
+		way, refusal := t.checkRcpt(r.Path)
+		return refusal != nil || way != route
+	})
 }
 
 // Rcpt puts one recipient to the next hop and passes its answer on.
@@ -175,7 +191,7 @@ func (t *transaction) askNextHop(ctx context.Context, route *relay.Route, path m
 		}
 		t.delivery, t.route = d, route
 	}
-	r, err := t.delivery.Rcpt(ctx, path, dsn)
+	r, err := t.delivery.Rcpt(ctx, path, dsn, t.aheadOn(route)...)
 	t.nextHop = cmp.Or(t.delivery.Host(), route.Name)
 	if err != nil {
 		t.failed(err)

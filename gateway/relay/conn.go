@@ -160,9 +160,11 @@ func (c *conn) refused(r Reply) *Failure {
 	return c.unexpected(r)
 }
 
+var errUnexpected = errors.New("unexpected reply")
+
 // unexpected is the failure of a reply that may not stand where it does. R8.
 func (c *conn) unexpected(r Reply) *Failure {
-	return c.fail(&Failure{Class: Garbage, Reply: r, Err: errors.New("unexpected reply")})
+	return c.fail(&Failure{Class: Garbage, Reply: r, Err: errUnexpected})
 }
 
 // exchange sends commands in one write and reads one reply; without a command it

@@ -38,11 +38,18 @@ type Delivery struct {
 	conn      *conn       // nil: lost
 	mailed    bool        // MAIL was accepted on conn, and not used up
 	accepted  []recipient // by the next hop
+	ahead     []told      // recipients of which the next hop was asked before our caller
 	refused   *Failure    // of MAIL: the answer to every RCPT
 	ended     bool
 	keepAlive *time.Timer
 	noops     int
 	fault     error // a panic in noop
+}
+
+// told is the answer to a recipient, kept until our caller asks for it.
+type told struct {
+	to    recipient
+	reply Reply
 }
 
 // Host is the host in use, or the last one that was: of Route.Hosts.
@@ -60,10 +67,14 @@ var oneRecipient = Reply{Code: 452, Enhanced: "4.5.3", Text: "one recipient at a
 // returns its reply: positive, or a 4xx or 5xx about this recipient. Over LMTP
 // one recipient is accepted; the others get 452 4.5.3 of ours.
 //
+// ahead are recipients of Rcpt calls that will follow, in their order. They may be
+// asked for in the same round trip; their answers are kept until then. A message
+// never goes to one whose own Rcpt did not come.
+//
 // If MAIL was refused, each call fails with that Failure, whose Reply is the
 // answer. Other errors are a *Failure, ErrAddress or ErrEnded; a Failure is the
 // answer to this recipient and leaves those accepted before.
-func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address, dsn mail.RecipientDSN) (Reply, error) {
+func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address, dsn mail.RecipientDSN, ahead ...mail.Recipient) (Reply, error) {
 	to, err := newRecipient(forwardPath, dsn, d.from.env.UTF8)
 	if err != nil {
 		return Reply{}, err
@@ -81,7 +92,7 @@ func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address, dsn mail.
 	}
 	d.keepAlive.Stop()
 	defer d.keepAlive.Reset(keepAliveInterval)
-	reply, err := d.attempt(ctx, func() (Reply, error) { return d.rcpt(ctx, to) })
+	reply, err := d.ask(ctx, to, ahead)
 	if f, ok := errors.AsType[*Failure](err); ok && f.Class == MailRefused {
 		d.refused = f
 		return f.Reply, f
@@ -90,6 +101,26 @@ func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address, dsn mail.
 		d.accepted = append(d.accepted, to)
 	}
 	return reply, err
+}
+
+// ask takes the answer to a recipient that was asked for ahead, or asks.
+func (d *Delivery) ask(ctx context.Context, to recipient, ahead []mail.Recipient) (Reply, error) {
+	if len(d.ahead) > 0 && d.ahead[0].to == to {
+		reply := d.ahead[0].reply
+		d.ahead = d.ahead[1:]
+		return d.judge(reply)
+	}
+	d.forget()
+	return d.attempt(ctx, func() (Reply, error) { return d.rcpt(ctx, to, ahead) })
+}
+
+// forget gives the connection up if the next hop has accepted recipients on it
+// whom our caller did not ask for after all. What follows replays the others.
+func (d *Delivery) forget() {
+	if len(d.ahead) > 0 {
+		d.ahead = nil
+		d.drop()
+	}
 }
 
 // Send hands over content, each reader from its start to its end and all as one,
@@ -111,6 +142,7 @@ func (d *Delivery) Send(ctx context.Context, content ...io.ReadSeeker) (Reply, e
 	}
 	d.keepAlive.Stop()
 	defer d.end()
+	d.forget()
 	reply, err := d.attempt(ctx, func() (Reply, error) { return d.data(ctx, content) })
 	if err != nil || reply.Code != 354 {
 		return reply, err

@@ -5,11 +5,16 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+
+	"mxgate/policy/mail"
 )
 
 // maxFlight is how many commands go out before their replies are read. More
 // could fill both directions, RFC 2920, Section 3.1.
 const maxFlight = 100
+
+// maxAhead keeps XFORWARD, MAIL and all RCPT in one flight.
+const maxAhead = maxFlight - 3
 
 // attempt runs step, which needs a connection with the envelope so far. If the
 // connection was lost since it last answered, a new one is made, once: nothing
@@ -70,16 +75,41 @@ func (d *Delivery) replay(ctx context.Context) error {
 	return err
 }
 
-// rcpt sends one RCPT, behind MAIL if that is due.
-func (d *Delivery) rcpt(ctx context.Context, to recipient) (Reply, error) {
-	replies, err := d.envelope(ctx, []recipient{to})
+// rcpt sends RCPT for one recipient and, where that costs no further round trip,
+// for those ahead; behind MAIL if that is due.
+func (d *Delivery) rcpt(ctx context.Context, to recipient, ahead []mail.Recipient) (Reply, error) {
+	all := []recipient{to}
+	if d.conn.caps.Pipelining && !d.route.LMTP {
+		for _, next := range ahead[:min(len(ahead), maxAhead)] {
+			r, err := newRecipient(next.Path, next.DSN, d.from.env.UTF8)
+			if err == nil {
+				_, err = r.command(&d.conn.caps)
+			}
+			if err != nil {
+				break // its own Rcpt will tell
+			}
+			all = append(all, r)
+		}
+	}
+	replies, err := d.envelope(ctx, all)
 	if err != nil {
 		return Reply{}, err
 	}
-	switch reply := replies[0]; {
+	for i, r := range all[1:] {
+		d.ahead = append(d.ahead, told{r, replies[i+1]})
+	}
+	return d.judge(replies[0])
+}
+
+// judge says what a reply to RCPT means.
+func (d *Delivery) judge(reply Reply) (Reply, error) {
+	switch {
 	case takesRecipient(reply):
 		return reply, nil
 	case !reply.negative():
+		if d.conn == nil {
+			return Reply{}, &Failure{Class: Garbage, Host: d.host, Reply: reply, Err: errUnexpected}
+		}
 		return Reply{}, d.conn.unexpected(reply)
 	case refusesUs(reply):
 		return Reply{}, &Failure{Class: Refused, Host: d.host, Reply: reply}

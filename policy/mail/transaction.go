@@ -46,6 +46,12 @@ type RecipientDSN struct {
 	Original     string `json:",omitempty"` // address of ORCPT, xtext decoded
 }
 
+// Recipient is one RCPT: a forward-path and what was asked for it.
+type Recipient struct {
+	Path Address
+	DSN  RecipientDSN
+}
+
 // AddRecipient appends one recipient.
 func (e *Envelope) AddRecipient(path Address, dsn RecipientDSN) {
 	if dsn != (RecipientDSN{}) || e.DSN != nil {
