@@ -78,7 +78,7 @@ func TestDuty_E8_Gateway(t *testing.T) {
 	}
 	c.must(t, "RCPT TO:<r100@example.com>", "452 4.5.3")
 	c.must(t, "DATA", "354")
-	c.must(t, stuffed(cleanMail())+".", "250 2.0.0")
+	c.must(t, stuffed(theMail)+".", "250 2.0.0")
 	if m := g.only(); len(m.ForwardPaths) != 100 || slices.Contains(m.ForwardPaths, "r100@example.com") {
 		t.Errorf("at the next hop: %v", m)
 	}
@@ -100,8 +100,8 @@ func TestDuty_E8_Gateway_AnotherRoute(t *testing.T) {
 	c.must(t, "RCPT TO:<"+bob+">", "250 2.1.5")
 	c.must(t, "RCPT TO:<carol@example.org>", "452 4.5.3")
 	c.must(t, "DATA", "354")
-	c.must(t, stuffed(cleanMail())+".", "250 2.0.0")
-	if reply, err := c.deliver(partner, []string{"carol@example.org"}, cleanMail()); err != nil || !strings.HasPrefix(reply, "250 2.0.0") {
+	c.must(t, stuffed(theMail)+".", "250 2.0.0")
+	if reply, err := c.deliver(partner, []string{"carol@example.org"}, theMail); err != nil || !strings.HasPrefix(reply, "250 2.0.0") {
 		t.Errorf("the second transaction was answered %q, %v", reply, err)
 	}
 	if m := g.only(); !slices.Equal(m.ForwardPaths, []string{bob}) {

@@ -118,7 +118,7 @@ func TestDuty_X_UTF8_Gateway_Addresses(t *testing.T) {
 	c.must(t, "MAIL FROM:<"+author+"> SMTPUTF8", "250")
 	c.must(t, "RCPT TO:<"+recipient+">", "250")
 	c.must(t, "DATA", "354")
-	g.wantReply(c.send(t, cleanMail()), "250 2.0.0")
+	g.wantReply(c.send(t, theMail), "250 2.0.0")
 	if m := g.only(); m.ReversePath != author || !slices.Equal(m.ForwardPaths, []string{recipient}) {
 		t.Errorf("at the next hop: %v", m)
 	}
@@ -136,7 +136,7 @@ func TestDuty_X_UTF8_Gateway_Addresses(t *testing.T) {
 // A DSN that was asked for is the next hop's to send. One that loses DSN meanwhile
 // takes the message without.
 func TestDuty_X_DSN_Gateway(t *testing.T) {
-	wantExtension(t, extension{keyword: "DSN", mail: " RET=HDRS ENVID=a+2Bb", rcpt: " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@example.com", content: cleanMail(),
+	wantExtension(t, extension{keyword: "DSN", mail: " RET=HDRS ENVID=a+2Bb", rcpt: " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b+2Bob@example.com", content: theMail,
 		passed: []string{"RET=HDRS", "ENVID=a+2Bb", "NOTIFY=SUCCESS,DELAY", "ORCPT=rfc822;b+2Bob@example.com"}, unoffered: "555 5.5.4"})
 }
 
@@ -151,7 +151,7 @@ func TestDuty_X_SIZE_Gateway(t *testing.T) {
 	g, _ := newSetting(t, setting{script: script{tail: "[limits]\nmessage_octets = 3000000\n"}, hosts: []smtptest.Options{{Extensions: []string{"PIPELINING", "SIZE 200000"}}}})
 	c := g.dial()
 	c.must(t, "MAIL FROM:<"+partner+"> SIZE=190000", "552 5.3.4")
-	g.wantReply(g.deliver(partner, []string{bob}, cleanMail()+strings.Repeat("0123456789\r\n", 16_000)), "552 5.3.4")
+	g.wantReply(g.deliver(partner, []string{bob}, theMail+strings.Repeat("0123456789\r\n", 16_000)), "552 5.3.4")
 	g.wantNothingMoved()
 }
 
@@ -201,11 +201,11 @@ func TestDuty_X_RTLS_Gateway(t *testing.T) {
 		s.must(t, "DATA", "354")
 		return s.send(t, content)
 	}
-	g.wantReply(send(partner, cleanMail()), "250 2.0.0")
+	g.wantReply(send(partner, theMail), "250 2.0.0")
 	if m := g.only(); !slices.Contains(m.Params, "REQUIRETLS") || !m.TLS {
 		t.Errorf("at the next hop: %v, TLS %v", m, m.TLS)
 	}
-	held := send(crook, spoofMail())
+	held := send(crook, theSpoof)
 	g.wantReply(held, "250 2.0.0")
 
 	g.sink.Drop()
@@ -220,6 +220,26 @@ func TestDuty_X_RTLS_Gateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m := g.sink.Messages(); len(m) != 2 || !slices.Contains(m[1].Params, "REQUIRETLS") {
+		t.Errorf("released as %v", m)
+	}
+}
+
+// What was asked of a message that is held is asked when it is released.
+func TestDuty_X_DSN_Gateway_Released(t *testing.T) {
+	g, _ := newSetting(t, setting{hosts: []smtptest.Options{{Extensions: []string{"PIPELINING", "8BITMIME", "DSN"}}}})
+	c := g.dial()
+	c.must(t, "MAIL FROM:<"+crook+"> RET=HDRS ENVID=abc", "250")
+	c.must(t, "RCPT TO:<carol@example.com> NOTIFY=NEVER", "250")
+	c.must(t, "RCPT TO:<"+bob+"> NOTIFY=DELAY ORCPT=rfc822;b@example.com", "250")
+	c.must(t, "DATA", "354")
+	held := c.send(t, theSpoof)
+	g.wantReply(held, "250 2.0.0")
+	if _, err := Release(t.Context(), g.cfg, g.server.Store(), idOf(held), "erika"); err != nil {
+		t.Fatal(err)
+	}
+	m := g.only()
+	if !slices.Contains(m.Params, "RET=HDRS") || !slices.Contains(m.Params, "ENVID=abc") ||
+		!slices.Equal(m.RcptParams[0], []string{"NOTIFY=NEVER"}) || !slices.Equal(m.RcptParams[1], []string{"NOTIFY=DELAY", "ORCPT=rfc822;b@example.com"}) {
 		t.Errorf("released as %v", m)
 	}
 }

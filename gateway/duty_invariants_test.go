@@ -30,7 +30,7 @@ func TestDuty_I1_Gateway_TheNextHopFirst(t *testing.T) {
 	if reply, err := c.envelope(partner, []string{bob}); reply != "" || err != nil {
 		t.Fatal(reply, err)
 	}
-	if _, err := c.conn.Write([]byte(stuffed(cleanMail()) + ".\r\n")); err != nil {
+	if _, err := c.conn.Write([]byte(stuffed(theMail) + ".\r\n")); err != nil {
 		t.Fatal(err)
 	}
 	<-atDot
@@ -48,7 +48,7 @@ func TestDuty_I1_Gateway_TheNextHopFirst(t *testing.T) {
 // tests show that they are there for good.
 func TestDuty_I1_Gateway_TheQuarantineFirst(t *testing.T) {
 	g := newStage(t, script{})
-	reply := g.deliver(crook, []string{bob}, spoofMail())
+	reply := g.deliver(crook, []string{bob}, theSpoof)
 	g.wantReply(reply, "250 2.0.0")
 	st, err := OpenStore(g.cfg)
 	if err != nil {
@@ -56,7 +56,7 @@ func TestDuty_I1_Gateway_TheQuarantineFirst(t *testing.T) {
 	}
 	defer st.Close()
 	held, err := heldCopies(st)
-	if err != nil || len(held) != 1 || string(held[0].content) != spoofMail() {
+	if err != nil || len(held) != 1 || string(held[0].content) != theSpoof {
 		t.Errorf("held: %+v, %v", held, err)
 	}
 	if n := g.sink.Count(); n != 0 {
@@ -76,7 +76,7 @@ func TestDuty_I2(t *testing.T) {
 	for _, step := range []struct{ say, want string }{
 		{"MAIL FROM:<" + partner + "> RET=FULL ENVID=1", "250"}, {"RCPT TO:<nobody@example.com>" + notify, "550 5.1.1"}, {"RSET", "250"}, // refused
 		{"MAIL FROM:<> RET=FULL", "250"}, {"RCPT TO:<" + bob + ">" + notify, "250"}, {"DATA", "354"}, {stuffed(content) + ".", "250"}, // relayed
-		{"MAIL FROM:<" + crook + ">", "250"}, {"RCPT TO:<" + bob + ">" + notify, "250"}, {"DATA", "354"}, {stuffed(spoofMail()) + ".", "250"}, // held
+		{"MAIL FROM:<" + crook + ">", "250"}, {"RCPT TO:<" + bob + ">" + notify, "250"}, {"DATA", "354"}, {stuffed(theSpoof) + ".", "250"}, // held
 		{"MAIL FROM:<" + partner + ">", "250"}, {"RCPT TO:<" + bob + ">" + notify, "250"}, {"DATA", "354"}, {"a\nb\r\n.", "554"}, // broken
 	} {
 		c.must(t, step.say, step.want)
@@ -99,7 +99,7 @@ func TestDuty_I3(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(left), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(left, []byte(cleanMail()), 0o600); err != nil {
+	if err := os.WriteFile(left, []byte(theMail), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	g := newStage(t, script{dataDir: dir})
@@ -114,7 +114,7 @@ func TestDuty_I3(t *testing.T) {
 func TestDuty_I4_Gateway(t *testing.T) {
 	g := newStage(t, script{})
 	g.nextHopSaysTo(smtptest.Dot, smtptest.Hangup)
-	reply := g.deliver(partner, []string{bob}, cleanMail())
+	reply := g.deliver(partner, []string{bob}, theMail)
 	g.wantReply(reply, "451 4.4.2")
 	if e := g.entry(reply); e.Outcome != store.Uncertain || e.ID != idOf(reply) {
 		t.Errorf("the journal says %s for %s", e.Outcome, e.ID)
@@ -141,7 +141,7 @@ func vanish(t *testing.T, leave func(*net.TCPConn) error) []store.Entry {
 	if reply, err := c.envelope(partner, []string{bob}); reply != "" || err != nil {
 		t.Fatal(reply, err)
 	}
-	if _, err := c.conn.Write([]byte(stuffed(cleanMail()) + ".\r\n")); err != nil {
+	if _, err := c.conn.Write([]byte(stuffed(theMail) + ".\r\n")); err != nil {
 		t.Fatal(err)
 	}
 	<-atDot
@@ -175,19 +175,19 @@ func TestDuty_I6_Gateway_QuotedLocalParts(t *testing.T) {
 		`"a> NOTIFY=NEVER"@example.com`, `"x>\" <y"@example.com`, `"a b"@example.com`, `"a\\\"b"@example.com`, `"..x"@example.com`,
 		`"a>,<b"@example.com`, `" "@example.com`,
 	} {
-		g.wantReply(g.deliver(partner, []string{path}, cleanMail()), "250 2.0.0")
+		g.wantReply(g.deliver(partner, []string{path}, theMail), "250 2.0.0")
 		m := g.sink.Messages()[i]
 		if !slices.Equal(m.ForwardPaths, []string{path}) || len(m.RcptParams[0]) != 0 {
 			t.Errorf("%s reached the next hop as %q %q", path, m.ForwardPaths, m.RcptParams)
 		}
-		g.wantReply(g.deliver(path, []string{bob}, cleanMail()), "250 2.0.0")
+		g.wantReply(g.deliver(path, []string{bob}, theMail), "250 2.0.0")
 		g.sink.Drop()
 	}
 }
 
 func TestDuty_I6_Gateway_NeedlessQuotingIsUndone(t *testing.T) {
 	g := newStage(t, script{})
-	g.wantReply(g.deliver(`"an\na"@Partner.Example`, []string{`"b\ob"@EXAMPLE.com`}, cleanMail()), "250 2.0.0")
+	g.wantReply(g.deliver(`"an\na"@Partner.Example`, []string{`"b\ob"@EXAMPLE.com`}, theMail), "250 2.0.0")
 	if m := g.only(); m.ReversePath != partner || m.ForwardPaths[0] != bob {
 		t.Errorf("at the next hop: %v", m)
 	}
@@ -233,18 +233,18 @@ func TestDuty_I7(t *testing.T) {
 		content string
 		want    string
 	}{
-		{"a dead resolver", func(_ *testing.T, g *stage) { g.dns.Behave(dnstest.Behaviour{Rcode: "SERVFAIL"}) }, cleanMail(), "451 4.4.3"},
-		{"a store that cannot be written to", func(_ *testing.T, g *stage) { g.breakStore() }, spoofMail(), "451 4.3.0"},
+		{"a dead resolver", func(_ *testing.T, g *stage) { g.dns.Behave(dnstest.Behaviour{Rcode: "SERVFAIL"}) }, theMail, "451 4.4.3"},
+		{"a store that cannot be written to", func(_ *testing.T, g *stage) { g.breakStore() }, theSpoof, "451 4.3.0"},
 		{"a spool that is gone", func(t *testing.T, g *stage) {
 			if err := os.RemoveAll(filepath.Join(g.cfg.DataDir, "spool")); err != nil {
 				t.Fatal(err)
 			}
-		}, cleanMail() + strings.Repeat("0123456789\r\n", 10_000), "452 4.3.1"},
+		}, theMail + strings.Repeat("0123456789\r\n", 10_000), "452 4.3.1"},
 		{"a next hop that refuses EHLO and HELO", func(_ *testing.T, g *stage) {
 			g.sink.Drop()
 			g.nextHopSays(func(verb, _ string) (string, bool) { return "554 5.3.2 no", verb == "EHLO" || verb == "HELO" })
-		}, cleanMail(), "451 4.3.5"},
-		{"a source that has vanished", func(_ *testing.T, g *stage) { g.cfg.SourceSet = new(provider.Set) }, cleanMail(), "451 4.3.0"},
+		}, theMail, "451 4.3.5"},
+		{"a source that has vanished", func(_ *testing.T, g *stage) { g.cfg.SourceSet = new(provider.Set) }, theMail, "451 4.3.0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := newStage(t, script{tail: "[limits]\nmemory_octets = 8192\n"})
@@ -274,12 +274,12 @@ func TestDuty_I8_Gateway(t *testing.T) {
 	}{
 		{"RSET", func(c *talk) { c.must(t, "RSET", "250") }},
 		{"EHLO", func(c *talk) { c.must(t, "EHLO mx2.provider.example", "250") }},
-		{"a policy refusal", func(c *talk) { c.must(t, "DATA", "354"); c.must(t, stuffed(spoofMail())+".", "550 5.7.1") }},
+		{"a policy refusal", func(c *talk) { c.must(t, "DATA", "354"); c.must(t, stuffed(theSpoof)+".", "550 5.7.1") }},
 		{"content that is too long in its header", func(c *talk) {
 			c.must(t, "DATA", "354")
 			c.must(t, strings.Repeat("A: b\r\n", 2001)+"\r\n.", "554 5.6.0")
 		}},
-		{"acceptance", func(c *talk) { c.must(t, "DATA", "354"); c.must(t, stuffed(cleanMail())+".", "250") }},
+		{"acceptance", func(c *talk) { c.must(t, "DATA", "354"); c.must(t, stuffed(theMail)+".", "250") }},
 	} {
 		t.Run(end.name, func(t *testing.T) {
 			c := g.dial()
@@ -291,7 +291,7 @@ func TestDuty_I8_Gateway(t *testing.T) {
 			c.must(t, "DATA", "503 5.5.1")
 			c.must(t, "RCPT TO:<"+bob+">", "250")
 			c.must(t, "DATA", "354")
-			c.must(t, stuffed(cleanMail())+".", "250 2.0.0")
+			c.must(t, stuffed(theMail)+".", "250 2.0.0")
 			all := g.sink.Messages()
 			if m := all[len(all)-1]; m.ReversePath != partner || !slices.Equal(m.ForwardPaths, []string{bob}) || len(m.RcptParams[0]) != 0 || strings.Contains(strings.Join(m.Params, " "), "ENVID") {
 				t.Errorf("at the next hop: %v", m)

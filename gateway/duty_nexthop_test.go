@@ -48,7 +48,7 @@ func TestDuty_R5_Gateway_MarkedDown(t *testing.T) {
 	d := &dialled{}
 	g, _ := newSetting(t, setting{tune: d.use, hosts: []smtptest.Options{{Faults: []smtptest.Fault{{Step: smtptest.Connect, Kind: smtptest.Refuse}}}}})
 	for range 6 {
-		g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "451 4.4.1")
+		g.wantReply(g.deliver(partner, []string{bob}, theMail), "451 4.4.1")
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -59,7 +59,7 @@ func TestDuty_R5_Gateway_MarkedDown(t *testing.T) {
 
 func TestDuty_R6_Gateway(t *testing.T) {
 	g, _ := newSetting(t, setting{script: script{nextHop: "nowhere.example:25"}, tune: new(dialled).use})
-	g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "451 4.4.3")
+	g.wantReply(g.deliver(partner, []string{bob}, theMail), "451 4.4.3")
 	g.wantNothingMoved()
 }
 
@@ -82,7 +82,7 @@ func TestDuty_R11_Gateway(t *testing.T) {
 			g.nextHopSaysTo(c.verb, c.again)
 			g.sink.Drop()
 			s.must(t, "DATA", "354")
-			g.wantReply(s.send(t, cleanMail()), c.want)
+			g.wantReply(s.send(t, theMail), c.want)
 			if n := g.sink.Count(); n != c.messages {
 				t.Errorf("%d messages at the next hop, want %d", n, c.messages)
 			}
@@ -100,7 +100,7 @@ func TestDuty_R14(t *testing.T) {
 		held              int
 	}{{"quarantine", "250 2.0.0", to, 1}, {"reject", "550 5.7.1", to[:2], 0}, {"reject", "250 2.0.0", to, 1}} {
 		g := newStage(t, script{tail: "[policy.dispositions]\nown-domain-spoof = \"" + c.disposition + "\"\n"})
-		g.wantReply(g.deliver(crook, c.to, spoofMail()), c.want)
+		g.wantReply(g.deliver(crook, c.to, theSpoof), c.want)
 		held := g.held()
 		if g.sink.Count() != 0 || len(held) != c.held || c.held == 1 && !slices.Equal(held[0].to, c.to) {
 			t.Errorf("%s to %q: %d at the next hop, held %+v", c.disposition, c.to, g.sink.Count(), held)
@@ -111,9 +111,9 @@ func TestDuty_R14(t *testing.T) {
 // The first host that is up gets the mail; the journal says which that was.
 func TestDuty_R5_Gateway_TheNextHostIsTried(t *testing.T) {
 	g, sinks := newSetting(t, setting{hosts: []smtptest.Options{{}, {}}})
-	g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "250 2.0.0")
+	g.wantReply(g.deliver(partner, []string{bob}, theMail), "250 2.0.0")
 	sinks[0].Close()
-	reply := g.deliver(partner, []string{bob}, cleanMail())
+	reply := g.deliver(partner, []string{bob}, theMail)
 	g.wantReply(reply, "250 2.0.0")
 	if sinks[0].Count() != 1 || sinks[1].Count() != 1 {
 		t.Errorf("%d messages at the first, %d at the second", sinks[0].Count(), sinks[1].Count())
@@ -131,7 +131,7 @@ func TestDuty_R11_Gateway_OnAnotherHost(t *testing.T) {
 	c.must(t, "RCPT TO:<"+bob+">", "250 2.1.5")
 	sinks[0].Close()
 	c.must(t, "DATA", "354")
-	g.wantReply(c.send(t, cleanMail()), "250 2.0.0")
+	g.wantReply(c.send(t, theMail), "250 2.0.0")
 	if m := sinks[1].Messages(); len(m) != 1 || !slices.Equal(m[0].ForwardPaths, []string{bob}) || m[0].ReversePath != partner {
 		t.Errorf("at the second host: %v", m)
 	}
@@ -140,7 +140,7 @@ func TestDuty_R11_Gateway_OnAnotherHost(t *testing.T) {
 // The next hop is told who the client is, if it wants to know.
 func TestDuty_X2_Gateway(t *testing.T) {
 	g, _ := newSetting(t, setting{hosts: []smtptest.Options{{Extensions: []string{"PIPELINING", "8BITMIME", "XFORWARD NAME ADDR PROTO HELO SOURCE"}}}})
-	g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "250 2.0.0")
+	g.wantReply(g.deliver(partner, []string{bob}, theMail), "250 2.0.0")
 	if m := g.only(); m.Forwarded["ADDR"] != "127.0.0.1" || m.Forwarded["HELO"] != "mx1.provider.example" {
 		t.Errorf("XFORWARD %v", m.Forwarded)
 	}
@@ -148,12 +148,12 @@ func TestDuty_X2_Gateway(t *testing.T) {
 
 func TestDuty_X2_Gateway_XCLIENT(t *testing.T) {
 	g, _ := newSetting(t, setting{keys: "client = \"xclient\"\n", hosts: []smtptest.Options{{Extensions: []string{"PIPELINING", "8BITMIME", "XCLIENT NAME ADDR PROTO HELO"}}}})
-	g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "250 2.0.0")
+	g.wantReply(g.deliver(partner, []string{bob}, theMail), "250 2.0.0")
 	if m := g.only(); m.Replaced["ADDR"] != "127.0.0.1" || m.Replaced["HELO"] != "mx1.provider.example" {
 		t.Errorf("XCLIENT %v", m.Replaced)
 	}
 	g, _ = newSetting(t, setting{keys: "client = \"xclient\"\n"}) // which it does not offer
-	g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "451 4.3.5")
+	g.wantReply(g.deliver(partner, []string{bob}, theMail), "451 4.3.5")
 }
 
 // One answer cannot speak for two: over LMTP a transaction has one recipient.
@@ -169,7 +169,7 @@ func TestDuty_X4_Gateway(t *testing.T) {
 			c.must(t, "RCPT TO:<"+bob+">", "250 2.1.5")
 			c.must(t, "RCPT TO:<carol@example.com>", "452 4.5.3")
 			c.must(t, "DATA", "354")
-			reply := c.send(t, cleanMail())
+			reply := c.send(t, theMail)
 			g.wantReply(reply, "250 2.0.0")
 			if m := g.only(); !slices.Equal(m.ForwardPaths, []string{bob}) {
 				t.Errorf("at the next hop: %v", m)
@@ -178,7 +178,7 @@ func TestDuty_X4_Gateway(t *testing.T) {
 				t.Errorf("the journal says %s", e.NextHop)
 			}
 			g.nextHopSaysTo(smtptest.Dot, "552 5.2.2 full")
-			g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "552 5.2.2")
+			g.wantReply(g.deliver(partner, []string{bob}, theMail), "552 5.2.2")
 		})
 	}
 }
@@ -201,7 +201,7 @@ func TestDuty_X4_Gateway_BesideSMTP(t *testing.T) {
 	c.must(t, "RCPT TO:<"+bob+">", "250 2.1.5")
 	c.must(t, "RCPT TO:<carol@example.com>", "452 4.5.3")
 	c.must(t, "DATA", "354")
-	g.wantReply(c.send(t, cleanMail()), "250 2.0.0")
+	g.wantReply(c.send(t, theMail), "250 2.0.0")
 	if m := g.only(); !slices.Equal(m.ForwardPaths, []string{bob}) {
 		t.Errorf("at the next hop: %v", m)
 	}
@@ -222,7 +222,7 @@ func TestDuty_M3_Gateway(t *testing.T) {
 		}
 		return "", false
 	})
-	reply := g.deliver(partner, []string{bob}, cleanMail())
+	reply := g.deliver(partner, []string{bob}, theMail)
 	g.wantReply(reply, "451 4.4.2")
 	if e := g.entry(reply); e.Outcome != store.Uncertain {
 		t.Errorf("the journal says %s", e.Outcome)

@@ -82,7 +82,7 @@ func TestDuty_R7_Gateway(t *testing.T) {
 				g.sink.Drop()
 				g.nextHopSaysTo("STARTTLS", c.says)
 			}
-			g.wantReplyPrefix(g.deliver(partner, []string{bob}, cleanMail()), c.want)
+			g.wantReplyPrefix(g.deliver(partner, []string{bob}, theMail), c.want)
 			if !strings.HasPrefix(c.want, "250") {
 				g.wantNothingMoved()
 				return
@@ -126,7 +126,7 @@ func TestDuty_S1_Gateway_DANE(t *testing.T) {
 					d.at["mail.dane.example:25"] = addr
 					return replacing(t, addr, "mail.dane.example:25")(text)
 				}, tune: d.use})
-			g.wantReplyPrefix(g.deliver(partner, []string{bob}, cleanMail()), c.want)
+			g.wantReplyPrefix(g.deliver(partner, []string{bob}, theMail), c.want)
 			if !strings.HasPrefix(c.want, "250") {
 				g.wantNothingMoved()
 			} else if !g.only().TLS {

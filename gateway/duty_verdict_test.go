@@ -113,12 +113,12 @@ func TestDuty_V7(t *testing.T) {
 // What cannot be held is not accepted, and not delivered instead.
 func TestDuty_V8(t *testing.T) {
 	g, _ := newSetting(t, setting{cfg: func(c *config.Config) { c.Retention.QuarantineOctets = 1 }})
-	reply := g.deliver(crook, []string{bob}, spoofMail())
+	reply := g.deliver(crook, []string{bob}, theSpoof)
 	g.wantReply(reply, "452 4.3.1")
 	g.wantNothingMoved()
-	g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "250 2.0.0") // a full quarantine is no reason to stop other mail
+	g.wantReply(g.deliver(partner, []string{bob}, theMail), "250 2.0.0") // a full quarantine is no reason to stop other mail
 	g = newStage(t, script{})
 	g.breakStore()
-	g.wantReply(g.deliver(crook, []string{bob}, spoofMail()), "451 4.3.0")
+	g.wantReply(g.deliver(crook, []string{bob}, theSpoof), "451 4.3.0")
 	g.wantNothingMoved()
 }

@@ -238,3 +238,6 @@ func signed(t *testing.T, domain, content string) (text, record string) {
 }
 
 func mustAddr(text string) netip.Addr { return netip.MustParseAddr(text) }
+
+// theMail and theSpoof are the same at each use: their dates do not move.
+var theMail, theSpoof = cleanMail(), spoofMail()

@@ -194,7 +194,11 @@ func TestTheMetricsListenerTellsWhatHappened(t *testing.T) {
 	g.wantReply(g.deliver(partner, []string{bob}, cleanMail()), "250 2.0.0")
 	g.wantReply(g.deliver(crook, []string{bob}, spoofMail()), "250 2.0.0")
 	g.wantReply(g.deliver(partner, []string{"x@foreign.example"}, cleanMail()), "550 5.7.1")
-	code, page := g.get("/metrics")
+	code, page := 0, ""
+	eventually(t, "all three are counted", func() bool { // just after the answer
+		code, page = g.get("/metrics")
+		return strings.Count(page, "\nmxgate_transactions_total{") == 3
+	})
 	for _, want := range []string{
 		`mxgate_transactions_total{disposition="relay",outcome="relayed",reason="clean"} 1`,
 		`mxgate_transactions_total{disposition="quarantine",outcome="quarantined",reason="own-domain-spoof"} 1`,
