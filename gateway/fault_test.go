@@ -146,10 +146,10 @@ func faultAnswers(step smtptest.Step, kind smtptest.Kind) []string {
 	case smtptest.Slow, smtptest.Delay, smtptest.NUL: // R1; of a NUL nothing gets further, T2
 		return []string{"250 2.0.0 OK"}
 	case smtptest.Early:
-		if step == smtptest.FinalDot || step == smtptest.FinalDone || step == smtptest.InContent {
+		if step == smtptest.FinalDot || step == smtptest.FinalDone {
 			return []string{"250 2.0.0 OK"} // what is behind it spoils the next message, not this one
 		}
-		return []string{"250 2.0.0 OK", "451 4.4.2", "451 4.5.0"}
+		return []string{"250 2.0.0 OK", "451 4.4.2", "451 4.5.0"} // seen in time, or not: the books are right either way
 	}
 	if kind == smtptest.Reset && (step == smtptest.Connect || step == smtptest.Banner) {
 		return []string{"451 4.4.2", "451 4.4.1"} // so soon that it is a failed connect, R5

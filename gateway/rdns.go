@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -117,7 +118,12 @@ func (h *hostNames) learn(addr netip.Addr, name mail.Domain, err error) {
 
 // ask returns the first name of addr that has addr, "" if none has. The error says
 // that DNS might have told more.
-func (h *hostNames) ask(ctx context.Context, addr netip.Addr) (mail.Domain, error) {
+func (h *hostNames) ask(ctx context.Context, addr netip.Addr) (name mail.Domain, err error) {
+	defer func() {
+		if p := recover(); p != nil { // what DNS sent must not end the process
+			err = fmt.Errorf("gateway: panic in a look-up: %v", p)
+		}
+	}()
 	names, err := h.resolver.PTR(ctx, addr)
 	if err != nil {
 		return "", unlessNotFound(err)
