@@ -20,12 +20,10 @@ var (
 	ErrCut        = errors.New("wire: connection lost before the end of the content")
 )
 
-// The parts of wire's own that stand alone in rooms of theirs.
+// What a session is given.
 type (
-	// Content is the content of one message.
-	Content = framing.Content
-	// Command is a command as we parsed it.
-	Command = syntax.Command
+	Content = framing.Content // of one message
+	Command = syntax.Command  // as we parsed it
 )
 
 // CleanSpool makes Config.SpoolDir ready, as framing.CleanSpool says. Call it

@@ -9,6 +9,10 @@
 // stands. So a stalled body cannot become commands, a cut line is never
 // executed, and what we offer is what our own table says.
 //
+// What reads octets and knows no connection stands in rooms of its own: framing
+// (lines, content and its memory), syntax (commands), proxy (the header of a
+// balancer).
+//
 // RFC 5321, Sections 2.3.8, 3.1 to 3.3, 4.1 to 4.3 and 4.5 (lines, commands,
 // order, limits); RFC 2920 (pipelining); RFC 3207 (STARTTLS); RFC 1870 (SIZE);
 // RFC 6152 (8BITMIME); RFC 6531 (SMTPUTF8); RFC 3461 and RFC 6533, Section 3

@@ -86,7 +86,7 @@ func (c *Conn) mail(arg string) {
 		c.say(needsTLS)
 		return
 	}
-	cmd, err := c.terms.syntax().ParseMail(arg)
+	cmd, err := c.terms.allowed().ParseMail(arg)
 	switch {
 	case err != nil:
 		c.say(refusals[err])
@@ -102,7 +102,7 @@ func (c *Conn) rcpt(arg string) {
 		c.say(badSequence)
 		return
 	}
-	cmd, err := c.terms.syntax().ParseRcpt(arg, c.utf8)
+	cmd, err := c.terms.allowed().ParseRcpt(arg, c.utf8)
 	switch {
 	case err != nil:
 		c.say(refusals[err])

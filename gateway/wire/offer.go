@@ -55,9 +55,10 @@ func (c *Conn) offer(extended bool) terms {
 	return terms{Offer: o, extended: true, xclient: c.mayXclient()}
 }
 
-// syntax says what the parser of commands may take.
-func (t *terms) syntax() syntax.Terms {
-	return syntax.Terms{Extended: t.extended, EightBitMIME: t.EightBitMIME, SMTPUTF8: t.SMTPUTF8, DSN: t.DSN, RequireTLS: t.RequireTLS, MaxOctets: t.MaxOctets}
+// allowed says what a command may use.
+func (t *terms) allowed() syntax.Terms {
+	return syntax.Terms{Extended: t.extended, EightBitMIME: t.EightBitMIME, SMTPUTF8: t.SMTPUTF8, DSN: t.DSN,
+		RequireTLS: t.RequireTLS, MaxOctets: t.MaxOctets}
 }
 
 // lineOctets is how long a command line with its CRLF may be: RFC 5321, Section

@@ -2,34 +2,32 @@ package framing
 
 import "sync"
 
-// The sizes of the memory that content passes through. Most messages fit in a
-// small block; a large one is only for a client that fills small ones faster
-// than we read them.
+// Content passes through blocks of memory in sizes of which each is twice the
+// one before. Most messages fit in a small block. A larger one is only for a
+// client that has just filled the size before: so nobody makes us hold more than
+// a small block and twice what was sent.
 const (
 	smallOctets = 8 << 10
-	largeOctets = 64 << 10
+	largest     = 3                      // size class of the largest
+	largeOctets = smallOctets << largest // 64 KiB
 )
 
-var (
-	smallBlocks = poolOf(smallOctets)
-	largeBlocks = poolOf(largeOctets)
-)
+// pools holds blocks by their size class.
+var pools [largest + 1]sync.Pool
 
 // block is memory that content passes through. It is given back only by its one
 // owner, once, after the last reader is done.
 type block struct {
 	octets []byte
-	pool   *sync.Pool
+	class  int // of size: smallOctets<<class octets
 }
 
-// poolOf returns a pool of blocks of one size.
-func poolOf(octets int) *sync.Pool {
-	pool := new(sync.Pool)
-	pool.New = func() any { return &block{make([]byte, octets), pool} }
-	return pool
+// take returns a block of a size class; what is in it is another's.
+func take(class int) *block {
+	if b, ok := pools[class].Get().(*block); ok {
+		return b
+	}
+	return &block{make([]byte, smallOctets<<class), class}
 }
 
-func (b *block) release() { b.pool.Put(b) }
-
-// take returns a block of pool; what is in it is another's.
-func take(pool *sync.Pool) *block { return pool.Get().(*block) }
+func (b *block) release() { pools[b.class].Put(b) }

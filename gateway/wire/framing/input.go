@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"io"
-	"sync"
 )
 
 const (
@@ -13,11 +12,11 @@ const (
 	// lets it grow. RFC 5321, Section 4.5.3.1.4.
 	BaseLineOctets = 512
 	// MaxLineOctets bounds Input.Limit.
-	MaxLineOctets = idleOctets - 1
+	MaxLineOctets = smallOctets
 	// maxSkipOctets bounds what is discarded of a line that is too long.
 	maxSkipOctets = 1 << 20
 
-	idleOctets = 1 << 10 // what an idle session holds; more than any line
+	idleOctets = 512 // what an idle session holds; most groups of commands fit
 )
 
 // Why there is no command line.
@@ -27,15 +26,16 @@ var (
 	ErrEndlessLine = errors.New("framing: command line without an end")
 )
 
-// Input is the read buffer of a connection: a command line long while commands
-// are awaited, larger while content flows. The zero Input is ready for use.
+// Input is the read buffer of a connection: small while commands are awaited,
+// larger for a long line of them and while content flows. The zero Input is
+// ready for use.
 type Input struct {
 	// Limit of a command line with its CRLF, at most MaxLineOctets; 0:
 	// BaseLineOctets.
 	Limit int
 
 	r, w  int    // the unread octets are mem()[r:w]
-	lent  *block // while content flows
+	lent  *block // while idle is not enough
 	short bool   // the last Fill left no room
 	idle  [idleOctets]byte
 }
@@ -56,13 +56,13 @@ func (in *Input) Consume(n int) { in.r += n }
 // Enlarge makes room for content.
 func (in *Input) Enlarge() {
 	if in.lent == nil {
-		in.move(smallBlocks)
+		in.move(0)
 	}
 }
 
-// move makes a block of pool the buffer.
-func (in *Input) move(pool *sync.Pool) {
-	b := take(pool)
+// move makes a block of a size class the buffer.
+func (in *Input) move(class int) {
+	b := take(class)
 	in.w = copy(b.octets, in.Unread())
 	if in.lent != nil {
 		in.lent.release()
@@ -70,22 +70,28 @@ func (in *Input) move(pool *sync.Pool) {
 	in.r, in.lent, in.short = 0, b, false
 }
 
-// Shrink gives memory back once what is unread fits without it: nobody may hold
-// a block by waiting in the middle of a command.
+// Shrink gives memory back once what is unread fits without it: who waits in the
+// middle of a command holds no block, or a small one if the line is long.
 func (in *Input) Shrink() {
-	if in.lent == nil || in.w-in.r > len(in.idle) {
-		return
+	switch unread := in.Unread(); {
+	case in.lent == nil:
+	case len(unread) <= len(in.idle):
+		in.w = copy(in.idle[:], unread)
+		in.lent.release()
+		in.lent, in.r, in.short = nil, 0, false
+	case len(unread) < smallOctets && in.lent.class > 0:
+		in.move(0)
 	}
-	in.w = copy(in.idle[:], in.Unread())
-	in.lent.release()
-	in.lent, in.r, in.short = nil, 0, false
 }
 
 // Fill reads once from src behind what is unread, and returns how many octets
-// came. The caller leaves room: what stays unread is less than a command line.
+// came. The caller leaves room: what stays unread is less than MaxLineOctets.
 func (in *Input) Fill(src io.Reader) (int, error) {
-	if in.short && in.lent != nil && in.lent.pool == smallBlocks {
-		in.move(largeBlocks) // only a client that sends faster than we read gets here
+	switch {
+	case in.lent == nil && in.w-in.r == len(in.idle):
+		in.move(0)
+	case in.short && in.lent != nil && in.lent.class < largest:
+		in.move(in.lent.class + 1) // only a client that sends faster than we read gets here
 	}
 	mem := in.mem()
 	in.w = copy(mem, mem[in.r:in.w])

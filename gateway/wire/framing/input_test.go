@@ -5,36 +5,66 @@ import (
 	"testing"
 )
 
-func TestAWaitingSessionHoldsNoBlock(t *testing.T) {
-	for _, unread := range []string{"", "MAI", strings.Repeat("x", idleOctets)} {
-		var in Input
-		in.Enlarge()
-		in.w = copy(in.mem(), "content\r\n.\r\n"+unread)
-		in.Consume(len("content\r\n.\r\n"))
-		in.Shrink()
-		if in.lent != nil || string(in.Unread()) != unread {
-			t.Errorf("after %.10q: block %t, unread %.10q", unread, in.lent != nil, in.Unread())
+func TestAWaitingSessionHoldsWhatItsLineNeeds(t *testing.T) {
+	for _, before := range []int{smallOctets, largeOctets} {
+		for _, unread := range []int{0, 3, idleOctets, idleOctets + 1, smallOctets - 2} {
+			var in Input
+			in.Enlarge()
+			if before == largeOctets {
+				in.move(largest)
+			}
+			line := strings.Repeat("x", unread)
+			in.w = copy(in.mem(), "\r\n"+line)
+			in.Consume(in.w - unread)
+			in.Shrink()
+			want := idleOctets
+			if unread > idleOctets {
+				want = smallOctets
+			}
+			if len(in.mem()) != want || string(in.Unread()) != line {
+				t.Errorf("%d octets of %d: %d are held, %d unread", unread, before, len(in.mem()), len(in.Unread()))
+			}
 		}
-	}
-	var in Input
-	in.Enlarge()
-	in.w = copy(in.mem(), strings.Repeat("x", idleOctets+1))
-	if in.Shrink(); len(in.Unread()) != idleOctets+1 {
-		t.Error("unread input was lost")
 	}
 }
 
-func TestALargeBlockIsForAClientThatFillsTheSmallOne(t *testing.T) {
+func TestALongLineIsReadWhole(t *testing.T) {
+	for _, octets := range []int{idleOctets - 1, idleOctets, idleOctets + 1, 1038} {
+		line := strings.Repeat("x", octets-2)
+		src := strings.NewReader(line + "\r\n" + line + "\r\nNOOP\r\n")
+		in := Input{Limit: 1038}
+		more := func() error {
+			in.Shrink()
+			_, err := in.Fill(src)
+			return err
+		}
+		for _, want := range []string{line, line, "NOOP"} {
+			if got, err := in.Line(more); err != nil || string(got) != want {
+				t.Errorf("%d octets: %d came, %v", octets, len(got), err)
+			}
+		}
+		if in.Shrink(); in.lent != nil {
+			t.Errorf("%d octets: a block is held", octets)
+		}
+	}
+}
+
+func TestALargerBlockIsForAClientThatFillsTheOneBefore(t *testing.T) {
 	var in Input
 	in.Enlarge()
-	for _, step := range []struct{ sent, room int }{{10, smallOctets}, {smallOctets - 1, smallOctets}, {smallOctets, smallOctets}, {1, largeOctets}, {largeOctets, largeOctets}} {
-		if n, err := in.Fill(strings.NewReader(strings.Repeat("x", step.sent))); n != step.sent || err != nil {
-			t.Fatalf("%d octets, %v, of %d", n, err, step.sent)
+	sent := 0
+	for _, step := range []struct{ octets, room int }{
+		{10, 8 << 10}, {8<<10 - 1, 8 << 10}, {8 << 10, 8 << 10}, {1, 16 << 10}, {16 << 10, 16 << 10},
+		{32 << 10, 32 << 10}, {64 << 10, 64 << 10}, {64 << 10, 64 << 10}, {1, 64 << 10},
+	} {
+		if n, err := in.Fill(strings.NewReader(strings.Repeat("x", step.octets))); n != step.octets || err != nil {
+			t.Fatalf("%d octets, %v, of %d", n, err, step.octets)
 		}
-		if len(in.mem()) != step.room {
-			t.Errorf("%d octets came into %d, want %d", step.sent, len(in.mem()), step.room)
+		if room := len(in.mem()); room != step.room || room > smallOctets+2*sent {
+			t.Errorf("%d octets came into %d after %d, want %d", step.octets, room, sent, step.room)
 		}
-		in.Consume(step.sent)
+		sent += step.octets
+		in.Consume(step.octets)
 	}
 }
 

@@ -25,7 +25,7 @@ type store struct {
 func (s *store) keep(p []byte, off int64) {
 	for len(p) > 0 {
 		if off%smallOctets == 0 {
-			s.blocks = append(s.blocks, take(smallBlocks))
+			s.blocks = append(s.blocks, take(0))
 		}
 		n := copy(s.blocks[len(s.blocks)-1].octets[off%smallOctets:], p)
 		p = p[n:]
