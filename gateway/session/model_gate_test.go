@@ -67,10 +67,32 @@ func (g *wordGate) Begin(_ context.Context, c mail.Client, env mail.Envelope) (s
 	if err := g.react(env.ReversePath.Local); err != nil {
 		return nil, err
 	}
-	return &wordTransaction{g}, nil
+	return &wordTransaction{wordGate: g}, nil
 }
 
-type wordTransaction struct{ *wordGate }
+type wordTransaction struct {
+	*wordGate
+	ahead []mail.Recipient // that were announced, and are still to come
+}
+
+// Ahead holds the session to what it announces: those recipients, and no others,
+// are the next.
+func (t *wordTransaction) Ahead(recipients []mail.Recipient) {
+	if len(t.ahead) > 0 || len(recipients) == 0 {
+		t.note("%d recipients announced, %d are still to come", len(recipients), len(t.ahead))
+	}
+	t.ahead = append([]mail.Recipient{{}}, recipients...) // behind the one that is due
+}
+
+func (t *wordTransaction) came(path mail.Address, dsn mail.RecipientDSN) {
+	if len(t.ahead) == 0 {
+		return
+	}
+	if want := t.ahead[0]; want != (mail.Recipient{}) && want != (mail.Recipient{Path: path, DSN: dsn}) {
+		t.note("%v was announced", want)
+	}
+	t.ahead = t.ahead[1:]
+}
 
 func (t *wordTransaction) Rcpt(_ context.Context, path mail.Address, dsn mail.RecipientDSN) error {
 	params := ""
@@ -81,6 +103,7 @@ func (t *wordTransaction) Rcpt(_ context.Context, path mail.Address, dsn mail.Re
 		params += " orcpt=" + dsn.OriginalType + ";" + dsn.Original
 	}
 	t.note("rcpt %s%s", path, params)
+	t.came(path, dsn)
 	return t.react(path.Local)
 }
 
@@ -90,6 +113,9 @@ func (t *wordTransaction) Content(_ context.Context, c *wire.Content) *smtp.SMTP
 		t.note("unreadable: %v", err)
 	}
 	t.note("content %d", len(body))
+	if len(t.ahead) > 0 {
+		t.note("%v did not come", t.ahead)
+	}
 	first, _, _ := strings.Cut(string(body), "\r\n")
 	switch answer := t.react(first).(type) {
 	case *smtp.SMTPError:

@@ -36,6 +36,10 @@ type Transaction interface {
 	// Rcpt is called for RCPT with the forward-path and what the client asks of
 	// DSNs; errors are those of Begin.
 	Rcpt(ctx context.Context, path mail.Address, dsn mail.RecipientDSN) error
+	// Ahead is called before a Rcpt with the recipients that the client has sent
+	// behind it. Rcpt is then called for each of them in this order, unless the
+	// connection ends before.
+	Ahead(recipients []mail.Recipient)
 	// Content is given the message and returns the final answer, 250 too. The
 	// session closes c afterwards. ctx is the server's: R12 of SMTP-DUTIES, the
 	// work is finished though the client has gone.
@@ -82,6 +86,8 @@ func (b *backend) NewSession(c *smtp.Conn) (smtp.Session, error) {
 type session struct {
 	*backend
 	conn *wire.Conn
+
+	ahead int // recipients that the transaction knows of and that are still to come
 
 	mu   sync.Mutex
 	tx   Transaction
@@ -175,7 +181,7 @@ func (s *session) Mail(string, *smtp.MailOptions) (err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tx = tx
+	s.tx, s.ahead = tx, 0
 	return nil
 }
 
@@ -189,6 +195,14 @@ func (s *session) Rcpt(string, *smtp.RcptOptions) (err error) {
 		return outOfOrder
 	}
 	cmd := s.conn.Command()
+	if s.ahead == 0 {
+		if ahead := s.conn.Ahead(); len(ahead) > 0 {
+			s.ahead = len(ahead)
+			s.tx.Ahead(ahead)
+		}
+	} else {
+		s.ahead--
+	}
 	if err := s.tx.Rcpt(s.conn.Context(), cmd.Path, cmd.DSN); err != nil {
 		return s.reply(err)
 	}

@@ -60,6 +60,8 @@ func (g *gate) Begin(ctx context.Context, c mail.Client, env mail.Envelope) (ses
 	return g, nil
 }
 
+func (g *gate) Ahead([]mail.Recipient) {}
+
 func (g *gate) Rcpt(ctx context.Context, _ mail.Address, _ mail.RecipientDSN) error {
 	g.note("rcpt")
 	if g.rcpt != nil {

@@ -1,6 +1,9 @@
 package wire
 
-import "mxgate/gateway/wire/syntax"
+import (
+	"mxgate/gateway/wire/syntax"
+	"mxgate/policy/mail"
+)
 
 // count charges a command to the budget and executes it.
 func (c *Conn) count(line []byte) {
@@ -111,6 +114,27 @@ func (c *Conn) rcpt(arg string) {
 	default:
 		c.forward(cmd)
 	}
+}
+
+// Ahead returns the recipients of the RCPT commands that the client has sent
+// behind the one that is executed, as far as they are sound and would be
+// executed next. Each is still to come as a command of its own, unless the
+// connection ends before.
+func (c *Conn) Ahead() []mail.Recipient {
+	room := min(c.terms.MaxRecipients-c.rcpts, c.l.cfg.MaxRecipients-c.tried+1) - 1
+	var ahead []mail.Recipient
+	for line := range c.in.Ahead {
+		verb, arg := syntax.CutVerb(string(line))
+		if verb != "RCPT" || len(ahead) >= room {
+			break
+		}
+		cmd, err := c.terms.allowed().ParseRcpt(arg, c.utf8)
+		if err != nil {
+			break
+		}
+		ahead = append(ahead, mail.Recipient{Path: cmd.Path, DSN: cmd.DSN})
+	}
+	return ahead
 }
 
 func (c *Conn) data(arg string) {

@@ -127,6 +127,7 @@ func (taker) Rcpt(context.Context, mail.Address, mail.RecipientDSN) error { retu
 func (taker) Content(context.Context, *wire.Content) *smtp.SMTPError      { return taken }
 func (taker) Refused(context.Context, error) *smtp.SMTPError              { return taken }
 func (taker) Answered(bool)                                               {}
+func (taker) Ahead([]mail.Recipient)                                      {}
 func (taker) Abort(string)                                                {}
 
 type transaction struct {
@@ -140,6 +141,8 @@ func (t *transaction) end() {
 	}
 	t.ended = true
 }
+
+func (t *transaction) Ahead(recipients []mail.Recipient) { t.note("ahead %d", len(recipients)) }
 
 func (t *transaction) Rcpt(_ context.Context, path mail.Address, dsn mail.RecipientDSN) error {
 	if dsn == (mail.RecipientDSN{}) {

@@ -141,6 +141,19 @@ func (in *Input) Line(more func() error) ([]byte, error) {
 	}
 }
 
+// Ahead yields the whole command lines that were read behind those that Line has
+// returned, without their CRLF, as far as Line would return them. None is taken.
+func (in *Input) Ahead(yield func(line []byte) bool) {
+	limit := cmp.Or(in.Limit, BaseLineOctets)
+	for b := in.Unread(); ; {
+		n, whole := lineEnd(b)
+		if !whole || n+2 > limit || !yield(b[:n]) {
+			return
+		}
+		b = b[n+2:]
+	}
+}
+
 // lineEnd looks for the end of the line that b starts with. It returns the
 // length of the line without CRLF if the line is whole; otherwise how many
 // octets are surely part of it, or -1 if it has a bare CR, a bare LF or NUL.
