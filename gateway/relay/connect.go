@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"mxgate/gateway/fault"
 )
 
 // maxFailures is how many connects in a row may fail before a host is marked
@@ -188,6 +190,7 @@ func (p *Pool) reach(ctx context.Context, h *host) (*conn, error) {
 	if socket, ok := strings.CutPrefix(addr, "unix:"); ok {
 		network, addr = "unix", socket
 	}
+	fault.At(fault.NextHopConnect)
 	nc, err := p.cfg.Dial(ctx, network, addr)
 	if _, unresolved := errors.AsType[*net.DNSError](err); unresolved {
 		return nil, &Failure{Class: Resolve, Err: err}

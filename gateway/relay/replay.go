@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"mxgate/gateway/fault"
 	"mxgate/policy/mail"
 )
 
@@ -135,6 +136,7 @@ func (d *Delivery) envelope(ctx context.Context, to []recipient) ([]Reply, error
 	replies := make([]Reply, 0, len(to))
 	var refusal *Failure
 	for flight := range slices.Chunk(commands, group) {
+		fault.At(fault.NextHopMail)
 		if err := c.send(ctx, d.pool.cfg.CommandTimeout, flight); err != nil {
 			return nil, err
 		}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"mxgate/gateway/fault"
 )
 
 const (
@@ -29,6 +31,7 @@ func (d *Delivery) data(ctx context.Context, content []io.ReadSeeker) (Reply, er
 			return Reply{}, d.ours(err)
 		}
 	}
+	fault.At(fault.NextHopData)
 	reply, err := c.exchange(ctx, min(dataTimeout, d.pool.cfg.CommandTimeout), nil, "DATA")
 	switch {
 	case err != nil:
@@ -127,7 +130,9 @@ func (d *Delivery) content(ctx context.Context, content []io.ReadSeeker) (Reply,
 	}
 	d.mailed = false
 	c.messages++
+	fault.At(fault.NextHopDot)
 	reply, err := c.final(ctx, d.pool.cfg.FinalTimeout)
+	fault.At(fault.NextHopReply)
 	if err == nil && refusesUs(reply) {
 		return Reply{}, c.refused(reply)
 	}
@@ -193,6 +198,7 @@ func (w *blockWriter) Write(block []byte) (int, error) {
 	if err := w.conn.arm(w.ctx, w.timeout); err != nil {
 		return 0, w.lost(err)
 	}
+	fault.At(fault.NextHopContent)
 	n, err := w.conn.nc.Write(block)
 	if err != nil {
 		// Not all of it went out, so the final dot, at its end, did not.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	point "mxgate/gateway/fault"
 )
 
 // Bounds of a group commit.
@@ -303,6 +305,11 @@ func answer(changes []*change, answers []error) {
 // transaction was committed, and is nil if it was not; err is why it was not,
 // or the error of records, whose statements then were undone.
 func (s *Store) tryCommit(changes []*change, records func(*sql.Tx) error) (answers []error, err error) {
+	if len(changes) > 0 {
+		if err := point.Err(point.RowBegin); err != nil {
+			return nil, fault("begin", err)
+		}
+	}
 	tx, err := s.write.Begin()
 	if err != nil {
 		return nil, fault("begin", err)
@@ -328,11 +335,20 @@ func (s *Store) tryCommit(changes []*change, records func(*sql.Tx) error) (answe
 			return nil, broken
 		}
 	}
+	if len(changes) > 0 {
+		point.At(point.RowCommit)
+	}
+	if records != nil {
+		point.At(point.JournalCommit)
+	}
 	if err := s.commit(tx); err != nil {
 		if err = fault("commit", err); errors.Is(err, ErrFull) {
 			return nil, err // its last page was not written: it cannot come back
 		}
 		return nil, fmt.Errorf("%w: %w", errUnsettled, err)
+	}
+	if len(changes) > 0 {
+		point.At(point.RowCommitted)
 	}
 	return answers, recordsErr
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"mxgate/gateway/fault"
 	"mxgate/gateway/wire/framing"
 	"mxgate/gateway/wire/syntax"
 )
@@ -68,6 +69,7 @@ func (c *Conn) Content(ctx context.Context) (*Content, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrSpool, err)
 	}
+	fault.At(fault.SpoolDone)
 	return content, nil
 }
 

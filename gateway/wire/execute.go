@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"mxgate/gateway/fault"
 	"mxgate/gateway/wire/syntax"
 	"mxgate/policy/mail"
 )
@@ -259,8 +260,10 @@ func (c *Conn) settle(a *answer) {
 
 // deliver writes the answer to content and says whether it could be read.
 func (c *Conn) deliver() {
+	fault.At(fault.ReplyWrite)
 	here := !hasGone(c.raw)
 	err := c.flush()
+	fault.At(fault.ReplyWritten)
 	if f := c.onAnswer; f != nil {
 		c.onAnswer = nil
 		f(here && err == nil)

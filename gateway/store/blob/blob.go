@@ -23,6 +23,8 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	point "mxgate/gateway/fault"
 )
 
 // maxIDOctets bounds an ID, which becomes a file name.
@@ -164,6 +166,10 @@ func (d *Dir) Put(ctx context.Context, id string, content io.Reader, want Sum) (
 		return Sum{}, Fault("content", err)
 	}
 	for _, path := range []string{filepath.Dir(final), d.tmp()} {
+		if err := point.Err(point.BlobDirsync); err != nil {
+			os.Remove(final)
+			return Sum{}, Fault("content", err)
+		}
 		if err := d.disk.SyncDir(path); err != nil {
 			os.Remove(final)
 			return Sum{}, Fault("content", err)
@@ -207,6 +213,9 @@ func (d *Dir) writeTemp(ctx context.Context, path string, content io.Reader, wan
 			os.Remove(path)
 		}
 	}()
+	if err := point.Err(point.BlobWrite); err != nil {
+		return Sum{}, Fault("content", err)
+	}
 	h := sha256.New()
 	from := &source{ctx: ctx, r: content}
 	size, err := io.Copy(io.MultiWriter(f, h), from)
@@ -219,6 +228,9 @@ func (d *Dir) writeTemp(ctx context.Context, path string, content io.Reader, wan
 	sum = newSum(size, h)
 	if want.Size != 0 && want.Size != sum.Size || want.SHA256 != "" && want.SHA256 != sum.SHA256 {
 		return Sum{}, fmt.Errorf("store: %w: given are %d octets, SHA-256 %s; expected %d, %s", ErrCorrupt, sum.Size, sum.SHA256, want.Size, want.SHA256)
+	}
+	if err := point.Err(point.BlobFsync); err != nil {
+		return Sum{}, Fault("content", err)
 	}
 	if err := f.Sync(); err != nil {
 		return Sum{}, Fault("content", err)

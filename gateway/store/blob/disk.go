@@ -3,6 +3,8 @@ package blob
 import (
 	"io"
 	"os"
+
+	"mxgate/gateway/fault"
 )
 
 // Disk is what Put needs of the file system. It stands here so that tests can
@@ -24,6 +26,9 @@ type File interface {
 type osDisk struct{}
 
 func (osDisk) Create(path string) (File, error) {
+	if err := fault.Err(fault.BlobCreate); err != nil {
+		return nil, err
+	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
@@ -31,7 +36,12 @@ func (osDisk) Create(path string) (File, error) {
 	return f, nil
 }
 
-func (osDisk) Rename(from, to string) error { return os.Rename(from, to) }
+func (osDisk) Rename(from, to string) error {
+	if err := fault.Err(fault.BlobRename); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
 
 func (osDisk) SyncDir(path string) error {
 	d, err := os.Open(path)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"mxgate/gateway/fault"
 )
 
 // ErrTooLarge says that content exceeds the limit of its Spool.
@@ -48,7 +50,8 @@ func (s *Spool) Write(p []byte) {
 		s.stored.keep(p, before)
 		return
 	}
-	if s.stored.file == nil {
+	s.err = fault.Err(fault.SpoolWrite)
+	if s.err == nil && s.stored.file == nil {
 		s.err = s.stored.spill(s.dir, before)
 	}
 	if s.err == nil {
