@@ -338,6 +338,7 @@ func (t *transaction) relay(ctx context.Context, content *wire.Content, rec reco
 func (t *transaction) quarantine(ctx context.Context, content *wire.Content, rec record) *smtp.SMTPError {
 	t.release()
 	if err := t.p.store.Quarantine(ctx, t.held(rec), io.NewSectionReader(content, 0, content.Size)); err != nil {
+		t.p.metrics.faults.Inc()
 		rec.outcome, rec.err = store.Deferred, err
 		return t.end(forStore(err), rec)
 	}

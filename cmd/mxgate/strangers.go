@@ -79,7 +79,7 @@ func printStrangers(out io.Writer, rows []store.StrangerRow, since span) error {
 	if err := t.print(out); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%s from %s in the last %s, all refused\n", counted(total, "connection"), counted(int64(len(networks)), "network"), &since)
+	_, err := fmt.Fprintf(out, "\n%s from %s in the last %s, all refused (hosts of a near miss: deferred)\n", counted(total, "connection"), counted(int64(len(networks)), "network"), &since)
 	return err
 }
 

@@ -136,7 +136,7 @@ func (c *conn) replaceClient(ctx context.Context, cfg Config, client introductio
 		return nil
 	}
 	if !c.caps.replacesClient() {
-		return c.fail(&Failure{Class: Refused, Err: errors.New("XCLIENT is not offered")})
+		return c.fail(&Failure{Class: Refused, Err: errNoXclient})
 	}
 	reply, err := c.exchange(ctx, cfg.CommandTimeout, nil, client.replace(c.caps.XClient))
 	if err != nil {
@@ -159,6 +159,8 @@ func (c *conn) refused(r Reply) *Failure {
 	}
 	return c.unexpected(r)
 }
+
+var errNoXclient = errors.New("XCLIENT is not offered")
 
 var errUnexpected = errors.New("unexpected reply")
 

@@ -91,11 +91,14 @@ func (p *Pool) Probe(ctx context.Context, r *Route) ([]Probed, error) {
 	for i, h := range hosts {
 		all.Go(func() { // ends within the times of Config, or with ctx
 			c, err := p.dial(ctx, r, h, 0)
-			probed[i] = Probed{Host: h.addr, Err: err}
 			if err == nil {
 				probed[i].Capabilities = c.caps
 				p.release(c)
+				if r.Client == Replace && len(c.caps.XClient) == 0 {
+					err = &Failure{Class: Refused, Host: h.addr, Err: errNoXclient}
+				}
 			}
+			probed[i].Host, probed[i].Err = h.addr, err
 		})
 	}
 	all.Wait()
