@@ -126,8 +126,10 @@ func cutOffer(routes []*relay.Route, known map[hostOf]relay.Capabilities) wire.O
 	reached := len(known) > 0
 	offer := wire.Offer{EightBitMIME: true, SMTPUTF8: reached, DSN: reached, RequireTLS: reached, OneDomain: len(routes) > 1}
 	allLMTP := len(routes) > 0
+	limited := reached
 	for _, r := range routes {
 		allLMTP = allLMTP && r.LMTP
+		var least int64 // of the hosts of r that say one
 		for _, host := range r.Hosts {
 			caps, ok := known[hostOf{r, host}]
 			if !ok {
@@ -137,10 +139,17 @@ func cutOffer(routes []*relay.Route, known map[hostOf]relay.Capabilities) wire.O
 			offer.SMTPUTF8 = offer.SMTPUTF8 && caps.SMTPUTF8
 			offer.DSN = offer.DSN && caps.DSN
 			offer.RequireTLS = offer.RequireTLS && caps.RequireTLS && caps.TLS != nil && caps.TLS.Verified
-			if caps.MaxOctets > 0 && (offer.MaxOctets == 0 || caps.MaxOctets < offer.MaxOctets) {
-				offer.MaxOctets = caps.MaxOctets
+			if caps.MaxOctets > 0 && (least == 0 || caps.MaxOctets < least) {
+				least = caps.MaxOctets
 			}
 		}
+		// One next hop that takes little must not refuse what is for another:
+		// it will refuse by itself what is too large for it.
+		limited = limited && least > 0
+		offer.MaxOctets = max(offer.MaxOctets, least)
+	}
+	if !limited {
+		offer.MaxOctets = 0
 	}
 	if allLMTP {
 		offer.MaxRecipients = 1 // X4: one answer cannot speak for two

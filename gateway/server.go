@@ -77,7 +77,7 @@ func (s *Server) open() error {
 	if orphans, err := s.store.Sweep(context.Background()); err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.File, s.cfg.DataDir, err)
 	} else if len(orphans) > 0 {
-		s.log.Warn("files left by an interrupted quarantine were removed; their senders were never told 250", "files", len(orphans))
+		s.log.Warn("contents without a row in the database were set aside in data_dir/lost: an interrupted quarantine leaves one or two, many mean that the database was lost", "files", len(orphans))
 	}
 	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname, Resolver: s.resolver})
 	s.pipeline = &pipeline{cfg: s.cfg, collector: newCollector(s.cfg, s.resolver), pool: s.pool, store: s.store, metrics: s.metrics,

@@ -48,6 +48,9 @@ func (s *Store) Quarantine(ctx context.Context, h Held, content io.Reader) error
 			return s.audit(tx, h.ID, gateway, "quarantined", h.Reason)
 		})
 	}
+	if err == nil {
+		err = s.stands()
+	}
 	if err != nil && !errors.Is(err, errUnsettled) {
 		// Without a row it promises nothing. Should this fail, Sweep does it.
 		s.blobs.Remove(h.ID)

@@ -15,10 +15,12 @@ const (
 	expireBlobs = 100
 )
 
-// Sweep removes what a crash left: content that nobody is writing any more, and
-// content older than ten minutes whose message has no row or is deleted. Nothing
-// was promised for either. It returns their paths below the data directory. The
-// server calls it at its start; it may be called at any time.
+// Sweep clears what a crash left. Content that nobody is writing any more is
+// removed: nothing was promised for it. Content older than ten minutes whose
+// message has no row or is deleted is set aside in the directory "lost", where
+// Expire removes it: where the rows are gone because the database is, it is all
+// there is. It returns their former paths below the data directory. The server
+// calls it at its start; it may be called at any time.
 func (s *Store) Sweep(ctx context.Context) ([]string, error) {
 	return s.blobs.Sweep(ctx, s.now(), func(id string) (bool, error) {
 		h, err := s.Get(ctx, id)
@@ -66,6 +68,9 @@ func (s *Store) Expire(ctx context.Context, journalBefore, quarantineBefore time
 	}
 	if !quarantineBefore.IsZero() {
 		if err := s.expireContent(ctx, &e.Contents, quarantineBefore); err != nil {
+			return e, err
+		}
+		if err := s.blobs.ExpireLost(ctx, quarantineBefore); err != nil {
 			return e, err
 		}
 	}

@@ -100,6 +100,9 @@ func (s *Store) Trouble() error {
 	if f := s.trouble.Load(); f != nil {
 		return fmt.Errorf("store: the journal cannot be written since %s: %w", f.since.UTC().Format(time.RFC3339), f.err)
 	}
+	if err := s.stands(); err != nil {
+		return err
+	}
 	if s.slow.Load() && s.Behind() {
 		return fmt.Errorf("store: the journal cannot be written fast enough: %d entries wait", len(s.entries))
 	}

@@ -54,6 +54,7 @@ type Store struct {
 	insert *sql.Stmt // of a journal entry, on it
 	read   *sql.DB
 
+	file    os.FileInfo // of the database, to know it again
 	room    room
 	trouble atomic.Pointer[failure] // nil: none; of the writer goroutine, for all to read
 	slow    atomic.Bool             // somebody waited for the journal in vain, and it is still Behind
@@ -91,9 +92,25 @@ func (c Config) open(disk blob.Disk, commit func(*sql.Tx) error) (*Store, error)
 	if err := s.openDatabase(); err != nil {
 		return nil, errors.Join(err, s.closeDatabase())
 	}
+	if s.file, err = os.Stat(filepath.Join(dir, databaseName)); err != nil {
+		return nil, errors.Join(fault("open", err), s.closeDatabase())
+	}
 	s.keepReserve()
 	s.writer.Go(s.serve) // ends when Close has closed s.last
 	return s, nil
+}
+
+// stands reports whether the database is still the file that its path names. What
+// is committed to one that was removed or replaced is gone with this process.
+func (s *Store) stands() error {
+	now, err := os.Stat(filepath.Join(s.dir, databaseName))
+	if err == nil && !os.SameFile(s.file, now) {
+		err = errors.New("it was replaced")
+	}
+	if err != nil {
+		return fmt.Errorf("store: %w: the database was taken away while in use, restore it and restart: %w", ErrNotWritable, err)
+	}
+	return nil
 }
 
 // openDatabase opens the two handles and brings the schema up to date.

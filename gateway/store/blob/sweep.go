@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// orphanAge is how old content that nobody wants must be to be removed: far more
-// than lies between Put and the commit of a row.
+// orphanAge is how old content that nobody wants must be to be set aside: far
+// more than lies between Put and the commit of a row.
 const orphanAge = 10 * time.Minute
 
-// Sweep removes what a crash left: temporary files of no running Put of this
-// process, and content older than ten minutes that wanted does not know. A Put
-// of another process whose file is swept fails: it has promised nothing yet. The
-// result names the removed files below the root.
+// Sweep clears what a crash left: it removes temporary files of no running Put of
+// this process, and sets content aside that is older than ten minutes and that
+// wanted does not know. A Put of another process whose file is swept fails: it has
+// promised nothing yet. The result names the files below the root.
 func (d *Dir) Sweep(ctx context.Context, now time.Time, wanted func(id string) (bool, error)) ([]string, error) {
-	removed, err := d.sweep(ctx, d.tmp(), func(id string, _ os.FileInfo) (bool, error) {
+	removed, err := d.sweep(ctx, d.tmp(), os.Remove, func(id string, _ os.FileInfo) (bool, error) {
 		return d.isWriting(id), nil
 	})
 	if err != nil {
@@ -31,7 +31,7 @@ func (d *Dir) Sweep(ctx context.Context, now time.Time, wanted func(id string) (
 		return removed, fmt.Errorf("store: sweep: %w", err)
 	}
 	for _, place := range places {
-		more, err := d.sweep(ctx, filepath.Join(d.root, "blobs", place.Name()), func(id string, info os.FileInfo) (bool, error) {
+		more, err := d.sweep(ctx, filepath.Join(d.root, "blobs", place.Name()), d.setAside, func(id string, info os.FileInfo) (bool, error) {
 			if now.Sub(info.ModTime()) < orphanAge {
 				return true, nil
 			}
@@ -47,7 +47,7 @@ func (d *Dir) Sweep(ctx context.Context, now time.Time, wanted func(id string) (
 
 // sweep removes the files of one directory that are named like content and not
 // to be kept.
-func (d *Dir) sweep(ctx context.Context, dir string, keep func(id string, info os.FileInfo) (bool, error)) ([]string, error) {
+func (d *Dir) sweep(ctx context.Context, dir string, discard func(path string) error, keep func(id string, info os.FileInfo) (bool, error)) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("store: sweep: %w", err)
@@ -65,7 +65,7 @@ func (d *Dir) sweep(ctx context.Context, dir string, keep func(id string, info o
 		path := filepath.Join(dir, entry.Name())
 		kept, err := keep(id, info)
 		if err == nil && !kept {
-			err = os.Remove(path)
+			err = discard(path)
 		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // someone was faster
@@ -77,4 +77,27 @@ func (d *Dir) sweep(ctx context.Context, dir string, keep func(id string, info o
 		}
 	}
 	return removed, nil
+}
+
+// setAside moves content that nobody knows to "lost", for ExpireLost to remove:
+// it is what an interrupted Put left, or all there is of a database that is gone.
+func (d *Dir) setAside(path string) error {
+	if err := os.MkdirAll(d.lost(), 0o700); err != nil {
+		return err
+	}
+	return os.Rename(path, filepath.Join(d.lost(), filepath.Base(path)))
+}
+
+func (d *Dir) lost() string { return filepath.Join(d.root, "lost") }
+
+// ExpireLost removes what was set aside by Sweep and last written before the
+// given time.
+func (d *Dir) ExpireLost(ctx context.Context, before time.Time) error {
+	if _, err := os.Stat(d.lost()); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_, err := d.sweep(ctx, d.lost(), os.Remove, func(_ string, info os.FileInfo) (bool, error) {
+		return !info.ModTime().Before(before), nil
+	})
+	return err
 }
