@@ -195,6 +195,7 @@ maximal_backoff_time = 6s
 `
 
 const masterServices = `%s inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -236,7 +237,7 @@ func startPostfix(t *testing.T, host, settings string) *postfix {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(p.conf, "main.cf"), fmt.Sprintf("myhostname = %s\nqueue_directory = %s/spool\ndata_directory = %s/data\n"+
-		"maillog_file = %s\nmaillog_file_prefixes = %s\n%s%s\n", host, dir, dir, p.logFile(), dir, quietly, settings))
+		"maillog_file = %s\nmaillog_file_prefixes = %s\n%s%s\n", host, dir, dir, p.logFile(), dir, without(quietly, settings), settings))
 	write(t, filepath.Join(p.conf, "master.cf"), fmt.Sprintf(masterServices, p.addr))
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -249,6 +250,17 @@ func startPostfix(t *testing.T, host, settings string) *postfix {
 	}
 	awaitBanner(t, p.addr, host)
 	return p
+}
+
+// without returns the lines of main.cf whose parameters others do not set: Postfix
+// warns of a second value.
+func without(lines, others string) (kept string) {
+	for line := range strings.Lines(lines) {
+		if name, _, _ := strings.Cut(line, " = "); !strings.Contains("\n"+others, "\n"+name+" = ") {
+			kept += line
+		}
+	}
+	return kept
 }
 
 func (p *postfix) logFile() string { return filepath.Join(p.dir, "log", "mail.log") }
@@ -358,6 +370,15 @@ type gate struct {
 // Received as providerHost and nextHop.
 func startGate(t *testing.T, nextHop string, resolver netip.AddrPort, settings string) *gate {
 	t.Helper()
+	g := startGateFor(t, "ranges = [\"127.0.0.1/32\"]", "", nextHop, resolver, settings)
+	awaitBanner(t, g.addr, gateHost)
+	return g
+}
+
+// startGateFor is startGate for a provider at other addresses, and a listener
+// with further keys. Whoever calls it waits until the gateway is there.
+func startGateFor(t *testing.T, provider, listener, nextHop string, resolver netip.AddrPort, settings string) *gate {
+	t.Helper()
 	dir := t.TempDir()
 	g := &gate{t: t, binary: filepath.Join(dir, "mxgate"), config: filepath.Join(dir, "mxgate.toml"),
 		dataDir: filepath.Join(dir, "data"), addr: local(freePort(t)), log: filepath.Join(dir, "mxgate.log")}
@@ -368,9 +389,9 @@ func startGate(t *testing.T, nextHop string, resolver netip.AddrPort, settings s
 	if out, err := exec.CommandContext(t.Context(), "go", append(build, "mxgate/cmd/mxgate")...).CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	write(t, g.config, fmt.Sprintf("hostname = %q\ndata_dir = %q\n[[listener]]\naddress = %q\n[[source]]\nname = \"provider\"\nranges = [\"127.0.0.1/32\"]\n"+
+	write(t, g.config, fmt.Sprintf("hostname = %q\ndata_dir = %q\n[[listener]]\naddress = %q\n%s\n[[source]]\nname = \"provider\"\n%s\n"+
 		"received_by = [%q]\n[[domain]]\nname = \"example.com\"\nnext_hop = %q\n[dns]\nservers = [%q]\n%s",
-		gateHost, g.dataDir, g.addr, providerHost, nextHop, resolver, settings))
+		gateHost, g.dataDir, g.addr, listener, provider, providerHost, nextHop, resolver, settings))
 	logFile, err := os.Create(g.log)
 	if err != nil {
 		t.Fatal(err)
@@ -387,7 +408,6 @@ func startGate(t *testing.T, nextHop string, resolver netip.AddrPort, settings s
 			_ = g.command.Wait()
 		}
 	})
-	awaitBanner(t, g.addr, gateHost)
 	return g
 }
 

@@ -70,7 +70,7 @@ func (a attempt) next() string   { return fmt.Sprintf("next-%d@partner.example",
 func (s *smuggler) run(t *testing.T, sequences []string) {
 	t.Helper()
 	s.sessions = tls.NewLRUClientSessionCache(0)
-	attempts := make([]attempt, len(sequences))
+	var attempts []attempt
 	work := make(chan attempt)
 	var running sync.WaitGroup
 	for range 4 {
@@ -99,13 +99,16 @@ func (s *smuggler) run(t *testing.T, sequences []string) {
 		})
 	}
 	for i, sequence := range sequences {
-		attempts[i] = s.expect(i, sequence)
+		if t.Failed() {
+			break // each wait for what never comes is long
+		}
+		attempts = append(attempts, s.expect(i, sequence))
 		work <- attempts[i]
 	}
 	close(work)
 	running.Wait()
 	s.check(t, attempts)
-	t.Logf("%d sequences, %d messages at the next hop", len(sequences), s.g.sink.Count())
+	t.Logf("%d sequences, %d messages at the next hop", len(attempts), s.g.sink.Count())
 }
 
 func closed(c *talk) *talk {
@@ -291,10 +294,10 @@ func TestDuty_F1_Gateway(t *testing.T) {
 	}{
 		{"in clear", false, false, inBody, 5},
 		{"in clear, pipelined", false, true, inBody, 4},
-		{"in clear, where content begins", false, false, atStart, 4},
-		{"in clear, in the header", false, true, inHeader, 4},
-		{"under TLS", true, false, inBody, 4},
-		{"under TLS, pipelined", true, true, inBody, 4},
+		{"in clear, where content begins", false, false, atStart, 3},
+		{"in clear, in the header", false, true, inHeader, 3},
+		{"under TLS", true, false, inBody, 3},
+		{"under TLS, pipelined", true, true, inBody, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if os.Getenv("MXGATE_NIGHTLY") != "" {
