@@ -42,6 +42,7 @@ type hostNames struct {
 
 type hostName struct {
 	name  mail.Domain // "": none
+	sure  bool        // DNS would not have told more
 	until time.Time
 }
 
@@ -77,31 +78,32 @@ func (h *hostNames) peek(addr netip.Addr) mail.Domain {
 	return ""
 }
 
-// ofStranger waits for the name of addr, within ctx. It asks for at most 5
-// strangers in a second; for the others there is no name.
-func (h *hostNames) ofStranger(ctx context.Context, addr netip.Addr) mail.Domain {
+// ofStranger waits for the name of addr, within ctx; "" if there is none. It asks
+// for at most 5 strangers in a second. Of the others, and where DNS is in trouble,
+// it is not sure.
+func (h *hostNames) ofStranger(ctx context.Context, addr netip.Addr) (name mail.Domain, sure bool) {
 	h.mu.Lock()
 	now := h.now()
 	n, ok := h.known[addr]
 	if ok && now.Before(n.until) {
 		h.mu.Unlock()
-		return n.name
+		return n.name, n.sure
 	}
 	h.tokens = min(strangersPerSec, h.tokens+strangersPerSec*now.Sub(h.filled).Seconds())
 	h.filled = now
 	if h.tokens < 1 {
 		h.mu.Unlock()
-		return ""
+		return "", false
 	}
 	h.tokens--
 	h.mu.Unlock()
 	name, err := h.ask(ctx, addr)
 	h.learn(addr, name, err)
-	return name
+	return name, err == nil
 }
 
 // learn keeps what was found. That DNS gave no answer is soon forgotten: mail of
-// a host that moved would bounce for as long.
+// a host that moved would wait for as long.
 func (h *hostNames) learn(addr netip.Addr, name mail.Domain, err error) {
 	lasts := hostNameLasts
 	if err != nil {
@@ -113,7 +115,7 @@ func (h *hostNames) learn(addr netip.Addr, name mail.Domain, err error) {
 	if len(h.known) >= maxHostNames {
 		clear(h.known) // a cache: who is still there is asked for again
 	}
-	h.known[addr] = hostName{name, h.now().Add(lasts)}
+	h.known[addr] = hostName{name, err == nil, h.now().Add(lasts)}
 }
 
 // ask returns the first name of addr that has addr, "" if none has. The error says

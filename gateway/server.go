@@ -173,14 +173,13 @@ func (s *Server) admit(addr netip.Addr) wire.Admission {
 	return wire.Admission{Source: src.Name, Verdict: wire.Admitted, RatePerMinute: s.cfg.Grants[src.Name].ConnectionsPerMinute}
 }
 
-// nearMiss reports whether a stranger is most likely a source at an address that
-// the configuration does not have yet. SMTP-DUTIES A3.
-func (s *Server) nearMiss(ctx context.Context, addr netip.Addr) (source string, near bool) {
-	name := s.pipeline.names.ofStranger(ctx, addr)
-	if name == "" {
-		return "", false
-	}
-	return s.cfg.NearMiss(name, time.Now())
+// nearMiss names the source that a stranger most likely is, at an address that
+// the configuration does not have yet; "" if it is none. sure is false where that
+// cannot be found out now. SMTP-DUTIES A3.
+func (s *Server) nearMiss(ctx context.Context, addr netip.Addr) (source string, sure bool) {
+	name, sure := s.pipeline.names.ofStranger(ctx, addr)
+	source, _ = s.cfg.NearMiss(name, time.Now()) // no source has the name ""
+	return source, sure
 }
 
 // nearMissed alerts: mail of a provider waits until its new address is listed.

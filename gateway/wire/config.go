@@ -41,10 +41,12 @@ type Config struct {
 	// OnStranger is told once of each connection that was not admitted, with
 	// the name given in EHLO or HELO if there was one. It must not block.
 	OnStranger func(addr netip.Addr, helo string)
-	// NearMiss reports whether a stranger may be a source whose address is not
-	// known yet, and which. ctx ends after 2 s; at most 16 calls run at once,
-	// and strangers beyond them are just strangers. nil: nobody is asked.
-	NearMiss func(ctx context.Context, addr netip.Addr) (source string, near bool)
+	// NearMiss names the source that a stranger may be at an address that is not
+	// known yet; "" if it is none. sure is false where that could not be found
+	// out: the stranger hears 421 then, a 554 might bounce mail of a source. ctx
+	// ends after 2 s; at most 16 calls run at once, and of strangers beyond them
+	// nothing is sure. nil: nobody is asked, and none is one.
+	NearMiss func(ctx context.Context, addr netip.Addr) (source string, sure bool)
 	// OnNearMiss is told, in place of OnStranger, of each connection that
 	// NearMiss spoke for: the source, and the name and the reverse-path the
 	// client gave, "" if none. It must not block.
@@ -73,8 +75,8 @@ type Config struct {
 
 	CommandTimeout   time.Duration // waiting for one command line; 300 s
 	ContentTimeout   time.Duration // waiting for the next octets of content; 180 s
-	RateGrace        time.Duration // before the minimum rate is asked of content; 60 s
-	MinOctetsPerSec  int64         // minimum rate of content, averaged; 500
+	RateGrace        time.Duration // over which the minimum rate of content is averaged; 60 s
+	MinOctetsPerSec  int64         // minimum rate of content; 500
 	SessionTimeout   time.Duration // of a session, ended between transactions; 3600 s
 	HandshakeTimeout time.Duration // of TLS; 30 s
 	WriteTimeout     time.Duration // of one write; 60 s

@@ -48,7 +48,7 @@ func (c *Conn) Content(ctx context.Context) (*Content, error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.raw.Close() }) // the read says so
 	defer stop()
 	c.phase = inAnswer
-	s := framing.NewSpool(c.l.cfg.SpoolDir, c.l.cfg.MemoryOctets, c.terms.MaxOctets)
+	s := framing.NewSpool(c.l.cfg.SpoolDir, c.l.cfg.MemoryOctets, c.terms.MaxOctets, c.l.roomOnDisk)
 	var f framing.Framer
 	err := c.receive(&f, s)
 	c.in.Shrink() // what comes of the content may take long
@@ -76,12 +76,14 @@ func (c *Conn) Content(ctx context.Context) (*Content, error) {
 // receive frames content into s until its end.
 //
 // The deadline of each read is what is left of the idle limit, and not later
-// than the moment at which the average since the start falls below the minimum
-// rate.
+// than the end of the window: RateGrace after the start, then ContentTimeout
+// after the window began. A window is over, and the next begins, with the octets
+// that are due in it at the minimum rate: what came fast before buys no time, or a
+// client could hold a slot for a day.
 func (c *Conn) receive(f *framing.Framer, s *framing.Spool) error {
 	cfg := &c.l.cfg
-	start := time.Now()
-	var octets int64
+	window, began := cfg.RateGrace, time.Now() // in which so many octets are due
+	var octets, inWindow int64
 	c.in.Enlarge()
 	for {
 		content, n, end := f.Frame(c.in.Unread())
@@ -95,9 +97,12 @@ func (c *Conn) receive(f *framing.Framer, s *framing.Spool) error {
 			c.end("error")
 			return ErrTooLarge
 		}
-		slow := start.Add(max(cfg.RateGrace, time.Duration(octets/cfg.MinOctetsPerSec)*time.Second))
-		deadline := time.Now().Add(cfg.ContentTimeout)
-		if slow.Before(deadline) {
+		now := time.Now()
+		if inWindow += int64(n); inWindow >= max(1, int64(window.Seconds()*float64(cfg.MinOctetsPerSec))) {
+			window, began, inWindow = max(cfg.RateGrace, cfg.ContentTimeout), now, 0
+		}
+		deadline := now.Add(cfg.ContentTimeout)
+		if slow := began.Add(window); slow.Before(deadline) {
 			deadline = slow
 		}
 		c.await(deadline, false)

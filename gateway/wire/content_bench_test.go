@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"mxgate/gateway/disk"
 	"mxgate/gateway/wire/framing"
 )
 
@@ -34,7 +35,7 @@ func benchmarkContent(b *testing.B, size int) {
 	if err := l.cfg.complete(); err != nil {
 		b.Fatal(err)
 	}
-	l.ctx = b.Context()
+	l.ctx, l.space = b.Context(), disk.Free
 	src := &replay{Conn: sock, octets: octets}
 	c := newConn(&link{l: l, raw: src}, src)
 	c.terms = c.offer(true)

@@ -65,7 +65,7 @@ func TestDuty_A1(t *testing.T) {
 		}
 		cfg.NearMiss = func(context.Context, netip.Addr) (string, bool) {
 			lookedUp.Add(1)
-			return "", false
+			return "", true
 		}
 	})
 	rule.set(wire.Admission{Verdict: wire.Drop})

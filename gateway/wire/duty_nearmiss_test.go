@@ -3,6 +3,7 @@ package wire_test
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -56,20 +57,25 @@ func TestDuty_A3(t *testing.T) {
 
 func TestDuty_A3_TheLookUpHasTwoSecondsAndTheRestTen(t *testing.T) {
 	told := make(chan string, 1)
-	var near atomic.Bool
+	var near, sure atomic.Bool
+	sure.Store(true) // though it had no time to be
 	change := func(cfg *wire.Config) {
 		nearMisses(told)(cfg)
 		cfg.NearMiss = func(ctx context.Context, _ netip.Addr) (string, bool) {
 			<-ctx.Done()
-			return "provider", near.Load()
+			if !near.Load() {
+				return "", sure.Load()
+			}
+			return "provider", sure.Load()
 		}
 	}
 	inTime(t, change, func(t *testing.T, s *server, p *pipes) {
 		begin := time.Now()
-		p.dial(t).expect("554 ")
+		p.dial(t).expect("421 "+hostname+" Busy, try again later", "EOF")
 		after(t, begin, 2*time.Second)
 
 		near.Store(true)
+		sure.Store(false)
 		begin = time.Now()
 		p.dial(t).expect("220 ", "EOF")
 		after(t, begin, 12*time.Second)
@@ -77,6 +83,47 @@ func TestDuty_A3_TheLookUpHasTwoSecondsAndTheRestTen(t *testing.T) {
 			t.Errorf("told of %q", got)
 		}
 	})
+}
+
+// A stranger of which it is not sure that it is no source may be one: its mail must
+// not bounce.
+func TestDuty_A3_NotSureIsTriedAgain(t *testing.T) {
+	for _, c := range []struct {
+		name, source string
+		sure         bool
+		banner       string
+	}{
+		{"sure that it is none", "", true, "554 " + hostname},
+		{"not sure", "", false, "421 " + hostname + " Busy, try again later"},
+		{"a source, and sure", "provider", true, "220 "},
+		{"a source, and not sure", "provider", false, "220 "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			near := make(chan string, 1)
+			s := start(t, func(cfg *wire.Config) {
+				nearMisses(near)(cfg)
+				cfg.NearMiss = func(context.Context, netip.Addr) (string, bool) { return c.source, c.sure }
+			})
+			cl := s.dial(t)
+			cl.expect(c.banner)
+			if strings.HasPrefix(c.banner, "421") {
+				cl.expect("EOF")
+			} else {
+				cl.send("QUIT\r\n")
+				cl.expect("221", "EOF")
+			}
+			told, want := s.strangers, "127.0.0.1 "
+			if c.source != "" {
+				told, want = near, "127.0.0.1 provider  "
+			}
+			if got := <-told; got != want {
+				t.Errorf("told of %q, want %q", got, want)
+			}
+			if st := s.l.Stats(); st.Strangers != 1 || st.Dropped != 0 || len(s.strangers)+len(near) > 0 || (st.NearMisses == 1) != (c.source != "") {
+				t.Errorf("counted %+v, %d strangers, %d near misses told", st, len(s.strangers), len(near))
+			}
+		})
+	}
 }
 
 func TestDuty_A3_SixteenAreLookedUpAtOnce(t *testing.T) {
@@ -94,7 +141,10 @@ func TestDuty_A3_SixteenAreLookedUpAtOnce(t *testing.T) {
 		waiting = append(waiting, s.dial(t))
 		<-begun
 	}
-	s.dial(t).expect("554 ")
+	s.dial(t).expect("421 "+hostname+" Busy, try again later", "EOF")
+	if got := <-s.strangers; got != "127.0.0.1 " {
+		t.Errorf("told of %q", got)
+	}
 	close(end)
 	for _, c := range waiting {
 		c.expect("220 ")
@@ -111,7 +161,7 @@ func TestDuty_A3_DrainDoesNotWaitForALookUp(t *testing.T) {
 			if _, late := ctx.Deadline(); context.Cause(ctx) != context.Canceled || !late {
 				t.Errorf("ended by %v", context.Cause(ctx))
 			}
-			return "", false
+			return "", true // wrongly
 		}
 	})
 	c := s.dial(t)
@@ -119,7 +169,11 @@ func TestDuty_A3_DrainDoesNotWaitForALookUp(t *testing.T) {
 	if err := s.l.Drain(t.Context()); err != nil {
 		t.Errorf("Drain: %v", err)
 	}
-	c.expect("EOF")
+	for line := c.line(); line != "EOF"; line = c.line() {
+		if !strings.HasPrefix(line, "421 ") { // a 5xx would bounce the mail of a source
+			t.Errorf("told %q", line)
+		}
+	}
 }
 
 func TestAPanicOfALookUpCostsOneStranger(t *testing.T) {

@@ -241,6 +241,40 @@ func TestDuty_F4_TooLittleSpoolSpace(t *testing.T) {
 	c.expect("250")
 }
 
+// What a client declares of the size binds nobody: the disk is looked at while the
+// content comes.
+func TestDuty_F4_SpoolSpaceThatGoesWhileContentComes(t *testing.T) {
+	const spare = 64 << 20
+	s := start(t, func(cfg *wire.Config) { cfg.MemoryOctets = 64 << 10 })
+	var free atomic.Int64
+	var dir atomic.Value
+	s.l.SetSpace(func(d string) (uint64, error) {
+		dir.Store(d)
+		// Each look finds 1 MiB less.
+		return uint64(free.Add(-1 << 20)), nil
+	})
+	c := s.open(t)
+	for _, tc := range []struct {
+		free  int64
+		reply string
+	}{{spare + 10<<20, "250 2.0.0 Taken"}, {spare + 5<<20, "452 4.3.1"}, {spare, "452 4.3.1"}} {
+		free.Store(tc.free)
+		c.mail() // without SIZE
+		c.send(strings.Repeat(strings.Repeat("x", 126)+"\r\n", 5<<20/128) + ".\r\n")
+		c.expect(tc.reply)
+	}
+	if left, err := os.ReadDir(dir.Load().(string)); err != nil || len(left) > 0 {
+		t.Errorf("%d files left in the spool, %v", len(left), err)
+	}
+	want := "REFUSED " + wire.ErrSpool.Error()
+	if got := s.seen(); got[5] != want || got[8] != want {
+		t.Errorf("at the gate %q", got)
+	}
+	c.mail()
+	c.send("small\r\n.\r\n")
+	c.expect("250")
+}
+
 // writes counts the packets a server sends.
 type writes struct {
 	net.Conn

@@ -60,7 +60,7 @@ type Stats struct {
 	Accepted      int64 // admitted and given a session
 	OverLimit     int64 // admitted, but answered 421 in place of the banner
 	Early         int64 // admitted, but talked before the banner
-	Strangers     int64 // given a slot: greeted with 554, or put off as a near miss
+	Strangers     int64 // given a slot: greeted with 554, put off as a near miss, or sent away with 421
 	Dropped       int64 // closed without a word: by verdict, one stranger too many, or no good PROXY header
 	NearMisses    int64 // of Strangers
 	Panics        int64 // contained; of strangers and of PROXY headers, sessions count their own
@@ -260,9 +260,11 @@ const spareOctets = 64 << 20
 // roomFor reports whether content of so many octets, as declared, can be
 // stored. A disk that cannot be asked is found out when it is written to.
 func (l *Listener) roomFor(octets int64) bool {
-	if octets <= l.cfg.MemoryOctets {
-		return true
-	}
+	return octets <= l.cfg.MemoryOctets || l.roomOnDisk(octets)
+}
+
+// roomOnDisk reports whether the spool may grow by so many octets.
+func (l *Listener) roomOnDisk(octets int64) bool {
 	free, err := l.space(l.cfg.SpoolDir)
 	return err != nil || free > math.MaxInt64 || int64(free)-spareOctets >= octets
 }

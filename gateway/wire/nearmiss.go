@@ -21,10 +21,10 @@ const (
 var notYetKnown = &reply{451, "4.7.1", "Your address is not known yet, try again later", false}
 
 // near asks whether a stranger may be a source at an address that we do not know
-// yet. SMTP-DUTIES A3.
-func (l *Listener) near(addr netip.Addr) (source string, near bool) {
+// yet; source is "" if it is none, or if that is not sure. SMTP-DUTIES A3.
+func (l *Listener) near(addr netip.Addr) (source string, sure bool) {
 	if l.cfg.NearMiss == nil {
-		return "", false
+		return "", true
 	}
 	select {
 	case l.asking <- struct{}{}:
@@ -34,7 +34,8 @@ func (l *Listener) near(addr netip.Addr) (source string, near bool) {
 	defer func() { <-l.asking }()
 	ctx, cancel := context.WithTimeout(l.asks, askingTimeout)
 	defer cancel()
-	return l.cfg.NearMiss(ctx, addr)
+	source, sure = l.cfg.NearMiss(ctx, addr)
+	return source, sure && ctx.Err() == nil // what was cut short has found nothing out
 }
 
 // putOff answers a near miss. It offers no extension, and nothing it says is

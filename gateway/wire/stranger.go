@@ -24,30 +24,32 @@ type stranger struct {
 
 // turnAway greets a stranger with 554 and listens only for the name it gives
 // itself: who tries to get past the provider is worth knowing. RFC 5321,
-// Section 3.1; SMTP-DUTIES A2. A near miss is put off.
+// Section 3.1; SMTP-DUTIES A2. A near miss is put off; who may be one tries again,
+// for strangers must not be able to make the mail of a source bounce.
 func (l *Listener) turnAway(raw net.Conn, addr netip.Addr) {
 	s := &stranger{l: l, raw: raw}
-	var source string
-	var near bool
+	var source string // set of a near miss
 	defer func() {
 		_ = raw.Close() // nothing is pending
 		l.heard(raw)
-		if near {
+		if source != "" {
 			l.cfg.OnNearMiss(addr, source, s.helo, s.reversePath)
 		} else {
 			l.cfg.OnStranger(addr, s.helo)
 		}
 	}()
-	if source, near = l.near(addr); near {
+	var sure bool
+	source, sure = l.near(addr)
+	switch {
+	case source != "":
 		l.stats.nearMisses.Add(1)
 		s.converse("220 "+l.cfg.Hostname+" ESMTP\r\n", s.putOff)
-		return
+	case !sure:
+		l.refuse(raw, "421 "+l.cfg.Hostname+" Busy, try again later\r\n")
+	default:
+		s.converse("554 "+l.cfg.Hostname+" No mail is accepted from your address\r\n",
+			func(string, string) *reply { return strangerOnlyQuits })
 	}
-	if l.asks.Err() != nil {
-		return // a look-up that was cut short has found nothing out: no 5xx
-	}
-	s.converse("554 "+l.cfg.Hostname+" No mail is accepted from your address\r\n",
-		func(string, string) *reply { return strangerOnlyQuits })
 }
 
 // converse greets and answers, until the client quits or has had its time or its

@@ -134,7 +134,7 @@ func TestDuty_M1_IdleInsideLargeContent(t *testing.T) {
 	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
 		c := p.open(t)
 		c.mail()
-		c.send(strings.Repeat(strings.Repeat("x", 98)+"\r\n", 10000)) // pays for 2000 s of the minimum rate
+		c.send(strings.Repeat(strings.Repeat("x", 98)+"\r\n", 10000))
 		begin := time.Now()
 		c.expect("421 4.4.2", "EOF")
 		after(t, begin, 180*time.Second)
@@ -163,13 +163,75 @@ func TestDuty_M1_MinimumRate(t *testing.T) {
 	})
 }
 
+// What came fast buys no time for dripping.
+func TestDuty_M1_FastAndThenTooSlow(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		fast   int // octets at once
+		perSec int
+		want   time.Duration // after them; 0: taken
+	}{
+		{"nothing fast, too slow", 0, 400, 60 * time.Second},
+		{"a window, then too slow", 30_000, 400, 180 * time.Second},
+		{"40 MB, then too slow", 40_000_000, 400, 180 * time.Second},
+		{"40 MB, then nothing", 40_000_000, 0, 180 * time.Second},
+		{"40 MB, then not too slow", 40_000_000, 510, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+				c := p.open(t)
+				c.mail()
+				c.send("Subject: a drip\r\n" + strings.Repeat(strings.Repeat("x", 98)+"\r\n", tc.fast/100))
+				begin := time.Now()
+				drip := strings.Repeat("x", max(tc.perSec-2, 0)) + "\r\n"
+				for tc.perSec > 0 && time.Since(begin) < 600*time.Second {
+					if _, err := io.WriteString(c, drip); err != nil {
+						break
+					}
+					time.Sleep(time.Second)
+					if tc.want > 0 && time.Since(begin) >= tc.want {
+						break
+					}
+				}
+				if tc.want > 0 {
+					c.expect("421 4.4.2", "EOF")
+					after(t, begin, tc.want)
+					return
+				}
+				c.send(".\r\n")
+				c.expect("250 2.0.0 Taken")
+			})
+		})
+	}
+}
+
+// Each window begins where the one before was complete.
+func TestDuty_M1_AWindowForEach(t *testing.T) {
+	change := func(cfg *wire.Config) {
+		cfg.RateGrace, cfg.ContentTimeout, cfg.MinOctetsPerSec = 10*time.Second, 10*time.Second, 10
+	}
+	inTime(t, change, func(t *testing.T, s *server, p *pipes) {
+		c := p.open(t)
+		c.mail()
+		for range 5 {
+			time.Sleep(9 * time.Second)
+			c.send(strings.Repeat("x", 98) + "\r\n") // the 100 octets of a window
+		}
+		begin := time.Now()
+		time.Sleep(9 * time.Second)
+		c.send(strings.Repeat("x", 97) + "\r\n") // one too few
+		c.expect("421 4.4.2", "EOF")
+		after(t, begin, 10*time.Second)
+	})
+}
+
 func TestS9_SlowButSteadyContentIsTaken(t *testing.T) {
 	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
 		c := p.open(t)
 		c.mail()
-		for range 20 { // 33 minutes
-			c.send(strings.Repeat("a line of text\r\n", 4000))
-			time.Sleep(100 * time.Second)
+		for range 40 { // 33 minutes
+			c.send(strings.Repeat("a line of text\r\n", 2000))
+			time.Sleep(50 * time.Second)
 		}
 		c.send(".\r\n")
 		c.expect("250 2.0.0 Taken")

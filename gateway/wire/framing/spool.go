@@ -1,6 +1,7 @@
 package framing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -9,28 +10,39 @@ import (
 	"mxgate/gateway/fault"
 )
 
-// ErrTooLarge says that content exceeds the limit of its Spool.
-var ErrTooLarge = errors.New("framing: content exceeds the size limit")
+// Why a Spool did not keep content.
+var (
+	ErrTooLarge = errors.New("framing: content exceeds the size limit")
+	ErrNoRoom   = errors.New("framing: no room on the disk of the spool")
+)
 
 // spoolPattern names the spool files, so that CleanSpool takes no others.
 const spoolPattern = "mxgate-content-*.spool"
+
+// askOctets is how much content may grow before the disk is asked again whether
+// it has room: what a client declares of its size binds nobody.
+const askOctets = 1 << 20
 
 // Spool takes content as it is framed. Write never fails: trouble and excess
 // are remembered, and what follows is only counted.
 type Spool struct {
 	dir           string
 	memory, limit int64 // octets held in memory; octets taken at all
+	room          func(octets int64) bool
 
 	size    int64
+	asked   int64 // the size when room was last called
 	stored  store
 	err     error // the disk's
 	dropped bool  // nothing is kept any more
 }
 
 // NewSpool makes a Spool for content of at most limit octets: up to memory
-// octets stay in memory, more goes to a file in dir.
-func NewSpool(dir string, memory, limit int64) *Spool {
-	return &Spool{dir: dir, memory: memory, limit: limit}
+// octets stay in memory, more goes to a file in dir. room reports whether files
+// in dir may grow by so many octets. It is called for each 1 MiB of content that
+// does not stay in memory, and where it denies, nothing is kept: ErrNoRoom.
+func NewSpool(dir string, memory, limit int64, room func(octets int64) bool) *Spool {
+	return &Spool{dir: dir, memory: memory, limit: limit, room: room}
 }
 
 // Size counts the octets that were written, kept or not.
@@ -50,7 +62,7 @@ func (s *Spool) Write(p []byte) {
 		s.stored.keep(p, before)
 		return
 	}
-	s.err = fault.Err(fault.SpoolWrite)
+	s.err = cmp.Or(fault.Err(fault.SpoolWrite), s.ask(before))
 	if s.err == nil && s.stored.file == nil {
 		s.err = s.stored.spill(s.dir, before)
 	}
@@ -62,13 +74,29 @@ func (s *Spool) Write(p []byte) {
 	}
 }
 
+// ask fails if the file, which is to grow from before octets to size and by
+// askOctets until it is asked for again, has no room for them.
+func (s *Spool) ask(before int64) error {
+	if s.size < s.asked+askOctets {
+		return nil
+	}
+	s.asked = s.size
+	if s.stored.file == nil {
+		before = 0 // it is all in memory yet
+	}
+	if !s.room(s.size - before + askOctets) {
+		return ErrNoRoom
+	}
+	return nil
+}
+
 // Drop forgets what was stored.
 func (s *Spool) Drop() {
 	s.dropped = true
 	s.err = errors.Join(s.err, s.stored.release())
 }
 
-// Content hands the stored octets over. It fails with ErrTooLarge, or with the
+// Content hands the stored octets over. It fails with ErrTooLarge, ErrNoRoom or the
 // error of the disk; then nothing is stored any more.
 func (s *Spool) Content(eightBit bool) (*Content, error) {
 	if s.size > s.limit {

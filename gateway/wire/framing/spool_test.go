@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -16,6 +17,9 @@ func random(octets int) []byte {
 	_, _ = rand.NewChaCha8([32]byte{}).Read(b) // never fails
 	return b
 }
+
+// roomy is a disk that has room.
+func roomy(int64) bool { return true }
 
 // files counts what is in dir.
 func files(t *testing.T, dir string) int {
@@ -33,7 +37,7 @@ func TestContentIsWhatWasWritten(t *testing.T) {
 	for _, size := range []int{0, 1, smallOctets - 1, smallOctets, smallOctets + 1, memory, memory + 1, memory + writeOctets, len(all)} {
 		for _, step := range []int{1000, smallOctets, 3*writeOctets + 7} {
 			dir := t.TempDir()
-			s := NewSpool(dir, memory, int64(size))
+			s := NewSpool(dir, memory, int64(size), roomy)
 			for off := 0; off < size; off += step {
 				p := bytes.Clone(all[off:min(off+step, size)])
 				s.Write(p)
@@ -63,7 +67,7 @@ func TestContentIsWhatWasWritten(t *testing.T) {
 func TestContentThatIsTooLargeLeavesNothing(t *testing.T) {
 	for _, limit := range []int64{10, 2 * smallOctets, 3 * writeOctets} {
 		dir := t.TempDir()
-		s := NewSpool(dir, smallOctets, limit)
+		s := NewSpool(dir, smallOctets, limit, roomy)
 		s.Write(random(int(limit)))
 		s.Write([]byte("x"))
 		if files(t, dir) != 0 {
@@ -81,7 +85,7 @@ func TestContentThatIsTooLargeLeavesNothing(t *testing.T) {
 func TestADiskThatFailsAtTheEndIsFoundOut(t *testing.T) {
 	for _, octets := range []int{smallOctets + 1, 3 * writeOctets} {
 		dir := t.TempDir()
-		s := NewSpool(dir, smallOctets, 1<<20)
+		s := NewSpool(dir, smallOctets, 1<<20, roomy)
 		s.Write(random(octets))
 		if err := s.stored.file.Close(); err != nil { // writes fail from now on
 			t.Fatal(err)
@@ -97,11 +101,64 @@ func TestADiskThatFailsAtTheEndIsFoundOut(t *testing.T) {
 }
 
 func TestASpoolDirectoryThatIsMissing(t *testing.T) {
-	s := NewSpool(filepath.Join(t.TempDir(), "missing"), 10, 1<<20)
+	s := NewSpool(filepath.Join(t.TempDir(), "missing"), 10, 1<<20, roomy)
 	s.Write(random(5))
 	s.Write(random(smallOctets))
 	s.Write(random(5))
 	if c, err := s.Content(false); c != nil || !errors.Is(err, os.ErrNotExist) || len(s.stored.blocks) != 0 {
 		t.Errorf("%v, %v", c, err)
+	}
+}
+
+// A file is asked room for before it grows: for what is to be written at once, and
+// for what comes until room is asked for again.
+func TestRoomIsAskedForBeforeAFileGrows(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		memory int64
+		size   int
+		step   int
+		want   []int64
+	}{
+		{"in memory", 4 * askOctets, 4 * askOctets, askOctets, nil},
+		{"little beyond it", smallOctets, askOctets - 1, smallOctets, nil},
+		{"what was in memory counts", 2 * askOctets, 2*askOctets + smallOctets, smallOctets, []int64{2*askOctets + smallOctets + askOctets}},
+		{"each MiB", askOctets, 4 * askOctets, smallOctets, []int64{2*askOctets + smallOctets, smallOctets + askOctets, smallOctets + askOctets}},
+		{"large pieces", smallOctets, 4 * askOctets, 2 * askOctets, []int64{3 * askOctets, 3 * askOctets}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var asked []int64
+			s := NewSpool(t.TempDir(), c.memory, 1<<30, func(octets int64) bool {
+				asked = append(asked, octets)
+				return true
+			})
+			p := make([]byte, c.step)
+			for left := c.size; left > 0; left -= c.step {
+				s.Write(p[:min(left, c.step)])
+			}
+			if !slices.Equal(asked, c.want) {
+				t.Errorf("asked for %d, want %d", asked, c.want)
+			}
+			s.Drop()
+		})
+	}
+}
+
+func TestContentThatHasNoRoomLeavesNothing(t *testing.T) {
+	for denied := range 3 {
+		dir, asked := t.TempDir(), 0
+		s := NewSpool(dir, askOctets, 1<<30, func(int64) bool {
+			asked++
+			return asked <= denied
+		})
+		for range 5 * askOctets / smallOctets {
+			s.Write(make([]byte, smallOctets))
+		}
+		if asked != denied+1 || files(t, dir) != 0 || len(s.stored.blocks) != 0 {
+			t.Errorf("asked %d times, %d files, %d blocks while more is awaited", asked, files(t, dir), len(s.stored.blocks))
+		}
+		if c, err := s.Content(false); c != nil || !errors.Is(err, ErrNoRoom) {
+			t.Errorf("denied after %d: %v, %v", denied, c, err)
+		}
 	}
 }
