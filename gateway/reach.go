@@ -77,18 +77,29 @@ func reachable(ctx context.Context, c *config.Config, r dns.Resolver, look func(
 		key, value := routeKey(c, route)
 		wg.Go(func() {
 			probed, err := look(ctx, route)
+			until := "until then its mail goes to the others"
+			if err != nil {
+				until = "until then the mail for it is deferred"
+			}
 			for _, p := range probed {
-				if err == nil && p.Err != nil { // the others take the mail
-					problem(key, strconv.Quote(p.Host), "%v: expected an SMTP server that takes mail from here; until then its mail goes to the others", p.Err)
+				if p.Err != nil {
+					problem(key, strconv.Quote(p.Host), "%v: expected %s that takes mail from here; %s", p.Err, serverOf(route), until)
 				}
 			}
-			if err != nil {
-				problem(key, value, "%v: expected an SMTP server that takes mail from here; until then the mail for it is deferred", err)
+			if err != nil && len(probed) == 0 {
+				problem(key, value, "%v: expected %s that takes mail from here; %s", err, serverOf(route), until)
 			}
 		})
 	}
 	wg.Wait()
 	return problems
+}
+
+func serverOf(r *relay.Route) string {
+	if r.LMTP {
+		return "an LMTP server (a socket that this user may connect to)"
+	}
+	return "an SMTP server"
 }
 
 // routeKey is where the configuration names a route.

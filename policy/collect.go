@@ -173,7 +173,7 @@ func (e *Evidence) origin(tx *mail.Transaction, src provider.Source, given Given
 	case given.Origin.IsValid():
 		e.Origin = Origin{IP: given.Origin.String(), Helo: given.Helo, Method: "given", Confidence: "high", Why: "the address was given by whoever asked"}
 		return given.Origin, given.Helo
-	case tx.Client.Origin.IsValid() && !given.Peerless:
+	case tx.Client.Origin.IsValid() && !given.Peerless && !ownHost(src, tx.Client.Origin):
 		told := tx.Client.Origin.Unmap()
 		e.Origin = Origin{IP: told.String(), Helo: tx.Client.OriginHelo, Method: "given", Confidence: "high",
 			Why: fmt.Sprintf("source %q told the address with XCLIENT or XFORWARD", src.Name)}
@@ -194,6 +194,12 @@ func (e *Evidence) origin(tx *mail.Transaction, src provider.Source, given Given
 	named := len(boundary.Ingress)+len(boundary.Inner)+len(boundary.ReceivedBy) > 0
 	e.Origin.HopMissing = named && (len(hops) == 0 || !boundary.Believes(hops[0].By))
 	return netip.Addr{}, ""
+}
+
+// ownHost reports whether a told address is one of the source's own hosts: what
+// stands before us took the mail from the provider, and not from the sender.
+func ownHost(src provider.Source, addr netip.Addr) bool {
+	return slices.ContainsFunc(src.Ranges, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
 }
 
 // boundaryOf joins what the operator wrote with the catalogue's roles.

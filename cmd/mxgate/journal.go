@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"mxgate/gateway/store"
@@ -49,6 +50,7 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 	var filter store.Filter
 	var outcome string
 	f.Var(&since, "since", "look back this `LONG`: 12h, 7d")
+	f.StringVar(&filter.ID, "id", "", "only the message with this transaction `ID`, as it stands at the end of our replies")
 	f.Var(oneOf{&filter.Reason, journalReasons()}, "reason", "only messages with this `REASON`, such as lookalike")
 	f.Var(oneOf{&filter.Disposition, []string{"relay", "tag", "defer", "quarantine", "reject"}}, "disposition", "only messages with this `VERDICT`: relay, tag, defer, quarantine, reject")
 	f.Var(oneOf{&outcome, []string{"relayed", "quarantined", "refused", "deferred", "aborted", "uncertain"}}, "outcome", "only messages that came to this `END`: relayed, quarantined, refused, deferred, aborted, uncertain")
@@ -101,7 +103,7 @@ func printJournal(out io.Writer, entries []store.Entry, since span) error {
 		if e.ReplyCode > 0 {
 			code = strconv.Itoa(e.ReplyCode)
 		}
-		t.add(policy.Plain(e.Sentence, 1000), e.At.Local().Format(stamp), code, string(e.Outcome), cmp.Or(e.Disposition, "-"), cmp.Or(e.Reason, "-"),
+		t.add(policy.Plain(strings.TrimSpace(e.Sentence+" ("+e.ID+")"), 1000), e.At.Local().Format(stamp), code, string(e.Outcome), cmp.Or(e.Disposition, "-"), cmp.Or(e.Reason, "-"),
 			shown(e.Author, 36), recipientsShown(e.ForwardPaths), addrShown(e.OriginIP)+" via "+addrShown(e.Client))
 	}
 	return t.print(out)

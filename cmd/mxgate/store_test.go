@@ -113,15 +113,21 @@ func TestJournalShowsTheNewestLast(t *testing.T) {
 	l.journal()
 	code, out, errOut := mx(t, "journal", "-config", l.config)
 	lines := strings.Split(out, "\n")
-	if code != exitFine || errOut != "" || len(lines) != 5 {
+	if code != exitFine || errOut != "" || len(lines) != 6 {
 		t.Fatalf("%d, %q\n%s", code, errOut, out)
 	}
 	wantIn(t, lines[0], "TIME", "CODE", "OUTCOME", "DISPOSITION", "REASON", "AUTHOR", "TO", "ORIGIN VIA CLIENT")
 	wantIn(t, lines[1], time.Now().Local().Format(" MST "), " 250 ", "quarantined  quarantine", "lookalike  anna@partner.example  bob@example.com +1  198.51.100.7 via 192.0.2.1")
-	if lines[2] != "    It looks? alike." {
+	if lines[2] != "    It looks? alike. (held)" {
 		t.Errorf("the sentence is shown as %q", lines[2])
 	}
 	wantIn(t, lines[3], " -  ", "aborted", "- via 192.0.2.1")
+	if lines[4] != "    (gone)" {
+		t.Errorf("without a sentence: %q", lines[4])
+	}
+	if _, out, _ := mx(t, "journal", "-config", l.config, "-id", "held"); strings.Count(out, "\n") != 3 || !strings.Contains(out, "(held)") {
+		t.Errorf("-id held shows\n%s", out)
+	}
 }
 
 func TestJournalFilters(t *testing.T) {
