@@ -44,15 +44,15 @@ type Server struct {
 	cert      atomic.Pointer[tls.Certificate]
 	strangers *seldom
 
-	nearMisses *seldom
-	draining   atomic.Bool
+	nearMisses, proxyFaults *seldom
+	draining                atomic.Bool
 }
 
 // New opens everything the gateway needs: data directory, listeners, resolver.
 // Next hops may be down: mail for them is deferred until they are back. The
 // error says what could not be opened and what was expected.
 func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
-	s := &Server{cfg: cfg, log: log, metrics: newMetrics(), strangers: newSeldom(log, time.Second), nearMisses: newSeldom(log, time.Second)}
+	s := &Server{cfg: cfg, log: log, metrics: newMetrics(), strangers: newSeldom(log, time.Second), nearMisses: newSeldom(log, time.Second), proxyFaults: newSeldom(log, time.Minute)}
 	s.cert.Store(cfg.Certificate)
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -140,7 +140,7 @@ func resolvers(c *config.Config) ([]netip.AddrPort, error) {
 func (s *Server) wireConfig() wire.Config {
 	l := s.cfg.Limits
 	w := wire.Config{
-		Hostname: s.cfg.Hostname, Admit: s.admit, OnStranger: s.stranger, OnNearMiss: s.nearMissed,
+		Hostname: s.cfg.Hostname, Admit: s.admit, OnStranger: s.stranger, OnNearMiss: s.nearMissed, OnProxyFault: s.proxyFault,
 		Offer:      s.pipeline.offers.now,
 		MayXclient: func(source string) bool { return s.cfg.Grants[source].Xclient },
 		RequireTLS: s.cfg.TLS.Require, MaxMessageOctets: l.MessageOctets, MaxRecipients: l.Recipients,
@@ -198,6 +198,18 @@ func (s *Server) stranger(addr netip.Addr, helo string) {
 	if src, ok := s.cfg.SourceSet.Match(addr); !ok || !src.Expired(now) {
 		s.strangers.say(now, "stranger refused", "client_ip", addr, "helo", helo, "reason", string(policy.NotAdmitted))
 	}
+}
+
+// proxyFault records a connection to a listener with proxy_protocol that did not
+// come through a balancer, or not as it should.
+func (s *Server) proxyFault(peer netip.Addr, err error) {
+	now := time.Now()
+	if errors.Is(err, wire.ErrNoBalancer) {
+		s.store.Stranger(now, peer, "")
+		s.proxyFaults.say(now, "connection past the balancers closed: the listener's proxy_protocol does not list this peer", "client_ip", peer)
+		return
+	}
+	s.proxyFaults.say(now, "connection of a balancer without a valid PROXY header closed: it must send PROXY v1 or v2 (health checks that only connect do not)", "client_ip", peer, "err", err)
 }
 
 // Reload reads the certificate again, for handshakes from now on; a pair that

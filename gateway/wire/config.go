@@ -59,6 +59,11 @@ type Config struct {
 	// XFORWARD who handed the mail in. nil: nobody may.
 	MayXclient func(source string) bool
 
+	// OnProxyFault is told of each connection to a Socket with Balancers that was
+	// closed because its peer is none of them (ErrNoBalancer) or sent no valid
+	// PROXY header in time. It must not block.
+	OnProxyFault func(peer netip.Addr, err error)
+
 	TLSConfig  *tls.Config // for STARTTLS, with Certificates or GetCertificate; nil: not offered
 	RequireTLS bool        // MAIL in clear is refused with 530
 
@@ -127,6 +132,9 @@ func (c *Config) complete() error {
 	}
 	if c.OnNearMiss == nil {
 		c.OnNearMiss = func(netip.Addr, string, string, string) {}
+	}
+	if c.OnProxyFault == nil {
+		c.OnProxyFault = func(netip.Addr, error) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

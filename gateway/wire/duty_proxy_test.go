@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"net/netip"
 	"strings"
@@ -189,10 +190,12 @@ func TestDuty_X3_WhatFollowsTheHeaderIsTheClients(t *testing.T) {
 
 func TestDuty_X3_OnlyFromBalancers(t *testing.T) {
 	for _, balancers := range [][]netip.Prefix{{}, {netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("::/0")}} {
-		s := startOn(t, nil, wire.Socket{Listener: loopback(t), Balancers: balancers})
+		told := make(chan error, 1)
+		s := startOn(t, func(cfg *wire.Config) { cfg.OnProxyFault = func(_ netip.Addr, err error) { told <- err } },
+			wire.Socket{Listener: loopback(t), Balancers: balancers})
 		s.dropped(t)
-		if got := <-s.strangers; got != "127.0.0.1 " {
-			t.Errorf("told of %q", got)
+		if err := <-told; !errors.Is(err, wire.ErrNoBalancer) {
+			t.Errorf("told of %v", err)
 		}
 	}
 	c := start(t, nil).dial(t) // and only on sockets that have some

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"log/slog"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -10,13 +10,16 @@ import (
 	"mxgate/gateway/wire/proxy"
 )
 
+// ErrNoBalancer says that a peer is none of Socket.Balancers.
+var ErrNoBalancer = errors.New("wire: peer is no balancer of this socket")
+
 // unwrap has the PROXY header of a connection read, if it is from a balancer.
 func (l *Listener) unwrap(raw net.Conn, balancer netip.Addr, balancers []netip.Prefix) {
 	plain := balancer.WithZone("") // no Prefix contains a zone
 	switch {
 	case !slices.ContainsFunc(balancers, func(p netip.Prefix) bool { return p.Contains(plain) }):
 		l.drop(raw)
-		l.cfg.OnStranger(balancer, "")
+		l.cfg.OnProxyFault(balancer, ErrNoBalancer)
 	case !l.expect(raw):
 		l.drop(raw)
 	default:
@@ -30,8 +33,8 @@ func (l *Listener) unwrap(raw net.Conn, balancer netip.Addr, balancers []netip.P
 func (l *Listener) admitProxied(raw net.Conn, balancer netip.Addr) {
 	client, err := l.await(raw)
 	if err != nil {
-		l.cfg.Log.Debug("no PROXY header", slog.String("client_ip", balancer.String()), slog.String("err", err.Error()))
 		l.drop(raw)
+		l.cfg.OnProxyFault(balancer, err)
 		return
 	}
 	if !client.IsValid() {
