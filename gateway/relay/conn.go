@@ -12,7 +12,9 @@ import (
 )
 
 // lookAfter is for how long a connection that has answered is taken to stand
-// without a look at it. What a next hop says unasked it says after a long wait.
+// without a look at it, within a message. What a next hop says unasked it says
+// after a long wait, or behind the answer to a message: before the next one there
+// is always a look.
 const lookAfter = time.Second
 
 // conn is one connection to a next hop, used by one goroutine at a time. After

@@ -12,8 +12,8 @@ import (
 	"mxgate/gateway/fault"
 )
 
-// maxFailures is how many connects in a row may fail before a host is marked
-// down. SMTP-DUTIES R5.
+// maxFailures is how many connects in a row may fail, or transactions in a row
+// break, before a host is marked down. SMTP-DUTIES R5.
 const maxFailures = 3
 
 // host is what the pool knows about one host of a route. Its fields are guarded
@@ -22,7 +22,8 @@ type host struct {
 	addr     string   // of Route.Hosts
 	idle     []*conn  // longest idle first
 	failures int      // connects in a row
-	last     *Failure // of the last of them
+	broken   int      // transactions in a row, whatever became of the connects
+	last     *Failure // of the last of them all
 	probeAt  time.Time
 
 	// ipv4Only: it does not know IPv6 addresses in XFORWARD, as a Postfix with
@@ -102,7 +103,7 @@ func (p *Pool) share(hosts []*host, i int) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, h := range hosts[i+1:] {
-		if h.failures < maxFailures || len(h.idle) > 0 || !time.Now().Before(h.probeAt) {
+		if !h.down() || h.broken < maxFailures && len(h.idle) > 0 || !time.Now().Before(h.probeAt) {
 			return p.cfg.ConnectTimeout / time.Duration(len(hosts)-1)
 		}
 	}
@@ -112,10 +113,13 @@ func (p *Pool) share(hosts []*host, i int) time.Duration {
 // connectTo returns a connection to h on which the next hop knows who client is.
 func (p *Pool) connectTo(ctx context.Context, r *Route, h *host, client introduction, reuse bool, share time.Duration) (*conn, error) {
 	if reuse {
-		if c := p.take(r, h, client); c != nil {
-			if r.Client != Replace || c.replaceClient(ctx, p.cfg, client) == nil {
-				return c, nil
-			}
+		c := p.take(r, h, client)
+		for c != nil && !c.quiet() { // there are at most MaxIdle
+			c.close()
+			c = p.take(r, h, client)
+		}
+		if c != nil && (r.Client != Replace || c.replaceClient(ctx, p.cfg, client) == nil) {
+			return c, nil
 		}
 	}
 	c, err := p.dial(ctx, r, h, share)
@@ -209,12 +213,12 @@ func (p *Pool) mayDial(h *host) error {
 	if p.closed {
 		return ErrEnded
 	}
-	if h.failures < maxFailures {
+	if !h.down() {
 		return nil
 	}
 	now := time.Now()
 	if now.Before(h.probeAt) {
-		err := fmt.Errorf("%w after %d failures, the last: %w", errDown, h.failures, h.last)
+		err := fmt.Errorf("%w after %d failures, the last: %w", errDown, max(h.failures, h.broken), h.last)
 		return &Failure{Class: h.last.Class, Host: h.addr, Reply: h.last.Reply, Err: err}
 	}
 	h.probeAt = now.Add(p.cfg.ProbeInterval)
@@ -226,10 +230,31 @@ func (p *Pool) connected(h *host, failure *Failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if failure == nil {
-		h.failures, h.last = 0, nil
+		h.failures = 0
 		return
 	}
 	h.failures++
 	h.last = failure
 	h.probeAt = time.Now().Add(p.cfg.ProbeInterval)
 }
+
+// broken notes that a transaction broke on h before its final dot. A greeting does
+// not make up for it: a host whose queue is full or whose disk is gone may greet
+// well for hours.
+func (p *Pool) broken(h *host, failure *Failure) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h.broken++
+	h.last = failure
+	h.probeAt = time.Now().Add(p.cfg.ProbeInterval)
+}
+
+// answered notes that h had its say about a whole message.
+func (p *Pool) answered(h *host) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h.broken = 0
+}
+
+// down reports whether h is marked down. It is called with Pool.mu held.
+func (h *host) down() bool { return h.failures >= maxFailures || h.broken >= maxFailures }

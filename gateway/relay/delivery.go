@@ -34,29 +34,25 @@ type Delivery struct {
 	from   sender
 
 	mu        sync.Mutex  // held against noop
-	host      string      // of conn, or of the last one
+	host      *host       // of conn, or of the last one
 	conn      *conn       // nil: lost
 	mailed    bool        // MAIL was accepted on conn, and not used up
 	accepted  []recipient // by the next hop
-	ahead     []told      // recipients of which the next hop was asked before our caller
+	inFlight  []recipient // RCPT was sent on conn, and its reply is not read
+	oneByOne  bool        // nobody is asked for ahead any more
 	refused   *Failure    // of MAIL: the answer to every RCPT
+	broke     *host       // the last one that was found to break this transaction
 	ended     bool
 	keepAlive *time.Timer
 	noops     int
 	fault     error // a panic in noop
 }
 
-// told is the answer to a recipient, kept until our caller asks for it.
-type told struct {
-	to    recipient
-	reply Reply
-}
-
 // Host is the host in use, or the last one that was: of Route.Hosts.
 func (d *Delivery) Host() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.host
+	return d.host.addr
 }
 
 // oneRecipient is our answer to more recipients than LMTP can give one answer
@@ -68,8 +64,8 @@ var oneRecipient = Reply{Code: 452, Enhanced: "4.5.3", Text: "one recipient at a
 // one recipient is accepted; the others get 452 4.5.3 of ours.
 //
 // ahead are recipients of Rcpt calls that will follow, in their order. They may be
-// asked for in the same round trip; their answers are kept until then. A message
-// never goes to one whose own Rcpt did not come.
+// asked for in the same round trip; each answer is read by its own Rcpt, and has
+// its own time. A message never goes to one whose own Rcpt did not come.
 //
 // If MAIL was refused, each call fails with that Failure, whose Reply is the
 // answer. Other errors are a *Failure, ErrAddress or ErrEnded; a Failure is the
@@ -92,7 +88,10 @@ func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address, dsn mail.
 	}
 	d.keepAlive.Stop()
 	defer d.keepAlive.Reset(keepAliveInterval)
-	reply, err := d.ask(ctx, to, ahead)
+	if len(d.inFlight) > 0 && d.inFlight[0] != to {
+		d.forget()
+	}
+	reply, err := d.attempt(ctx, func() (Reply, error) { return d.rcpt(ctx, to, ahead) })
 	if f, ok := errors.AsType[*Failure](err); ok && f.Class == MailRefused {
 		d.refused = f
 		return f.Reply, f
@@ -103,22 +102,10 @@ func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address, dsn mail.
 	return reply, err
 }
 
-// ask takes the answer to a recipient that was asked for ahead, or asks.
-func (d *Delivery) ask(ctx context.Context, to recipient, ahead []mail.Recipient) (Reply, error) {
-	if len(d.ahead) > 0 && d.ahead[0].to == to {
-		reply := d.ahead[0].reply
-		d.ahead = d.ahead[1:]
-		return d.judge(reply)
-	}
-	d.forget()
-	return d.attempt(ctx, func() (Reply, error) { return d.rcpt(ctx, to, ahead) })
-}
-
-// forget gives the connection up if the next hop has accepted recipients on it
+// forget gives the connection up if the next hop was asked on it for recipients
 // whom our caller did not ask for after all. What follows replays the others.
 func (d *Delivery) forget() {
-	if len(d.ahead) > 0 {
-		d.ahead = nil
+	if len(d.inFlight) > 0 {
 		d.drop()
 	}
 }
@@ -147,7 +134,15 @@ func (d *Delivery) Send(ctx context.Context, content ...io.ReadSeeker) (Reply, e
 	if err != nil || reply.Code != 354 {
 		return reply, err
 	}
-	return d.content(ctx, content)
+	reply, err = d.content(ctx, content)
+	f, failed := errors.AsType[*Failure](err)
+	switch {
+	case err == nil || failed && f.Class == Refused:
+		d.pool.answered(d.host)
+	case d.mailed: // before the dot
+		d.blame(ctx, err)
+	}
+	return reply, err
 }
 
 // Abort ends the Delivery without a message: the next hop forgets it and the
@@ -171,6 +166,7 @@ func (d *Delivery) usable() error {
 func (d *Delivery) end() {
 	d.ended = true
 	d.keepAlive.Stop()
+	d.forget()
 	c := d.conn
 	d.conn = nil
 	if c == nil {
@@ -189,13 +185,16 @@ func (d *Delivery) end() {
 func (d *Delivery) connect(ctx context.Context, reuse bool) error {
 	c, err := d.pool.connect(ctx, d.route, d.client, reuse)
 	if err == nil {
-		d.conn, d.host = c, c.host.addr
+		d.conn, d.host = c, c.host
 	}
 	return err
 }
 
-// drop gives the connection up.
+// drop gives the connection up. If replies were in flight on it, asking ahead has
+// failed or was in vain: what follows is asked one by one.
 func (d *Delivery) drop() {
+	d.oneByOne = d.oneByOne || len(d.inFlight) > 0
+	d.inFlight = nil
 	if d.conn != nil {
 		d.conn.close()
 	}
@@ -213,7 +212,7 @@ func (d *Delivery) noop() {
 			d.fault = fmt.Errorf("relay: panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	if d.ended || d.conn == nil || d.noops == maxNoops {
+	if d.ended || d.conn == nil || d.noops == maxNoops || len(d.inFlight) > 0 {
 		return
 	}
 	d.noops++

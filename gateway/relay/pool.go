@@ -113,13 +113,16 @@ func (p *Pool) Probe(ctx context.Context, r *Route) ([]Probed, error) {
 	return probed, probed[0].Err
 }
 
-// take returns the connection to h that was used last, or nil if none is idle.
+// take returns the connection to h that was used last, or nil if none is idle or
+// transactions break on h: who probes shall not wear out a connection for that.
 // One on which the next hop takes us for another client comes last, and is of use
-// only if we can introduce ourselves again. Whether it still stands shows when it
-// is used.
+// only if we can introduce ourselves again. It may no longer stand.
 func (p *Pool) take(r *Route, h *host, client introduction) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if h.broken >= maxFailures {
+		return nil
+	}
 	found := -1
 	for i, c := range h.idle {
 		if r.Client != Replace || c.client == client {

@@ -221,13 +221,18 @@ func TestPool_a_kept_connection_that_says_421_is_replaced(t *testing.T) {
 	}
 }
 
-// A look costs a system call. Between the messages of a busy route there is none.
+// A look costs a system call. A message on a busy route costs two: before MAIL and
+// before the content.
 func TestConn_is_looked_at_only_after_a_while(t *testing.T) {
 	p := pool(t, nil)
 	s := sink(t, nil)
 	looks := 0
-	for range 3 {
+	for i := range 3 {
 		d := openWith(t, p, s)
+		if kept := min(i, 1); looks != kept {
+			t.Errorf("%d looks at a kept connection, want %d", looks, kept)
+		}
+		looks = 0
 		d.conn.peek = func() bool { looks++; return true }
 		if _, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err != nil {
 			t.Fatal(err)
@@ -244,6 +249,7 @@ func TestConn_is_looked_at_only_after_a_while(t *testing.T) {
 		looks = 0
 	}
 	d := openWith(t, p, s)
+	looks = 0
 	d.conn.armed = d.conn.armed.Add(-lookAfter)
 	if _, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err != nil || looks != 1 {
 		t.Errorf("%d looks after a while, %v", looks, err)
