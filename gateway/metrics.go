@@ -25,6 +25,7 @@ type metrics struct {
 	panics          prometheus.Counter
 	expired         prometheus.Counter
 	nearMisses      prometheus.Counter
+	hostFailures    prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -43,10 +44,12 @@ func newMetrics() *metrics {
 		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_panics_total", Help: "Panics, each of which ended one session."}),
 		expired: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_expired_source_total",
 			Help: "Connections refused because their source is past its last day."}),
+		hostFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_next_hop_host_failures_total",
+			Help: "Times a host of a next hop began to fail, whether or not mail went to another."}),
 		nearMisses: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_near_miss_total",
 			Help: "Connections deferred because their host name belongs to a source that does not list their address."}),
 	}
-	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics, m.expired, m.nearMisses,
+	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics, m.expired, m.nearMisses, m.hostFailures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

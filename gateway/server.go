@@ -79,7 +79,7 @@ func (s *Server) open() error {
 	} else if len(orphans) > 0 {
 		s.log.Warn("contents without a row in the database were set aside in data_dir/lost: an interrupted quarantine leaves one or two, many mean that the database was lost", "files", len(orphans))
 	}
-	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname, Resolver: s.resolver})
+	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname, Resolver: s.resolver, OnHost: s.hostChanged})
 	s.pipeline = &pipeline{cfg: s.cfg, collector: newCollector(s.cfg, s.resolver), pool: s.pool, store: s.store, metrics: s.metrics,
 		log: s.log, trouble: newSeldom(s.log, time.Second), waiting: newWaiting(), now: time.Now, answerWithin: maxAnswerWait,
 		offers: newOffers(s.pool, s.cfg.Used, s.log), names: newHostNames(s.resolver, time.Now), senders: newSenders(s.cfg.Limits.MessagesPerSender)}
@@ -198,6 +198,17 @@ func (s *Server) stranger(addr netip.Addr, helo string) {
 	if src, ok := s.cfg.SourceSet.Match(addr); !ok || !src.Expired(now) {
 		s.strangers.say(now, "stranger refused", "client_ip", addr, "helo", helo, "reason", string(policy.NotAdmitted))
 	}
+}
+
+// hostChanged tells when a host of a next hop begins to fail or works again: with
+// another host behind it no mail waits, and nobody would notice.
+func (s *Server) hostChanged(host string, failure *relay.Failure) {
+	if failure == nil {
+		s.log.Info("next hop works again", "next_hop", host)
+		return
+	}
+	s.metrics.hostFailures.Inc()
+	s.log.Warn("next hop begins to fail", "next_hop", host, "class", string(failure.Class), "err", failure)
 }
 
 // proxyFault records a connection to a listener with proxy_protocol that did not

@@ -230,10 +230,21 @@ func (p *Pool) connected(h *host, failure *Failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if failure == nil {
+		if h.failures > 0 {
+			p.cfg.OnHost(h.addr, nil)
+		}
 		h.failures = 0
 		return
 	}
-	h.failures++
+	h.failed(p, &h.failures, failure)
+}
+
+// failed counts a failure in a row and tells of the first. It is called with
+// Pool.mu held.
+func (h *host) failed(p *Pool, count *int, failure *Failure) {
+	if *count++; *count == 1 {
+		p.cfg.OnHost(h.addr, failure)
+	}
 	h.last = failure
 	h.probeAt = time.Now().Add(p.cfg.ProbeInterval)
 }
@@ -244,15 +255,16 @@ func (p *Pool) connected(h *host, failure *Failure) {
 func (p *Pool) broken(h *host, failure *Failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h.broken++
-	h.last = failure
-	h.probeAt = time.Now().Add(p.cfg.ProbeInterval)
+	h.failed(p, &h.broken, failure)
 }
 
 // answered notes that h had its say about a whole message.
 func (p *Pool) answered(h *host) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if h.broken > 0 {
+		p.cfg.OnHost(h.addr, nil)
+	}
 	h.broken = 0
 }
 

@@ -94,6 +94,11 @@ type Config struct {
 	// say about DNSSEC; nil: hosts with a DANE policy fail.
 	Resolver dns.TLSAResolver
 
+	// OnHost is told when a host begins to fail, whether or not mail goes to
+	// another one, and with nil when it works again. It must not block, nor call
+	// the Pool.
+	OnHost func(host string, failure *Failure)
+
 	ConnectTimeout time.Duration // of one host: 30 s
 	CommandTimeout time.Duration // banner, EHLO, MAIL, RCPT: 300 s; DATA at most 120 s
 	DataTimeout    time.Duration // each write of content: 180 s
@@ -107,6 +112,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	if c.OnHost == nil {
+		c.OnHost = func(string, *Failure) {}
+	}
 	if c.Dial == nil {
 		c.Dial = new(net.Dialer).DialContext
 	}

@@ -1,0 +1,54 @@
+package relay
+
+import (
+	"slices"
+	"sync"
+	"testing"
+
+	"mxgate/gateway/smtptest"
+)
+
+// A host that fails behind a working one is told of, once, and when it is back.
+func TestAHostThatFailsAndComesBackIsTold(t *testing.T) {
+	var mu sync.Mutex
+	var told []string
+	second := sink(t, nil)
+	first, err := smtptest.Start("127.0.0.1:0", smtptest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := first.Target()
+	first.Close()
+	p := pool(t, func(c *Config) {
+		c.MaxPerConn = 1 // a new connection each time
+		c.OnHost = func(host string, f *Failure) {
+			mu.Lock()
+			defer mu.Unlock()
+			word := host + " works"
+			if f != nil {
+				word = host + " " + string(f.Class)
+			}
+			told = append(told, word)
+		}
+	})
+	r := &Route{Name: "two", Hosts: []string{addr, second.Target()}}
+	send := func() {
+		t.Helper()
+		if err := sendOver(t, p, r, text(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send()
+	send()
+	if first, err = smtptest.Start(addr, smtptest.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(first.Close)
+	send()
+	send()
+	mu.Lock()
+	defer mu.Unlock()
+	if want := []string{addr + " connect", addr + " works"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
