@@ -27,8 +27,10 @@ func TestASecondGatewayOnTheSameDirectoryIsRefused(t *testing.T) {
 
 // A next hop that is the gateway itself would send each message round for ever.
 func TestANextHopThatIsTheGatewayIsNotUsed(t *testing.T) {
-	g := newStage(t, script{})
-	g.cfg.Routes["example.com"] = &relay.Route{Name: g.addr(), Hosts: []string{g.addr()}}
+	g := newFaultStage(t, script{}, func(s *Server) {
+		own := s.Addrs()[0].String()
+		s.cfg.Routes["example.com"] = &relay.Route{Name: own, Hosts: []string{own}}
+	})
 	reply := g.deliver(partner, []string{bob}, cleanMail())
 	g.wantReply(reply, "451 4.3.5")
 	g.wantNothingMoved()
