@@ -23,7 +23,7 @@ import (
 
 // impatience is how long the gateway of these tests waits for a next hop. Its
 // real limits are tested in package relay, on a clock of their own.
-const impatience = 150 * time.Millisecond
+const impatience = 500 * time.Millisecond
 
 // newFaultStage is a stage whose next hop fails as it is told with sink.Fail, and
 // which loses patience soon. change is done to the server before it serves.
