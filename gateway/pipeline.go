@@ -3,15 +3,11 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/base32"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,7 +17,6 @@ import (
 	"mxgate/gateway/config"
 	"mxgate/gateway/relay"
 	"mxgate/gateway/resolve"
-	"mxgate/gateway/session"
 	"mxgate/gateway/store"
 	"mxgate/gateway/wire"
 	"mxgate/policy"
@@ -38,12 +33,6 @@ const lookupBudget = 600
 // next hop included: clients wait for ten minutes, RFC 5321, Section 4.5.3.2.6.
 // SMTP-DUTIES M3.
 const maxAnswerWait = 540 * time.Second
-
-// nullMXTimeout bounds the one look-up that MAIL may wait for.
-const nullMXTimeout = 2 * time.Second
-
-// catchUpTimeout is how long MAIL may wait for the journal.
-const catchUpTimeout = 10 * time.Second
 
 // pipeline is the story of one message: envelope, content, collect, decide,
 // dispose, record. It joins the rooms, which do not know each other.
@@ -65,53 +54,6 @@ type pipeline struct {
 	answerWithin time.Duration
 }
 
-// Begin starts a transaction at MAIL. It implements session.Gate.
-func (p *pipeline) Begin(ctx context.Context, c mail.Client, env mail.Envelope) (session.Transaction, error) {
-	if p.store.Behind() && !p.catchUp(ctx) {
-		return nil, storeFull // what cannot be recorded is not begun
-	}
-	now := p.now()
-	if refusal := p.checkSender(ctx, env.ReversePath, now); refusal != nil {
-		return nil, refusal
-	}
-	c.Name = p.names.peek(c.Addr) // known by the time it is written down, mostly
-	return &transaction{p: p, tx: mail.Transaction{ID: newID(now), Client: c, Envelope: env, ReceivedAt: now}}, nil
-}
-
-// catchUp has a client wait a moment for the journal of those before it.
-func (p *pipeline) catchUp(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
-	defer cancel()
-	return p.store.CatchUp(ctx)
-}
-
-// checkSender judges a reverse-path by itself. SMTP-DUTIES E9, V7.
-func (p *pipeline) checkSender(ctx context.Context, sender mail.Address, now time.Time) *smtp.SMTPError {
-	if !p.senders.may(sender, now) {
-		return flood
-	}
-	if !p.cfg.Policy.RefuseNullMX || sender.Domain == "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(resolve.Budget(ctx, lookupBudget), nullMXTimeout)
-	defer cancel()
-	mx, err := p.collector.Resolver.MX(ctx, string(sender.Domain))
-	if err == nil && len(mx.Records) == 1 && mx.Records[0].Host == "" {
-		return nullMX
-	}
-	return nil
-}
-
-// newID makes a transaction id: 20 lower-case letters and digits, sorted by time.
-func newID(now time.Time) string {
-	var raw [12]byte
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
-	copy(raw[:6], ms[2:])
-	_, _ = rand.Read(raw[6:]) // never fails: crypto/rand
-	return strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(raw[:]))
-}
-
 // transaction carries one message from MAIL to its final answer. It is replaced
 // whole for the next one.
 type transaction struct {
@@ -126,89 +68,6 @@ type transaction struct {
 	answer   *smtp.SMTPError  // the final one, which Answered tells to be read or not
 	result   record
 	once     sync.Once // the journal row
-}
-
-// Ahead notes the recipients that will be put to the next hop after the next one,
-// so that it can be asked for all in one round trip.
-func (t *transaction) Ahead(recipients []mail.Recipient) { t.ahead = recipients }
-
-// aheadOn takes those of them who go the same way.
-func (t *transaction) aheadOn(route *relay.Route) []mail.Recipient {
-	all := t.ahead
-	t.ahead = nil
-	return slices.DeleteFunc(all, func(r mail.Recipient) bool {
-		way, refusal := t.checkRcpt(r.Path)
-		return refusal != nil || way != route
-	})
-}
-
-// Rcpt puts one recipient to the next hop and passes its answer on.
-func (t *transaction) Rcpt(ctx context.Context, path mail.Address, dsn mail.RecipientDSN) error {
-	route, refusal := t.checkRcpt(path)
-	if refusal == nil {
-		refusal = t.askNextHop(ctx, route, path, dsn)
-	}
-	if refusal != nil {
-		t.refusal = withID(refusal, t.tx.ID)
-		if len(t.refused) < t.p.cfg.Limits.Recipients {
-			t.refused = append(t.refused, path)
-		}
-		return t.refusal
-	}
-	t.tx.Envelope.AddRecipient(path, dsn)
-	return nil
-}
-
-// checkRcpt finds the way for path. SMTP-DUTIES E5, E7, E8.
-func (t *transaction) checkRcpt(path mail.Address) (*relay.Route, *smtp.SMTPError) {
-	if path.Literal.IsValid() {
-		return nil, noLiteral
-	}
-	domain := path.Domain
-	if domain == "" { // bare postmaster
-		domain = t.p.cfg.Own[0]
-	}
-	route, ours := t.p.cfg.Routes[domain]
-	switch {
-	case !ours:
-		return nil, notOurs
-	case strings.ContainsAny(path.Local, "%!@"):
-		return nil, routedAddress
-	case t.route != nil && t.route != route:
-		return nil, otherRoute
-	}
-	return route, nil
-}
-
-// askNextHop opens the way at the first recipient and asks for this one.
-func (t *transaction) askNextHop(ctx context.Context, route *relay.Route, path mail.Address, dsn mail.RecipientDSN) *smtp.SMTPError {
-	if t.delivery == nil {
-		d, err := t.p.pool.Open(ctx, route, t.tx.Client, t.tx.Envelope)
-		if err != nil {
-			t.nextHop = route.Name
-			t.failed(err)
-			return forNextHop(relay.Reply{}, err)
-		}
-		t.delivery, t.route = d, route
-	}
-	r, err := t.delivery.Rcpt(ctx, path, dsn, t.aheadOn(route)...)
-	t.nextHop = cmp.Or(t.delivery.Host(), route.Name)
-	if err != nil {
-		t.failed(err)
-		if !isMailRefused(err) && len(t.tx.Envelope.ForwardPaths) == 0 {
-			t.release()
-			t.route = nil // nothing is promised there yet
-		}
-	}
-	if err != nil || !r.Positive() {
-		return forNextHop(r, err)
-	}
-	return nil
-}
-
-func isMailRefused(err error) bool {
-	f, ok := errors.AsType[*relay.Failure](err)
-	return ok && f.Class == relay.MailRefused
 }
 
 // release gives the connection to the next hop back.
