@@ -76,7 +76,8 @@ name = "example.com"
 ` + fmt.Sprintf("next_hop = %q\n[dns]\nservers = [%q]\ntimeout = %q\n%s\n", nextHop, resolver, s.quick, s.tail)
 }
 
-func newStage(t *testing.T, s script) *stage {
+// newStage sets s up; tune is done to the server before it serves.
+func newStage(t *testing.T, s script, tune ...func(*Server)) *stage {
 	t.Helper()
 	g := &stage{t: t, served: make(chan error, 1)}
 	var err error
@@ -84,30 +85,53 @@ func newStage(t *testing.T, s script) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.sink.Close)
-	if g.dns, err = dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, stageZone)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.dns.Close)
+	g.resolve(stageZone)
 	if s.dataDir == "" {
 		s.dataDir = filepath.Join(t.TempDir(), "data")
 	}
 	if s.nextHop == "" {
-		s.nextHop = g.sink.Addr().String()
+		s.nextHop = g.sink.Target()
 	}
 	if s.dns == "" {
 		s.dns = g.dns.Addr().String()
 	}
-	if g.cfg, err = config.Parse("stage.toml", []byte(stageConfig(s, s.nextHop, s.dns))); err != nil {
-		t.Fatal(err)
+	g.configure(stageConfig(s, s.nextHop, s.dns))
+	g.serve(slog.DiscardHandler, tune...)
+	t.Cleanup(g.end)
+	return g
+}
+
+// resolve gives the stage its resolver.
+func (g *stage) resolve(zone string) {
+	g.t.Helper()
+	var err error
+	if g.dns, err = dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(g.t, zone)); err != nil {
+		g.t.Fatal(err)
 	}
-	if g.server, err = New(g.cfg, slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatal(err)
+	g.t.Cleanup(g.dns.Close)
+}
+
+func (g *stage) configure(text string) {
+	g.t.Helper()
+	var err error
+	if g.cfg, err = config.Parse("stage.toml", []byte(text)); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// serve starts the gateway; end ends it.
+func (g *stage) serve(log slog.Handler, tune ...func(*Server)) {
+	g.t.Helper()
+	var err error
+	if g.server, err = New(g.cfg, slog.New(log)); err != nil {
+		g.t.Fatal(err)
+	}
+	for _, f := range tune {
+		f(g.server)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	g.stop = stop
 	go func() { g.served <- g.server.Serve(ctx) }() // ends when end calls stop
-	t.Cleanup(g.end)
-	return g
 }
 
 // end drains the gateway, which must say that all is well.

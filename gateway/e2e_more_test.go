@@ -3,7 +3,6 @@ package gateway
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -21,9 +20,7 @@ import (
 	"github.com/emersion/go-msgauth/dkim"
 
 	"mxgate/gateway/config"
-	"mxgate/gateway/resolve/dnstest"
 	"mxgate/gateway/smtptest"
-	"mxgate/policy/dns"
 )
 
 // setting is a script with more of the world to choose: the tests of duties look
@@ -65,11 +62,7 @@ func newSetting(t *testing.T, s setting) (g *stage, sinks []*smtptest.Sink) {
 		sinks, targets = append(sinks, sink), append(targets, fmt.Sprintf("%q", sink.Target()))
 	}
 	g.sink = sinks[0]
-	var err error
-	if g.dns, err = dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, stageZone+s.zone)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.dns.Close)
+	g.resolve(stageZone + s.zone)
 	s.dataDir = filepath.Join(t.TempDir(), "data")
 	if s.nextHop == "" {
 		s.nextHop = "mail"
@@ -79,24 +72,18 @@ func newSetting(t *testing.T, s setting) (g *stage, sinks []*smtptest.Sink) {
 	if s.edit != nil {
 		text = s.edit(text)
 	}
-	if g.cfg, err = config.Parse("stage.toml", []byte(text)); err != nil {
-		t.Fatal(err)
-	}
+	g.configure(text)
 	if s.cfg != nil {
 		s.cfg(g.cfg)
 	}
 	if s.log == nil {
 		s.log = io.Discard
 	}
-	if g.server, err = New(g.cfg, slog.New(slog.NewJSONHandler(s.log, nil))); err != nil {
-		t.Fatal(err)
-	}
+	var tune []func(*Server)
 	if s.tune != nil {
-		s.tune(g.server)
+		tune = append(tune, s.tune)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	g.stop = stop
-	go func() { g.served <- g.server.Serve(ctx) }() // ends when end calls stop
+	g.serve(slog.NewJSONHandler(s.log, nil), tune...)
 	t.Cleanup(func() {
 		g.end()
 		for _, sink := range sinks[1:] {

@@ -4,21 +4,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"mxgate/gateway/config"
 	"mxgate/gateway/ledger"
 	"mxgate/gateway/relay"
-	"mxgate/gateway/resolve/dnstest"
 	"mxgate/gateway/smtptest"
 	"mxgate/gateway/store"
-	"mxgate/policy/dns"
 )
 
 // impatience is how long the gateway of these tests waits for a next hop. Its
@@ -29,42 +24,17 @@ const impatience = 500 * time.Millisecond
 // which loses patience soon. change is done to the server before it serves.
 func newFaultStage(t *testing.T, s script, change ...func(*Server)) *stage {
 	t.Helper()
-	g := &stage{t: t, served: make(chan error, 1)}
-	var err error
-	if g.sink, err = smtptest.Start("127.0.0.1:0", smtptest.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.sink.Close)
-	if g.dns, err = dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, stageZone)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.dns.Close)
-	if s.dataDir == "" {
-		s.dataDir = filepath.Join(t.TempDir(), "data")
-	}
-	if s.nextHop == "" {
-		s.nextHop = g.sink.Target()
-	}
-	if g.cfg, err = config.Parse("stage.toml", []byte(stageConfig(s, s.nextHop, g.dns.Addr().String()))); err != nil {
-		t.Fatal(err)
-	}
-	if g.server, err = New(g.cfg, slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatal(err)
-	}
-	g.server.pool.Close()
-	g.server.pool = relay.NewPool(relay.Config{
-		Hostname: g.cfg.Hostname, ConnectTimeout: impatience, CommandTimeout: impatience, DataTimeout: impatience, FinalTimeout: impatience,
+	return newStage(t, s, append([]func(*Server){impatient}, change...)...)
+}
+
+// impatient has the server lose patience with its next hop soon.
+func impatient(s *Server) {
+	s.pool.Close()
+	s.pool = relay.NewPool(relay.Config{
+		Hostname: s.cfg.Hostname, ConnectTimeout: impatience, CommandTimeout: impatience, DataTimeout: impatience, FinalTimeout: impatience,
 		ProbeInterval: time.Nanosecond, // who refuses is asked again
 	})
-	g.server.pipeline.pool = g.server.pool
-	for _, f := range change {
-		f(g.server)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	g.stop = stop
-	go func() { g.served <- g.server.Serve(ctx) }() // ends when end calls stop
-	t.Cleanup(g.end)
-	return g
+	s.pipeline.pool = s.pool
 }
 
 // clerk writes down what clients sent and were told.
