@@ -18,22 +18,7 @@ import (
 // While the next hop has not answered there is no 250.
 func TestDuty_I1_Gateway_TheNextHopFirst(t *testing.T) {
 	g := newStage(t, script{})
-	atDot, goOn := make(chan struct{}), make(chan struct{})
-	g.nextHopSays(func(verb, _ string) (string, bool) {
-		if verb == smtptest.Dot {
-			close(atDot)
-			<-goOn
-		}
-		return "", false
-	})
-	c := g.dial()
-	if reply, err := c.envelope(partner, []string{bob}); reply != "" || err != nil {
-		t.Fatal(reply, err)
-	}
-	if _, err := c.conn.Write([]byte(stuffed(theMail) + ".\r\n")); err != nil {
-		t.Fatal(err)
-	}
-	<-atDot
+	c, goOn := g.atDot(theMail)
 	c.silent(t)
 	close(goOn)
 	reply, err := c.reply()
@@ -129,22 +114,7 @@ func TestDuty_I4_Gateway(t *testing.T) {
 func vanish(t *testing.T, leave func(*net.TCPConn) error) []store.Entry {
 	t.Helper()
 	g := newStage(t, script{})
-	atDot, goOn := make(chan struct{}), make(chan struct{})
-	g.nextHopSays(func(verb, _ string) (string, bool) {
-		if verb == smtptest.Dot {
-			close(atDot)
-			<-goOn
-		}
-		return "", false
-	})
-	c := g.dial()
-	if reply, err := c.envelope(partner, []string{bob}); reply != "" || err != nil {
-		t.Fatal(reply, err)
-	}
-	if _, err := c.conn.Write([]byte(stuffed(theMail) + ".\r\n")); err != nil {
-		t.Fatal(err)
-	}
-	<-atDot
+	c, goOn := g.atDot(theMail)
 	if err := leave(c.conn.(*net.TCPConn)); err != nil {
 		t.Fatal(err)
 	}

@@ -183,6 +183,29 @@ func (g *stage) dial() *talk {
 	return c
 }
 
+// atDot has a client send content and returns when the next hop has all of it and
+// holds its answer back until goOn is closed.
+func (g *stage) atDot(content string) (c *talk, goOn chan struct{}) {
+	g.t.Helper()
+	there, goOn := make(chan struct{}), make(chan struct{})
+	g.nextHopSays(func(verb, _ string) (string, bool) {
+		if verb == smtptest.Dot {
+			close(there)
+			<-goOn
+		}
+		return "", false
+	})
+	c = g.dial()
+	if reply, err := c.envelope(partner, []string{bob}); reply != "" || err != nil {
+		g.t.Fatal(reply, err)
+	}
+	if _, err := c.conn.Write([]byte(stuffed(content) + ".\r\n")); err != nil {
+		g.t.Fatal(err)
+	}
+	<-there
+	return c, goOn
+}
+
 // deliver sends one message in a session of its own and returns the last reply.
 func (g *stage) deliver(from string, to []string, content string) string {
 	g.t.Helper()

@@ -157,22 +157,7 @@ func TestDuty_A7_Gateway(t *testing.T) {
 
 func TestDuty_A7_Gateway_TooLong(t *testing.T) {
 	g := newStage(t, script{tail: "[limits]\ndrain_timeout = \"1ms\"\n"})
-	atDot, goOn := make(chan struct{}), make(chan struct{})
-	g.nextHopSays(func(verb, _ string) (string, bool) {
-		if verb == smtptest.Dot {
-			close(atDot)
-			<-goOn
-		}
-		return "", false
-	})
-	c := g.dial()
-	if reply, err := c.envelope(partner, []string{bob}); reply != "" || err != nil {
-		t.Fatal(reply, err)
-	}
-	if _, err := c.conn.Write([]byte(stuffed(cleanMail()) + ".\r\n")); err != nil {
-		t.Fatal(err)
-	}
-	<-atDot
+	c, goOn := g.atDot(cleanMail())
 	g.end()
 	close(goOn)
 	if reply, err := c.reply(); err == nil && reply[0] == '2' {
