@@ -163,9 +163,14 @@ func setWAL(db *sql.DB) error {
 	return nil
 }
 
+// cacheKiB is what a connection holds of the database beside the system's own
+// cache of the file. The default of 2 MiB fills with pages of the journal that are
+// written once and never read again.
+const cacheKiB = 512
+
 // dsn names the database file with options as a URI: a path may contain "?".
 func dsn(path string, options ...string) string {
-	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout.Milliseconds())}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=cache_size(-%d)", busyTimeout.Milliseconds(), cacheKiB)}
 	for _, o := range options {
 		u.RawQuery += "&" + o
 	}

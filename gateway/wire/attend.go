@@ -53,3 +53,20 @@ func (c *Conn) rested() bool {
 	c.resting = false
 	return resting
 }
+
+// takeTurn is what a transaction begins with. A client that go-smtp has goes on
+// without waiting: if others waited, it would have been taken back.
+func (c *Conn) takeTurn() {
+	if c.lent {
+		c.l.turns.join()
+	} else if c.l.turns.take() {
+		c.l.stats.paced.Add(1)
+	}
+	c.turn.Store(true)
+}
+
+// giveTurn gives the turn back, if c has it, and reports whether somebody waits
+// for one.
+func (c *Conn) giveTurn() (wanted bool) {
+	return c.turn.Swap(false) && c.l.turns.give()
+}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"mxgate/gateway/wire/framing"
@@ -36,9 +37,10 @@ type Conn struct {
 	ctx    context.Context // net.Conn has no place to pass it; ends with Close
 	cancel context.CancelFunc
 
-	next    *Conn  // after STARTTLS; under link.mu
-	why     string // why it is over; under link.mu
-	resting bool   // go-smtp is done with it, but it is not over; under link.mu
+	turn    atomic.Bool // taken, and not given back
+	next    *Conn       // after STARTTLS; under link.mu
+	why     string      // why it is over; under link.mu
+	resting bool        // go-smtp is done with it, but it is not over; under link.mu
 
 	in       framing.Input
 	line     []byte    // for go-smtp, not yet read by it
@@ -50,6 +52,7 @@ type Conn struct {
 	// Where the session stands, as go-smtp's replies say.
 	lent      bool   // to go-smtp
 	silent    bool   // for restAfter, while lent
+	wanted    bool   // is the turn that it gave back
 	unheard   int    // answers of go-smtp that are not for the client
 	pending   string // verb whose reply go-smtp owes
 	helo      string
@@ -125,6 +128,7 @@ func (c *Conn) Close() error {
 		c.l.serve(c.raw, c.attend)
 		return nil
 	}
+	c.giveTurn()
 	c.cancel()
 	owned, next := c.disown(c)
 	switch {
@@ -177,11 +181,12 @@ func (c *Conn) advance() error {
 		c.finish("error") // no content is read as commands, whoever forgot to take it
 	}
 	for !c.over && len(c.line) == 0 {
-		c.step()
-		if c.silent {
+		if c.wanted || c.silent {
+			c.wanted = false
 			c.rest()
 			return io.EOF
 		}
+		c.step()
 	}
 	if c.over {
 		return io.EOF

@@ -97,6 +97,7 @@ func (c *Conn) mail(arg string) {
 	case !c.l.roomFor(cmd.Size):
 		c.say(spoolFull)
 	default:
+		c.takeTurn()
 		c.forward(cmd)
 	}
 }
@@ -214,6 +215,9 @@ func (c *Conn) relay(a *answer) {
 	case verb == "MAIL" && succeeded:
 		c.mailOpen, c.utf8 = true, c.cmd.UTF8
 		c.out = senderOK.appendTo(c.out)
+	case verb == "MAIL":
+		c.closeMail()
+		c.out = a.appendTo(c.out)
 	case verb == "RCPT" && succeeded:
 		c.rcpts++
 		c.out = recipientOK.appendTo(c.out)
@@ -272,5 +276,6 @@ func (c *Conn) deliver() {
 
 // closeMail forgets the transaction.
 func (c *Conn) closeMail() {
+	c.wanted = c.giveTurn()
 	c.mailOpen, c.utf8, c.rcpts, c.tried, c.forwarded = false, false, 0, 0, nil
 }

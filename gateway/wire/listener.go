@@ -44,13 +44,14 @@ type Listener struct {
 	done     chan struct{} // Accept has nothing more to give
 	stopOnce sync.Once
 	doneOnce sync.Once
+	turns    turns
 	slots
 }
 
 // counters are read by Stats.
 type counters struct {
-	connections, accepted, strangers, dropped, overLimit, early      atomic.Int64
-	nearMisses, panics, tlsHandshakes, tlsFailed, messages, octetsIn atomic.Int64
+	connections, accepted, strangers, dropped, overLimit, early             atomic.Int64
+	nearMisses, panics, tlsHandshakes, tlsFailed, messages, paced, octetsIn atomic.Int64
 }
 
 // Stats counts since the start, except Active and ActiveStrangers, which are of
@@ -67,6 +68,7 @@ type Stats struct {
 	TLSHandshakes int64 // that succeeded
 	TLSFailed     int64
 	Messages      int64 // contents that were answered
+	Paced         int64 // transactions that waited for a processor before they began
 	OctetsIn      int64 // read in sessions, after TLS
 
 	Active          int64 // sessions
@@ -106,6 +108,7 @@ func NewListener(cfg Config, sockets ...Socket) (*Listener, error) {
 		slots:    newSlots(),
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.turns = newTurns(&l.live, l.ctx.Done())
 	l.asks, l.endAsks = context.WithCancel(l.ctx)
 	for _, in := range sockets {
 		l.live.Go(func() { l.acceptAll(in) })
@@ -132,7 +135,7 @@ func (l *Listener) Stats() Stats {
 	s := Stats{
 		Connections: n.connections.Load(), Accepted: n.accepted.Load(), OverLimit: n.overLimit.Load(), Early: n.early.Load(),
 		Strangers: n.strangers.Load(), Dropped: n.dropped.Load(), NearMisses: n.nearMisses.Load(), Panics: n.panics.Load(),
-		TLSHandshakes: n.tlsHandshakes.Load(), TLSFailed: n.tlsFailed.Load(), Messages: n.messages.Load(), OctetsIn: n.octetsIn.Load(),
+		TLSHandshakes: n.tlsHandshakes.Load(), TLSFailed: n.tlsFailed.Load(), Messages: n.messages.Load(), Paced: n.paced.Load(), OctetsIn: n.octetsIn.Load(),
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
