@@ -5,34 +5,95 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"mxgate/policy/dns"
 )
 
-// resolver answers the library's questions from a dns.Resolver.
+// evaluation is one run of check_host(). It is the resolver of the library.
+//
+// The library gets every record rewritten. Where a term has a domain-spec it sees
+// a mark instead, and asks for that mark when it comes to the term. So it is
+// known here which term asks and from which record, a macro is expanded only when
+// its term is reached, and by our own code: the library refuses a "/" in a
+// domain-spec, does not know %{p}, drops empty parts and never cuts a name.
 //
 // Every error is a *net.DNSError, because the library takes anything else for
-// permanent, a deadline too. A name that cannot be asked does not exist:
-// RFC 7208, Section 4.3, and so it matches nothing.
-type resolver struct {
-	dns        dns.Resolver
-	client     netip.Addr
-	lastTXT    string // the domain whose record is being evaluated
-	lastFailed string // type and name of the last question that failed for a time
-	badRecord  error  // why a record was refused before evaluation
+// permanent, a deadline too.
+type evaluation struct {
+	dns           dns.Resolver
+	client        netip.Addr // never IPv4-mapped
+	local, domain string     // of the <sender>
+	helo          string     // as %{h} shows it
+
+	visited    []visit  // the records met, that of the identity first
+	noted      []string // what the library matched: see note
+	names      []string // of the client, once asked: see validated
+	lastTXT    string   // the domain whose record was asked for last
+	lastFailed string   // type and name of the last question that failed for a time
+	badRecord  error    // why a record was refused before evaluation
+	spent      bool     // the budget of questions was not enough
 }
 
-// LookupTXT returns the TXT records of name. If there is exactly one SPF record
-// among them and its syntax is wrong, it fails for good: RFC 7208, Section 4.6.
-func (r *resolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
+// visit is one record on the way.
+type visit struct {
+	domain string   // whose record it is: <domain>
+	terms  []term   // as published
+	bodies []string // what the library sees of each, without its qualifier; "" if nothing
+	from   place    // what led here; of no meaning for the first
+}
+
+// place is a term of a visited record.
+type place struct{ visit, term int }
+
+// A mark is a name that DNS cannot hold, so that none of a zone is taken for one.
+const (
+	markSign = `"`
+	nobody   = markSign // the mark of no term
+)
+
+func (p place) writeMark(b *strings.Builder) {
+	b.WriteString(markSign)
+	b.WriteString(strconv.Itoa(p.visit))
+	b.WriteString(markSign)
+	b.WriteString(strconv.Itoa(p.term))
+}
+
+// meant returns the name that the library means and the term that asks for it;
+// nil if it is the name of the identity, of a mail exchanger or of the client.
+// The name is "" if it is none that can be asked.
+func (e *evaluation) meant(ctx context.Context, name string) (string, place, *term) {
+	if strings.HasPrefix(name, markSign) {
+		visit, index, _ := strings.Cut(name[len(markSign):], markSign)
+		v, err := strconv.Atoi(visit)
+		i, err2 := strconv.Atoi(index)
+		if err != nil || err2 != nil || v >= len(e.visited) {
+			return "", place{}, nil
+		}
+		t := &e.visited[v].terms[i]
+		if t.spec == "" {
+			return e.visited[v].domain, place{v, i}, t
+		}
+		return e.name(ctx, t.spec, e.visited[v].domain), place{v, i}, t
+	}
 	if !askable(name) {
+		return "", place{}, nil
+	}
+	return strings.TrimSuffix(name, "."), place{}, nil
+}
+
+// LookupTXT returns the SPF records at name. If there is exactly one and its
+// syntax is wrong, it fails for good: RFC 7208, Section 4.6.
+func (e *evaluation) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	domain, from, _ := e.meant(ctx, name)
+	e.lastTXT = domain
+	if domain == "" {
 		return nil, notFound(name)
 	}
-	r.lastTXT = strings.TrimSuffix(name, ".")
-	answer, err := r.dns.TXT(ctx, r.lastTXT)
+	answer, err := e.dns.TXT(ctx, domain)
 	if err != nil {
-		return nil, r.failed("TXT", err)
+		return nil, e.failed("TXT", err)
 	}
 	var records []string
 	for _, txt := range answer.Records {
@@ -40,126 +101,204 @@ func (r *resolver) LookupTXT(ctx context.Context, name string) ([]string, error)
 			records = append(records, txt)
 		}
 	}
-	if len(records) == 1 {
-		if err := checkSyntax(records[0]); err != nil {
-			r.badRecord = &recordError{domain: r.lastTXT, cause: err}
-			return nil, r.badRecord
-		}
+	if len(records) != 1 {
+		return records, nil
 	}
-	return records, nil
+	terms, err := parseRecord(records[0])
+	if err != nil {
+		e.badRecord = &recordError{domain: domain, cause: err}
+		return nil, e.badRecord
+	}
+	e.visited = append(e.visited, visit{domain: domain, terms: terms, from: from})
+	return []string{e.rewrite(ctx, len(e.visited)-1)}, nil
 }
 
-// LookupMX returns the mail exchangers of name, without a null MX.
-func (r *resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
-	if !askable(name) {
-		return nil, notFound(name)
+// rewrite returns the visited record n as the library is to see it.
+func (e *evaluation) rewrite(ctx context.Context, n int) string {
+	v := &e.visited[n]
+	v.bodies = make([]string, len(v.terms))
+	size := len("v=spf1")
+	for i := range v.terms {
+		size += len(v.terms[i].text) + len(` :"99"9999`)
 	}
-	answer, err := r.dns.MX(ctx, strings.TrimSuffix(name, "."))
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString("v=spf1")
+	for i := range v.terms {
+		if !e.matters(&v.terms[i]) {
+			continue
+		}
+		b.WriteByte(' ')
+		b.WriteString(v.terms[i].qualifier)
+		start := b.Len()
+		e.writeBody(ctx, &b, place{n, i})
+		v.bodies[i] = b.String()[start:]
+	}
+	return b.String()
+}
+
+// matters reports whether the library has to see a term. It need not see an
+// address of the other kind: it would let ip6 with an IPv4-mapped address match
+// an IPv4 client. What "exp=" asks for comes later, and other modifiers are to be
+// ignored.
+func (e *evaluation) matters(t *term) bool {
+	switch t.name {
+	case "ip4":
+		return e.client.Is4()
+	case "ip6":
+		return e.client.Is6()
+	}
+	return t.name != "" && t.name != "exp"
+}
+
+// writeBody writes a term, without its qualifier, as the library is to see it.
+func (e *evaluation) writeBody(ctx context.Context, b *strings.Builder, at place) {
+	v := &e.visited[at.visit]
+	t := &v.terms[at.term]
+	b.WriteString(t.name)
+	switch t.name {
+	case "all":
+	case "ip4", "ip6":
+		b.WriteString(t.rest)
+	case "ptr":
+		target := v.domain
+		if t.spec != "" {
+			target = e.name(ctx, t.spec, v.domain)
+		}
+		if target == "" || strings.ContainsAny(target, " %/") { // what the library would read otherwise
+			target = nobody
+		}
+		b.WriteString(":" + target)
+	case "redirect":
+		b.WriteByte('=')
+		at.writeMark(b)
+	default: // a, mx, include, exists
+		b.WriteByte(':')
+		at.writeMark(b)
+		b.WriteString(t.rest)
+	}
+}
+
+// LookupMX returns the mail exchangers of name. One that cannot be asked for
+// keeps its place, a null MX too: the answer was not void.
+func (e *evaluation) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
+	domain, _, _ := e.meant(ctx, name)
+	if domain == "" {
+		return []*net.MX{{Host: nobody}}, nil
+	}
+	answer, err := e.dns.MX(ctx, domain)
 	if err != nil {
-		return nil, r.failed("MX", err)
+		if notAsked(err) {
+			return []*net.MX{{Host: nobody}}, nil
+		}
+		return nil, e.failed("MX", err)
 	}
-	var hosts []*net.MX
-	for _, mx := range answer.Records {
-		if mx.Host != "" {
-			hosts = append(hosts, &net.MX{Host: mx.Host, Pref: mx.Preference})
+	hosts := make([]*net.MX, len(answer.Records))
+	for i, mx := range answer.Records {
+		hosts[i] = &net.MX{Host: mx.Host, Pref: mx.Preference}
+		if !askable(mx.Host) {
+			hosts[i].Host = nobody
 		}
 	}
 	return hosts, nil
 }
 
-// LookupIPAddr returns the addresses of host. For an IPv4 client only A can
-// matter. For an IPv6 client both are asked: "exists" looks for A whatever the
-// client is (RFC 7208, Section 5.7), and the library does not say who asks.
-func (r *resolver) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
-	if !askable(host) {
-		return nil, notFound(host)
+// LookupIPAddr returns the addresses of host. Only those of the client's kind
+// can matter, and for "exists" A alone: RFC 7208, Sections 5 and 5.7.
+//
+// A name that cannot be asked for matches nothing, but was no void look-up.
+//
+// Deviation: neither is it one when an IPv6 client meets a host that has IPv4
+// only. The limit is there against names that do not exist, and a domain must
+// not fail for the clients with IPv6 alone.
+func (e *evaluation) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
+	domain, _, t := e.meant(ctx, host)
+	v6 := e.client.Is6() && (t == nil || t.name != "exists")
+	if domain == "" {
+		return otherKind(v6), nil
 	}
-	host = strings.TrimSuffix(host, ".")
-	var found []net.IPAddr
-	v4, err := r.dns.A(ctx, host)
-	if err != nil && !absent(err) {
-		return nil, r.failed("A", err)
-	}
-	found = appendAddrs(found, v4.Records)
-	if !r.client.Is4() {
-		v6, err6 := r.dns.AAAA(ctx, host)
-		if err6 != nil && !absent(err6) {
-			return nil, r.failed("AAAA", err6)
+	addrs, err := e.ask(ctx, domain, v6)
+	switch {
+	case err == nil:
+		return netAddrs(addrs), nil
+	case t != nil && v6 && errors.Is(err, dns.ErrNoData):
+		if _, err := e.ask(ctx, domain, false); err == nil {
+			return otherKind(v6), nil
 		}
-		found = appendAddrs(found, v6.Records)
+	case notAsked(err):
+		return otherKind(v6), nil
 	}
-	if len(found) == 0 {
-		return nil, notFound(host)
+	typ := "A"
+	if v6 {
+		typ = "AAAA"
 	}
-	return found, nil
+	return nil, e.failed(typ, err)
 }
 
-// LookupAddr returns the names of addr.
-func (r *resolver) LookupAddr(ctx context.Context, addr string) ([]string, error) {
-	ip, err := netip.ParseAddr(addr)
-	if err != nil {
-		return nil, notFound(addr)
+func netAddrs(addrs []netip.Addr) []net.IPAddr {
+	list := make([]net.IPAddr, len(addrs))
+	for i, a := range addrs {
+		list[i].IP = net.IP(a.Unmap().AsSlice())
 	}
-	answer, err := r.dns.PTR(ctx, ip)
-	if err != nil {
-		return nil, r.failed("PTR", err)
+	return list
+}
+
+// otherKind is an answer that matches neither a client of the kind nor "exists".
+func otherKind(v6 bool) []net.IPAddr {
+	if v6 {
+		return []net.IPAddr{{IP: net.IPv4zero}}
 	}
-	return answer.Records, nil
+	return []net.IPAddr{{IP: net.IPv6zero}}
+}
+
+// ask asks for the addresses of host, of one kind.
+func (e *evaluation) ask(ctx context.Context, host string, v6 bool) ([]netip.Addr, error) {
+	if v6 {
+		answer, err := e.dns.AAAA(ctx, host)
+		return answer.Records, err
+	}
+	answer, err := e.dns.A(ctx, host)
+	return answer.Records, err
+}
+
+// LookupAddr returns the names of the client; what cannot be one keeps its place.
+func (e *evaluation) LookupAddr(ctx context.Context, _ string) ([]string, error) {
+	answer, err := e.dns.PTR(ctx, e.client)
+	if err != nil {
+		return nil, e.failed("PTR", err)
+	}
+	names := make([]string, len(answer.Records))
+	for i, name := range answer.Records {
+		names[i] = nobody
+		if askable(name) {
+			names[i] = name
+		}
+	}
+	return names, nil
 }
 
 // failed turns a failure of the resolver into the error the library classifies.
-func (r *resolver) failed(typ string, err error) error {
+func (e *evaluation) failed(typ string, err error) error {
 	n := dns.NetError(err)
 	switch {
+	case errors.Is(err, dns.ErrLimit):
+		e.spent, n.IsNotFound = true, true
 	case errors.Is(err, dns.ErrPermanent):
 		n.IsNotFound = true
 	case n.IsTemporary:
-		r.lastFailed = typ
+		e.lastFailed = typ
 		if n.Name != "" {
-			r.lastFailed += " " + n.Name
+			e.lastFailed += " " + n.Name
 		}
 	}
 	return n
 }
 
-// absent reports whether err says that there is no such record.
-func absent(err error) bool {
-	return errors.Is(err, dns.ErrNotFound) || errors.Is(err, dns.ErrPermanent)
+// notAsked reports whether err says that the name cannot be asked for.
+func notAsked(err error) bool {
+	return errors.Is(err, dns.ErrPermanent) && !errors.Is(err, dns.ErrLimit)
 }
 
 func notFound(name string) *net.DNSError {
 	return &net.DNSError{Err: "not a name", Name: name, IsNotFound: true}
-}
-
-func appendAddrs(list []net.IPAddr, addrs []netip.Addr) []net.IPAddr {
-	for _, a := range addrs {
-		list = append(list, net.IPAddr{IP: net.IP(a.Unmap().AsSlice())})
-	}
-	return list
-}
-
-// Limits of a name without its trailing dot: RFC 1035, Section 2.3.4.
-const (
-	maxNameOctets  = 253
-	maxLabelOctets = 63
-)
-
-// askable reports whether name, which may come out of a macro, can be a DNS
-// name. Printable ASCII may stand in a label; a resolver may want less.
-func askable(name string) bool {
-	name = strings.TrimSuffix(name, ".")
-	if len(name) > maxNameOctets {
-		return false
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > maxLabelOctets {
-			return false
-		}
-		for i := 0; i < len(label); i++ {
-			if c := label[i]; c < ' ' || c >= 0x7f || c == '\\' || c == '"' {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -31,22 +31,28 @@ const (
 	Helo     Identity = "helo"
 )
 
-// Result is the outcome of one check.
+// Result is the outcome of one check. All texts are printable ASCII.
 type Result struct {
 	Status   mail.Status // None, Neutral, Pass, Fail, SoftFail, TempError or PermError
 	Domain   string      // the domain checked, A-labels; what was given if that is no domain
 	Identity Identity
-	Why      string // what matched or what failed, for a person; printable ASCII
+	Why      string // what matched or what failed, for a person
+	Term     string // the term that decided, as published, at most 100 octets; "" if none did
+	// Explanation is what the domain wants to be told to the author of refused
+	// mail, at most 300 octets; "" if it says nothing or Status is not Fail. It
+	// is a stranger's text and may hold any URL: who shows it says whose it is.
+	Explanation string
 }
 
 // Check evaluates check_host() of RFC 7208, Section 4, for ip.
 //
 // The identity is the reverse-path, or postmaster at helo when the reverse-path
 // names no domain (Section 2.4). An invalid ip, an address literal and a name
-// with less than two labels give None. It asks at most 10 terms and 100 names,
-// and takes at most 20 seconds of ctx.
+// with less than two labels give None. At most 10 terms ask DNS, each at most 11
+// questions; %{p} and the explanation of a fail add 12 in all, and an IPv6 client
+// one for each host of an "a" that has no AAAA. It takes at most 20 seconds of ctx.
 func Check(ctx context.Context, r dns.Resolver, ip netip.Addr, helo string, reversePath mail.Address) Result {
-	result, sender := identify(helo, reversePath)
+	result, local := identify(helo, reversePath)
 	if result.Status != "" {
 		return result
 	}
@@ -57,33 +63,54 @@ func Check(ctx context.Context, r dns.Resolver, ip netip.Addr, helo string, reve
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxDuration)
 	defer cancel()
-	zone := &resolver{dns: r, client: ip}
-	var trail trail
-	status, err := library.CheckHostWithSender(net.IP(ip.AsSlice()), heloName(helo), sender,
+	e := &evaluation{dns: r, client: ip, local: local, domain: result.Domain, helo: heloName(helo)}
+	status, err := library.CheckHostWithSender(net.IP(ip.AsSlice()), e.helo, "@"+result.Domain,
 		library.WithContext(ctx),
-		library.WithResolver(zone),
-		library.WithTraceFunc(trail.note),
+		library.WithResolver(e),
+		library.WithTraceFunc(e.note),
 		library.OverrideLookupLimit(maxLookups),
 		library.OverrideVoidLookupLimit(maxVoidLookups))
 	result.Status = mail.Status(status)
-	result.Why = sentence(result, err, &trail, zone)
+	switch {
+	case e.spent && result.Status != mail.TempError:
+		// What was not asked may have matched: nothing else can be said.
+		result.Status, result.Why = mail.PermError, "the record needs more DNS questions than one check may ask"
+		return result
+	case result.Status == mail.TempError || result.Status == mail.None || result.Status == mail.PermError:
+		result.Why = e.failure(result, err)
+		return result
+	}
+	found, through := e.decided()
+	result.Why = e.matchSentence(result.Status, found, through)
+	if found != nil {
+		result.Term = shown(found)
+	}
+	if result.Status == mail.Fail {
+		result.Explanation = e.explanation(ctx)
+	}
 	return result
 }
 
-// identify chooses the identity and returns the <sender> for it; a Status is
-// set if there is nothing to check.
-func identify(helo string, reversePath mail.Address) (result Result, sender string) {
+// CheckHelo is Check of the HELO identity, whatever the reverse-path is: RFC
+// 7208, Section 2.3.
+func CheckHelo(ctx context.Context, r dns.Resolver, ip netip.Addr, helo string) Result {
+	return Check(ctx, r, ip, helo, mail.Address{})
+}
+
+// identify chooses the identity and returns the local part of the <sender> for
+// it; a Status is set if there is nothing to check.
+func identify(helo string, reversePath mail.Address) (result Result, local string) {
 	if reversePath.Literal.IsValid() {
 		why := "the reverse-path names an address, not a domain"
 		return Result{Status: mail.None, Domain: "[" + reversePath.Literal.String() + "]", Identity: MailFrom, Why: why}, ""
 	}
 	result = Result{Domain: string(reversePath.Domain), Identity: MailFrom}
-	local := reversePath.Local
+	local = reversePath.Local
 	if reversePath.Domain == "" {
 		name, err := mail.ParseDomain(helo)
 		if err != nil {
 			why := fmt.Sprintf("the HELO name %+.80q is not a domain name", helo)
-			return Result{Status: mail.None, Domain: printable(helo), Identity: Helo, Why: why}, ""
+			return Result{Status: mail.None, Domain: noSpace(helo), Identity: Helo, Why: why}, ""
 		}
 		result, local = Result{Domain: string(name), Identity: Helo}, ""
 	}
@@ -93,9 +120,7 @@ func identify(helo string, reversePath mail.Address) (result Result, sender stri
 	if local == "" {
 		local = "postmaster" // RFC 7208, Section 4.3
 	}
-	// The library takes what follows the first "@" for the domain. A quote in
-	// its place keeps such a local part from ever naming a record.
-	return result, strings.ReplaceAll(local, "@", `"`) + "@" + result.Domain
+	return result, local
 }
 
 // heloName returns helo as %{h} may show it: a domain name, or "unknown".
@@ -107,18 +132,21 @@ func heloName(helo string) string {
 	return string(name)
 }
 
-// sentence says why the result is what it is.
-func sentence(result Result, err error, trail *trail, zone *resolver) string {
-	asked := zone.lastTXT
+// noSpace returns what was given in place of a domain so that it can be one word.
+func noSpace(s string) string { return strings.ReplaceAll(printable(s, maxShownOctets), " ", "?") }
+
+// failure says why there is no verdict.
+func (e *evaluation) failure(result Result, err error) string {
+	asked := e.lastTXT
 	switch {
 	case result.Status == mail.TempError:
-		return fmt.Sprintf("DNS did not answer in time or failed at %s", zone.lastFailed)
+		return fmt.Sprintf("DNS did not answer in time or failed at %s", e.lastFailed)
 	case result.Status == mail.None:
 		return fmt.Sprintf("%s publishes no SPF record", result.Domain)
-	case result.Status != mail.PermError:
-		return trail.sentence(result.Status, zone.client, err != nil)
-	case zone.badRecord != nil:
-		return zone.badRecord.Error()
+	case e.badRecord != nil:
+		return e.badRecord.Error()
+	case errors.Is(err, library.ErrNoResult) && asked == "":
+		return "the record refers to a name that cannot be one"
 	case errors.Is(err, library.ErrNoResult):
 		return fmt.Sprintf("%s, which the record refers to, publishes no SPF record", asked)
 	case errors.Is(err, library.ErrMultipleRecords):
@@ -131,16 +159,4 @@ func sentence(result Result, err error, trail *trail, zone *resolver) string {
 		return "an mx term leads to more than 10 hosts"
 	}
 	return fmt.Sprintf("the record at %s cannot be evaluated: %+.100q", asked, err)
-}
-
-// printable returns s, at most 80 octets, with everything but printable ASCII
-// replaced.
-func printable(s string) string {
-	s = s[:min(len(s), 80)]
-	return strings.Map(func(c rune) rune {
-		if c <= ' ' || c >= 0x7f {
-			return '?'
-		}
-		return c
-	}, s)
 }

@@ -111,7 +111,8 @@ func TestWhy(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := Check(t.Context(), zone, netip.MustParseAddr(test.ip), test.helo, address(t, test.from))
-			if want := (Result{test.status, test.domain, test.identity, test.why}); got != want {
+			got.Term, got.Explanation = "", ""
+			if want := (Result{Status: test.status, Domain: test.domain, Identity: test.identity, Why: test.why}); got != want {
 				t.Errorf("\n got %+v\nwant %+v", got, want)
 			}
 		})
@@ -211,14 +212,14 @@ func TestAnIPv4ClientCostsNoAAAAQuestion(t *testing.T) { // P6
 
 func TestAMacroCannotMakeANameThatIsNone(t *testing.T) {
 	zone := &counting{Snapshot: dns.MustSnapshot(t, zoneText)}
-	for _, from := range []string{`"a\\b"@user.example`, `"` + strings.Repeat("x", 64) + `"@user.example`, "\u00fc@user.example", `"a..b"@user.example`} {
+	for _, from := range []string{`"a\\b"@user.example`, "\u212a@user.example", `"` + strings.Repeat("x", 64) + `"@user.example`, "\u00fc@user.example", `"a..b"@user.example`} {
 		got := Check(t.Context(), zone, netip.MustParseAddr("192.0.2.7"), "h.example", address(t, from))
 		if got.Status != mail.Fail {
 			t.Errorf("%s: %+v", from, got)
 		}
 	}
 	for _, q := range zone.asked {
-		if q != "TXT user.example" && q != "A a.b.list.user.example" {
+		if q != "TXT user.example" {
 			t.Errorf("asked %q", q)
 		}
 	}

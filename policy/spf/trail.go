@@ -2,7 +2,7 @@ package spf
 
 import (
 	"fmt"
-	"net/netip"
+	"slices"
 	"strings"
 
 	library "blitiri.com.ar/go/spf"
@@ -10,57 +10,77 @@ import (
 	"mxgate/policy/mail"
 )
 
-// trail keeps the terms that matched, in the order in which the library found
-// them: of an include or redirect, first the term inside, then the reference.
-type trail []string
-
-// note is the library's trace function. It knows two kinds of message, "term,
-// result, error" and the one of "all"; TestWhy tells when they change, and then
-// a sentence only loses its detail.
-func (t *trail) note(format string, args ...any) {
+// note is the library's trace function. It keeps the terms that matched, in the
+// order in which the library found them: of an include or redirect, first the
+// term inside, then the reference.
+//
+// It knows two kinds of message, "term, result, error" and the one of "all";
+// TestWhy tells when they change, and then Term is lost and Why loses its detail.
+func (e *evaluation) note(format string, args ...any) {
 	switch {
 	case format == "all: %v":
-		*t = append(*t, "all")
+		e.noted = append(e.noted, "all")
 	case len(args) == 3 && strings.HasPrefix(format, "%q"):
-		term, isTerm := args[0].(string)
+		body, isTerm := args[0].(string)
 		_, isResult := args[1].(library.Result)
 		if isTerm && isResult {
-			*t = append(*t, term[:min(len(term), 100)])
+			e.noted = append(e.noted, body)
 		}
 	}
 }
 
-// sentence says what the status of client rests on; matched is whether a term
-// led to it. Terms have passed checkSyntax and are printable.
-func (t trail) sentence(status mail.Status, client netip.Addr, matched bool) string {
-	if len(t) == 0 || !matched { // what is left in t did not decide: an include without pass
-		return fmt.Sprintf("no term of the record matches %s", client)
-	}
-	qualifier := map[mail.Status]string{mail.Fail: "-", mail.SoftFail: "~", mail.Neutral: "?"}[status]
-	var through []string
-	at := len(t) - 1
-	for ; at >= 0; at-- {
-		term := strings.ToLower(t[at])
-		included := strings.HasPrefix(term, "include:")
-		if !included && !strings.HasPrefix(term, "redirect=") {
-			break
+// decided returns the term on which the result rests, nil if none does, and the
+// references that led to its record, the outermost first. What was noted last
+// comes first on the way; what an include without pass left behind belongs to no
+// record on it.
+func (e *evaluation) decided() (found *term, through []*term) {
+	at := 0
+	for _, body := range slices.Backward(e.noted) {
+		i := slices.Index(e.visited[at].bodies, body) // of two alike the first one matched
+		if i < 0 {
+			return nil, through
 		}
-		through = append(through, t[at])
-		if included { // what is inside an include has matched with pass
-			through[len(through)-1], qualifier = qualifier+t[at], ""
+		t := &e.visited[at].terms[i]
+		if t.name != "include" && t.name != "redirect" {
+			return t, through
 		}
+		through = append(through, t)
+		next := slices.IndexFunc(e.visited[1:], func(v visit) bool { return v.from == place{at, i} })
+		if next < 0 {
+			return nil, through
+		}
+		at = next + 1
 	}
+	return nil, through
+}
+
+// matchSentence says what the status rests on. Terms have passed parseRecord and
+// are printable.
+func (e *evaluation) matchSentence(status mail.Status, found *term, through []*term) string {
 	path := ""
-	if len(through) > 0 {
-		path = " (through " + strings.Join(through, ", ") + ")"
+	for i, t := range through {
+		sign := ", "
+		if i == 0 {
+			sign = " (through "
+		}
+		path += sign + shown(t)
+	}
+	if path != "" {
+		path += ")"
 	}
 	switch {
-	case at < 0:
-		return fmt.Sprintf("%s matched%s", client, path)
-	case t[at] == "all" && qualifier != "":
-		return fmt.Sprintf("%sall: %s is not listed%s", qualifier, client, path)
-	case t[at] == "all":
-		return fmt.Sprintf("all: every address may send%s", path)
+	case found == nil:
+		return fmt.Sprintf("no term of the record matches %s", e.client)
+	case found.name == "all" && found.qualifier != "" && found.qualifier != "+":
+		return fmt.Sprintf("%s: %s is not listed%s", shown(found), e.client, path)
+	case found.name == "all" && status == mail.Pass:
+		return "all: every address may send" + path
 	}
-	return fmt.Sprintf("%s matched %s%s%s", client, qualifier, t[at], path)
+	return fmt.Sprintf("%s matched %s%s", e.client, shown(found), path)
 }
+
+// maxShownOctets bounds a term or a name in a sentence or in Term.
+const maxShownOctets = 100
+
+// shown returns t as published, cut to maxShownOctets.
+func shown(t *term) string { return t.text[:min(len(t.text), maxShownOctets)] }

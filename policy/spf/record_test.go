@@ -2,6 +2,7 @@ package spf
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ func TestSyntax(t *testing.T) {
 		"redirect=example.com. exp=e.example.com", "x-tension=%{s}%%%_%-", "unknown=", "a:museum.example-x",
 	}
 	for _, terms := range good {
-		if err := checkSyntax("v=spf1 " + terms); err != nil {
+		if _, err := parseRecord("v=spf1 " + terms); err != nil {
 			t.Errorf("%q: %v", terms, err)
 		}
 	}
@@ -29,11 +30,11 @@ func TestSyntax(t *testing.T) {
 		"a:\u00fc.example", "a\tmx", "all\x00", "redirect=a.example/24",
 	}
 	for _, terms := range bad {
-		if checkSyntax("v=spf1 "+terms) == nil {
+		if _, err := parseRecord("v=spf1 " + terms); err == nil {
 			t.Errorf("%q is accepted", terms)
 		}
 	}
-	if checkSyntax("v=spf1 "+strings.Repeat("a ", maxRecordOctets)) == nil {
+	if _, err := parseRecord("v=spf1 " + strings.Repeat("a ", maxRecordOctets)); err == nil {
 		t.Error("a record of any length is accepted")
 	}
 }
@@ -65,12 +66,26 @@ func FuzzRecord(f *testing.F) {
 		default:
 			t.Fatalf("%q: %+v", record, got)
 		}
-		if isRecord(record) && checkSyntax(record) != nil && got.Status != mail.PermError {
-			t.Fatalf("%q: %+v", record, got)
+		var terms []term
+		if isRecord(record) {
+			var err error
+			if terms, err = parseRecord(record); err != nil && got.Status != mail.PermError {
+				t.Fatalf("%q: %+v", record, got)
+			}
 		}
-		for _, c := range got.Why {
-			if c < ' ' || c >= 0x7f {
-				t.Fatalf("%q: unprintable %q", record, got.Why)
+		if !isPrintable(got.Why + got.Term + got.Explanation) {
+			t.Fatalf("%q: unprintable %+v", record, got)
+		}
+		if got.Term != "" && !slices.ContainsFunc(terms, func(t term) bool { return strings.HasPrefix(t.text, got.Term) }) {
+			t.Fatalf("%q: has no term %q", record, got.Term)
+		}
+		for _, term := range terms { // what the grammar lets through the macro code must be able to read
+			e := &evaluation{dns: zone, client: ip.Unmap().WithZone(""), local: local, domain: "example.com", helo: "helo.example"}
+			if _, ok := e.expand(t.Context(), term.spec, "example.com", false); !ok && len(record) < 100 {
+				t.Fatalf("%q: cannot expand %q", record, term.spec)
+			}
+			if name := e.name(t.Context(), term.spec, "example.com"); name != "" && !askable(name) {
+				t.Fatalf("%q: %q", record, name)
 			}
 		}
 	})
