@@ -11,8 +11,8 @@ import (
 	"mxgate/policy/mail"
 )
 
-// maxSignatures bounds the DKIM results that are looked at, and with it the
-// walks they can cause.
+// maxSignatures bounds the DKIM results that are looked at, of those that can
+// matter, and with it the walks they can cause.
 const maxSignatures = 16
 
 // Signature is the result of one DKIM signature.
@@ -24,7 +24,7 @@ type Signature struct {
 // Identifiers are the names a message uses and what is known of them.
 type Identifiers struct {
 	Author    mail.Domain // of RFC5322.From
-	SPFDomain mail.Domain // of RFC5321.MailFrom, or of HELO for the null reverse-path
+	SPFDomain mail.Domain // of RFC5321.MailFrom, or of HELO for the null reverse-path: RFC 7208, Section 2.4
 	SPF       mail.Status
 	DKIM      []Signature
 }
@@ -34,13 +34,22 @@ type Identifiers struct {
 // SPFAligned and DKIMAligned mean: passed, and aligned with the author domain.
 // They are told without a record too, when Status is None or TempError.
 type Result struct {
-	Status      mail.Status // Pass, Fail, None, TempError, PermError
-	Domain      mail.Domain // whose record applies; "" without record
-	Policy      string      // "none", "quarantine" or "reject" for the author domain; "" without record
-	SPFAligned  bool
-	DKIMAligned bool
-	Record      string // as published
-	Why         string
+	Status         mail.Status // Pass, Fail, None, TempError, PermError
+	Domain         mail.Domain // whose record applies; "" without record
+	Organizational mail.Domain // of the author domain; "" if not known
+	Policy         string      // "none", "quarantine" or "reject" for the author domain; "" without record
+	Lowered        bool        // Policy is one step less than published: its owner tests it (t=y)
+	SPFAligned     bool
+	DKIMAligned    bool
+	DKIMDomain     mail.Domain // d= of the first signature that is aligned; "" if none
+	Record         string      // as published: octets of whoever published it
+	Published      Published   // what the record that applies says
+	Why            string
+
+	// Faults are what the owner of the domain should mend: at most nine short
+	// texts, printable ASCII, as the "error" of an aggregate report may have
+	// them (RFC 9990, Section 3.1.1). Not to be changed: it is shared.
+	Faults []string
 }
 
 // Evaluate applies RFC 9989, Section 5.3 to a message with exactly one author
@@ -58,33 +67,37 @@ func Evaluate(ctx context.Context, r dns.Resolver, id Identifiers) Result {
 		return Result{Status: mail.PermError, Why: fmt.Sprintf("author domain %.80q is not a domain name", string(id.Author))}
 	}
 	id = normalised(id)
-	q := &questions{r: r}
+	q := &questions{r: r, seen: make([]asked, 0, 4)}
 	author := q.walk(ctx, id.Author)
 	applied, ok := author.policyRecord()
+	res := Result{Faults: author.faults(applied)}
+	if author.err == nil {
+		res.Organizational, _ = author.organizational()
+	}
 	switch {
 	case author.err != nil && (!ok || applied.at != id.Author):
 		// A record higher up might be the one to apply.
-		res := alignedBySuffix(id)
 		res.Status, res.Why = mail.TempError, "DNS gave no answer on the policy"
-		return res
 	case !ok:
-		res := alignedBySuffix(id)
 		res.Status, res.Why = mail.None, "no DMARC record"
-		return res
 	case applied.unusable:
-		res := alignedBySuffix(id)
 		res.Status, res.Record = mail.None, applied.raw
 		res.Why = "p, sp or np of the record is not valid and it has no valid rua"
+	default:
+		q.judge(ctx, &res, id, author, applied)
 		return res
 	}
-	return q.judge(ctx, id, author, applied)
+	res.alignBySuffix(id)
+	return res
 }
 
 // judge evaluates against the record that applies.
-func (q *questions) judge(ctx context.Context, id Identifiers, author walk, applied found) Result {
-	res := Result{Domain: applied.at, Record: applied.raw}
+func (q *questions) judge(ctx context.Context, res *Result, id Identifiers, author walk, applied found) {
+	below := applied.at != id.Author
 	exists, err := q.exists(ctx, id.Author, applied)
-	res.Policy = applied.policyFor(applied.at != id.Author, exists)
+	res.Domain, res.Record, res.Published = applied.at, applied.raw, applied.says
+	res.Policy = applied.policyFor(below, exists)
+	res.Lowered = res.Policy != applied.asks(below, exists)
 
 	var open error // an identity that would be aligned could not be checked
 	check := func(d mail.Domain, status mail.Status, strict bool) bool {
@@ -101,15 +114,16 @@ func (q *questions) judge(ctx context.Context, id Identifiers, author walk, appl
 		return aligned && status == mail.Pass
 	}
 	for _, s := range id.DKIM {
-		if !res.DKIMAligned {
-			res.DKIMAligned = check(s.Domain, s.Status, applied.strictDKIM)
+		if check(s.Domain, s.Status, applied.says.ADKIM == "s") {
+			res.DKIMAligned, res.DKIMDomain = true, s.Domain
+			break
 		}
 	}
-	res.SPFAligned = check(id.SPFDomain, id.SPF, applied.strictSPF)
+	res.SPFAligned = check(id.SPFDomain, id.SPF, applied.says.ASPF == "s")
 
 	switch {
 	case res.SPFAligned || res.DKIMAligned:
-		res.Status, res.Why = mail.Pass, passed(res)
+		res.Status, res.Why = mail.Pass, res.passed()
 	case open != nil: // RFC 9989, Section 5.3.6
 		res.Status, res.Why = mail.TempError, "DNS gave no answer on the organizational domain of an identity that passed"
 	case err != nil:
@@ -117,10 +131,9 @@ func (q *questions) judge(ctx context.Context, id Identifiers, author walk, appl
 	default:
 		res.Status, res.Why = mail.Fail, "neither SPF nor DKIM passed for an aligned domain"
 	}
-	return res
 }
 
-func passed(res Result) string {
+func (res *Result) passed() string {
 	switch {
 	case res.SPFAligned && res.DKIMAligned:
 		return "SPF and DKIM passed and are aligned"
@@ -161,31 +174,43 @@ func (q *questions) aligned(ctx context.Context, author walk, d mail.Domain, str
 		}
 		return false, author.err
 	}
-	organizational := author.organizational()
+	organizational, declared := author.organizational()
 	if !d.Within(organizational) {
 		return false, nil // no walk: an attacker's zone is not asked for its opinion
 	}
+	// Deviation: the owner of a public suffix that sells names below it must
+	// say psd=y (RFC 9989, Section 5.2). Where he publishes a record and forgets
+	// it, all his customers would be one organization. So names of different
+	// registrants are aligned only upwards, where d could change what the author
+	// domain publishes anyway, or if the organization is declared with psd=n.
+	if !declared && !author.start.Within(d) && !sameSuffix(author.start, d) {
+		return false, nil
+	}
 	w := q.walk(ctx, d)
-	if w.err != nil {
+	switch {
+	case errors.Is(w.err, dns.ErrLimit): // the message cost too much: nobody's DNS is to blame
+		return false, nil
+	case w.err != nil:
 		return false, w.err
 	}
-	return w.organizational() == organizational, nil
+	theirs, _ := w.organizational()
+	return theirs == organizational, nil
 }
 
-// alignedBySuffix tells alignment where no policy is known, without DNS.
+// alignBySuffix tells alignment where no policy is known, without DNS.
 //
 // Deviation: RFC 9989 has no alignment without a record of the author domain.
 // The check for spoofs of our own domains needs one even where we publish no
 // policy; the public suffix list then stands in for the walk, as in RFC 7489,
 // Section 3.2.
-func alignedBySuffix(id Identifiers) Result {
-	res := Result{SPFAligned: id.SPF == mail.Pass && sameSuffix(id.Author, id.SPFDomain)}
+func (res *Result) alignBySuffix(id Identifiers) {
+	res.SPFAligned = id.SPF == mail.Pass && sameSuffix(id.Author, id.SPFDomain)
 	for _, s := range id.DKIM {
 		if s.Status == mail.Pass && sameSuffix(id.Author, s.Domain) {
-			res.DKIMAligned = true
+			res.DKIMAligned, res.DKIMDomain = true, s.Domain
+			return
 		}
 	}
-	return res
 }
 
 // sameSuffix reports whether a and b are equal or have the same registrable
@@ -203,14 +228,31 @@ func sameSuffix(a, b mail.Domain) bool {
 }
 
 // normalised returns id with domains that compare: a HELO name or a d= tag may
-// come as its sender wrote it. What is no domain is aligned with nothing.
+// come as its sender wrote it. What is no domain is aligned with nothing. Of the
+// signatures only those are left that can matter.
 func normalised(id Identifiers) Identifiers {
 	id.SPFDomain, _ = mail.ParseDomain(string(id.SPFDomain))
-	signatures := make([]Signature, min(len(id.DKIM), maxSignatures))
-	for i := range signatures {
-		signatures[i].Status = id.DKIM[i].Status
-		signatures[i].Domain, _ = mail.ParseDomain(string(id.DKIM[i].Domain))
+	signatures := make([]Signature, 0, min(len(id.DKIM), maxSignatures))
+	for _, s := range id.DKIM {
+		if s.Status != mail.Pass && s.Status != mail.TempError || len(signatures) == maxSignatures {
+			continue
+		}
+		s.Domain, _ = mail.ParseDomain(string(s.Domain))
+		signatures = append(signatures, s)
 	}
 	id.DKIM = signatures
 	return id
+}
+
+// faults tells what is wrong with the records that were met on the way, and in
+// the one that applies, if one does.
+func (w walk) faults(applied found) []string {
+	var own []string
+	if applied.record != nil {
+		own = applied.record.faults
+	}
+	if len(w.several) == 0 {
+		return own
+	}
+	return append([]string{fmt.Sprintf("_dmarc.%.80s holds several DMARC records, so that none of them counts", w.several[0])}, own...)
 }

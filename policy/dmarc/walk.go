@@ -31,14 +31,15 @@ func walkNames(d mail.Domain) []mail.Domain {
 // found is a record and where it was found.
 type found struct {
 	at mail.Domain
-	record
+	*record
 }
 
-// walk is what a DNS Tree Walk brought: records longest name first, and the
-// temporary error that ended it too early, if one did.
+// walk is what a DNS Tree Walk brought: records longest name first, the names
+// that have more than one, and the error that ended it too early, if one did.
 type walk struct {
 	start   mail.Domain
 	records []found
+	several []mail.Domain
 	err     error
 }
 
@@ -55,14 +56,15 @@ type asked struct {
 	answer
 }
 
+// answer holds the one DMARC record of a name; nil if there is none, or more
+// than one: RFC 9989, Section 4.10, steps 2 and 6.
 type answer struct {
-	record record
-	ok     bool
-	err    error // temporary
+	record  *record
+	several bool
+	err     error // temporary, or the limit on questions
 }
 
-// record returns the one DMARC record of d; ok is false if there is none, or
-// more than one: RFC 9989, Section 4.10, steps 2 and 6.
+// record returns the answer for d, and asks for it the first time only.
 func (q *questions) record(ctx context.Context, d mail.Domain) answer {
 	for i := range q.seen {
 		if q.seen[i].name == d {
@@ -76,22 +78,26 @@ func (q *questions) record(ctx context.Context, d mail.Domain) answer {
 
 func (q *questions) ask(ctx context.Context, d mail.Domain) (a answer) {
 	txt, err := q.r.TXT(ctx, "_dmarc."+string(d))
-	if err != nil {
-		// A name too long to be asked has no record, and the walk goes on:
-		// else a long subdomain would escape the policy of its parent.
-		if !errors.Is(err, dns.ErrNotFound) && !errors.Is(err, dns.ErrPermanent) {
-			a.err = err
-		}
-		return a
+	switch {
+	case err == nil, errors.Is(err, dns.ErrNotFound):
+	case errors.Is(err, dns.ErrLimit):
+		a.err = err
+	case errors.Is(err, dns.ErrPermanent):
+		// A name too long to be asked has no record, and the walk goes on: else
+		// a long subdomain would escape the policy of its parent.
+	default:
+		a.err = err
 	}
-	n := 0
 	for _, t := range txt.Records {
-		if rec, ok := parseRecord(t); ok {
-			a.record = rec
-			n++
+		rec := parseRecord(t)
+		if rec == nil {
+			continue
 		}
+		if a.record != nil {
+			return answer{several: true}
+		}
+		a.record = rec
 	}
-	a.ok = n == 1
 	return a
 }
 
@@ -100,13 +106,15 @@ func (q *questions) walk(ctx context.Context, d mail.Domain) walk {
 	w := walk{start: d}
 	for _, name := range walkNames(d) {
 		a := q.record(ctx, name)
-		if a.err != nil {
+		switch {
+		case a.err != nil:
 			w.err = a.err
 			return w
-		}
-		if a.ok {
+		case a.several:
+			w.several = append(w.several, name)
+		case a.record != nil:
 			w.records = append(w.records, found{name, a.record})
-			if a.record.psd != 'u' {
+			if a.record.says.PSD != "u" {
 				return w
 			}
 		}
@@ -115,19 +123,20 @@ func (q *questions) walk(ctx context.Context, d mail.Domain) walk {
 }
 
 // organizational returns the organizational domain: RFC 9989, Section 4.10.2.
-func (w walk) organizational() mail.Domain {
+// declared says that its own record calls it one (psd=n).
+func (w walk) organizational() (d mail.Domain, declared bool) {
 	for _, f := range w.records {
 		switch {
-		case f.psd == 'n':
-			return f.at
-		case f.psd == 'y' && f.at != w.start:
-			return oneBelow(f.at, w.start)
+		case f.says.PSD == "n":
+			return f.at, true
+		case f.says.PSD == "y" && f.at != w.start:
+			return oneBelow(f.at, w.start), false
 		}
 	}
 	if n := len(w.records); n > 0 {
-		return w.records[n-1].at
+		return w.records[n-1].at, false
 	}
-	return w.start
+	return w.start, false
 }
 
 // oneBelow returns the ancestor of d that is one label below parent.
@@ -140,9 +149,9 @@ func oneBelow(parent, d mail.Domain) mail.Domain {
 // organizational domain, else of its public suffix domain. RFC 9989, Section
 // 4.10.1.
 func (w walk) policyRecord() (found, bool) {
-	organizational := w.organizational()
+	organizational, _ := w.organizational()
 	for _, f := range w.records {
-		if f.at == w.start || f.at == organizational || f.psd == 'y' {
+		if f.at == w.start || f.at == organizational || f.says.PSD == "y" {
 			return f, true
 		}
 	}
