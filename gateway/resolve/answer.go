@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -28,24 +29,37 @@ const (
 	// because two servers that ask each other could keep it for ever; nobody
 	// asks us, and one message must not ask for what the last one did.
 	bareNegativeTTL = 5 * time.Second
+
+	// maxRecords is how many records an answer may have in all its sections. With
+	// compressed names a packet of 64 KiB takes megabytes and 9 ms to unpack, and
+	// one message causes dozens of answers that its author wrote.
+	maxRecords = 512
+
+	headerOctets = 12
 )
 
 var (
 	// errServFail says that the server answered and could not help.
 	errServFail = errors.New("SERVFAIL")
 
-	errTLSAs = fmt.Errorf("more than %d TLSA records", dns.MaxTLSA)
+	errRecords = fmt.Errorf("%w: more than %d records", errGarbage, maxRecords)
+	errTLSAs   = fmt.Errorf("more than %d TLSA records", dns.MaxTLSA)
 )
 
 // accept turns a packet into the message that answers q, or says why it does
 // not: errStray for an answer to something else, errGarbage for one that is
 // ours but cannot be read. RFC 5452, Section 9.1.
 func accept(packet []byte, id uint16, q question) (*mdns.Msg, error) {
+	const response = 0x80
+	if len(packet) < headerOctets || binary.BigEndian.Uint16(packet) != id || packet[2]&response == 0 {
+		return nil, errStray
+	}
+	if records(packet) > maxRecords {
+		return nil, errRecords
+	}
 	msg := new(mdns.Msg)
 	err := msg.Unpack(packet)
 	switch {
-	case msg.Id != id || !msg.Response || len(packet) == 0:
-		return nil, errStray
 	case err == nil && len(msg.Question) == 0 && msg.Rcode != mdns.RcodeSuccess && msg.Rcode != mdns.RcodeNameError:
 		// A bare header: some servers refuse like that.
 		return msg, nil
@@ -65,6 +79,15 @@ func accept(packet []byte, id uint16, q question) (*mdns.Msg, error) {
 	return msg, nil
 }
 
+// records is how many the header announces.
+func records(packet []byte) int {
+	n := 0
+	for at := 6; at < headerOctets; at += 2 {
+		n += int(binary.BigEndian.Uint16(packet[at:]))
+	}
+	return n
+}
+
 // read turns an accepted answer into an entry. The error says that the server
 // was of no help: it refused, failed, or sent records without sense.
 //
@@ -81,21 +104,28 @@ func read(msg *mdns.Msg, q question) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if msg.Rcode == mdns.RcodeNameError {
-		return negative(msg, e, dns.ErrNoSuchName), nil
-	}
 	found, err := collect(msg.Answer, question{end, q.typ}, e)
 	switch {
 	case err != nil:
 		return nil, err
+	case found && msg.Rcode == mdns.RcodeNameError:
+		return nil, fmt.Errorf("%w: records of a name that does not exist", errGarbage)
 	case found:
 		return e, nil
-	case e.links > 0 && soa(msg) == nil:
+	case msg.Rcode == mdns.RcodeNameError:
+		return negative(msg, end, e, dns.ErrNoSuchName), nil
+	case soa(msg, end) != nil:
+		return negative(msg, end, e, dns.ErrNoData), nil
+	case e.links > 0 && end != "":
 		// The chain leaves the answer, and nobody says that it ends there.
 		e.alias = end
 		return e, nil
+	case len(msg.Answer)+len(msg.Ns) > 0:
+		// A referral, or records of something else: not that there is nothing.
+		// RFC 2308, Section 2.2.1.
+		return nil, errOther
 	}
-	return negative(msg, e, dns.ErrNoData), nil
+	return negative(msg, end, e, dns.ErrNoData), nil
 }
 
 func rcodeText(rcode int) string {
@@ -169,7 +199,7 @@ func (e *entry) add(rr mdns.RR) bool {
 		e.exchanges = append(e.exchanges, dns.MX{Preference: rr.Preference, Host: canonical(rr.Mx)})
 		return rr.Mx != ""
 	case *mdns.PTR:
-		if host, err := checkName(rr.Ptr); err == nil {
+		if host := canonical(rr.Ptr); isHost(host) {
 			e.texts = append(e.texts, host)
 		}
 		return rr.Ptr != ""
@@ -196,19 +226,26 @@ func (e *entry) addAddr(raw []byte) bool {
 	return ok
 }
 
-// negative makes e say that there is nothing. It is kept as long as the SOA
-// record allows: RFC 2308, Section 5.
-func negative(msg *mdns.Msg, e *entry, class error) *entry {
+// negative makes e say that there is nothing at end. It is kept as long as the
+// SOA record allows: RFC 2308, Section 5.
+//
+// Deviation: that Section would have "no such name" hold for every type of
+// question. Each type is asked for, as there are servers that deny the whole name
+// when asked for AAAA (RFC 4074, Section 4.2): SPF must not lose its A for it.
+func negative(msg *mdns.Msg, end string, e *entry, class error) *entry {
 	ttl := min(bareNegativeTTL, e.ttl)
-	if s := soa(msg); s != nil {
+	if s := soa(msg, end); s != nil {
 		ttl = min(ttlOf(s), seconds(s.Minttl), maxNegativeTTL, e.ttl)
 	}
 	return &entry{class: class, links: e.links, ttl: ttl}
 }
 
-func soa(msg *mdns.Msg) *mdns.SOA {
+// soa returns the SOA record of a zone that name can be in; that of any other
+// zone says nothing about name.
+func soa(msg *mdns.Msg, name string) *mdns.SOA {
 	for _, rr := range msg.Ns {
-		if s, ok := rr.(*mdns.SOA); ok {
+		s, ok := rr.(*mdns.SOA)
+		if ok && s.Hdr.Class == mdns.ClassINET && mdns.IsSubDomain(s.Hdr.Name, mdns.Fqdn(name)) {
 			return s
 		}
 	}
@@ -232,10 +269,6 @@ func seconds(ttl uint32) time.Duration {
 	}
 	return time.Duration(ttl) * time.Second
 }
-
-// canonical is a name as the library presents it, lower case, without the
-// trailing dot. Octets that are not printable are escaped: it is ASCII.
-func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
 
 // unescape undoes the presentation form (RFC 1035, Section 5.1) that the
 // library gives to the strings of a TXT record: `\"`, `\\`, `\DDD`.

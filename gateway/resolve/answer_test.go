@@ -60,7 +60,14 @@ func TestTTLIsTheLowestOfTheAnswerWithinBounds(t *testing.T) {
 		{"NODATA", 0, []string{"--", soa + "60"}, dns.ErrNoData, time.Minute},
 		{"NODATA behind an alias", 0, []string{"example.com 300 IN CNAME b.example.com.", "--", soa + "60"}, dns.ErrNoData, time.Minute},
 		{"NODATA without SOA", 0, nil, dns.ErrNoData, bareNegativeTTL},
-		{"records of another class", 0, []string{"example.com 300 CH A 192.0.2.1"}, dns.ErrNoData, bareNegativeTTL},
+		{"SOA of another zone", mdns.RcodeNameError, []string{"--", strings.Replace(soa, "example.com", "example.net", 1) + "60"}, dns.ErrNoSuchName, bareNegativeTTL},
+		{"SOA of another class", mdns.RcodeNameError, []string{"--", strings.Replace(soa, " IN ", " CH ", 1) + "60"}, dns.ErrNoSuchName, bareNegativeTTL},
+		{"SOA of the zone above, after another", mdns.RcodeNameError, []string{"--", "net 5 IN SOA a. b. 1 2 3 4 5", "com 60 IN SOA a. b. 1 2 3 4 600"}, dns.ErrNoSuchName, time.Minute},
+		{"SOA of the root", mdns.RcodeNameError, []string{"--", ". 60 IN SOA a. b. 1 2 3 4 600"}, dns.ErrNoSuchName, time.Minute},
+		{"SOA of a name below", mdns.RcodeNameError, []string{"--", "a.example.com 60 IN SOA a. b. 1 2 3 4 600"}, dns.ErrNoSuchName, bareNegativeTTL},
+		{"highest bit of the minimum set", mdns.RcodeNameError, []string{"--", soa + "2147483648"}, dns.ErrNoSuchName, 0},
+		{"2^31 is zero", 0, []string{"example.com 2147483648 IN A 192.0.2.1"}, nil, 0},
+		{"2^31 - 1 is an hour", 0, []string{"example.com 2147483647 IN A 192.0.2.1"}, nil, maxTTL},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -69,6 +76,36 @@ func TestTTLIsTheLowestOfTheAnswerWithinBounds(t *testing.T) {
 				t.Errorf("got %+v, %v, want %v for %v", e, err, test.class, test.want)
 			}
 		})
+	}
+}
+
+// No verdict may come of an answer that answers nothing: "none" would be one.
+func TestAnswerWithoutAnAnswerIsNotTakenForNoRecord(t *testing.T) {
+	a := question{"example.com", mdns.TypeA}
+	for name, test := range map[string]struct {
+		rcode   int
+		records []string
+		want    error
+	}{
+		"referral":                   {0, []string{"--", "com 60 IN NS ns.example.net."}, errOther},
+		"records of another name":    {0, []string{"example.net 60 IN A 192.0.2.1"}, errOther},
+		"records of another type":    {0, []string{"example.com 60 IN TXT a"}, errOther},
+		"records of another class":   {0, []string{"example.com 60 CH A 192.0.2.1"}, errOther},
+		"SOA of another zone":        {0, []string{"--", "example.net 60 IN SOA a. b. 1 2 3 4 5"}, errOther},
+		"alias to the root":          {0, []string{"example.com 60 IN CNAME ."}, errOther},
+		"records and no such name":   {mdns.RcodeNameError, []string{"example.com 60 IN A 192.0.2.1"}, errGarbage},
+		"alias to itself":            {0, []string{"example.com 60 IN CNAME example.com."}, errLinks},
+		"aliases to each other":      {0, []string{"example.com 60 IN CNAME b.", "b 60 IN CNAME example.com."}, errLinks},
+		"alias to itself and record": {0, []string{"example.com 60 IN CNAME example.com.", "example.com 60 IN A 192.0.2.1"}, errLinks},
+	} {
+		if e, err := read(reply(t, a, test.rcode, test.records...), a); !errors.Is(err, test.want) {
+			t.Errorf("%s: got %+v, %v", name, e, err)
+		}
+	}
+	// An SOA record of another zone does not end a chain either.
+	e, err := read(reply(t, a, 0, "example.com 60 IN CNAME b.example.net.", "--", "example.com 60 IN SOA a. b. 1 2 3 4 5"), a)
+	if err != nil || e.alias != "b.example.net" {
+		t.Errorf("alias into another zone: got %+v, %v", e, err)
 	}
 }
 
@@ -192,6 +229,11 @@ func FuzzRead(f *testing.F) {
 		if records > 0 && (e.alias != "" || e.class != nil) || e.alias != "" && (e.links == 0 || e.class != nil) {
 			t.Errorf("more than one of records, alias, error: %+v", e)
 		}
+		if e.alias != "" {
+			if _, err := new(mdns.Msg).SetQuestion(mdns.Fqdn(e.alias), q.typ).Pack(); err != nil {
+				t.Errorf("alias %q cannot be asked for: %v", e.alias, err)
+			}
+		}
 		if records == 0 && e.alias == "" && e.class == nil && q.typ != mdns.TypePTR {
 			t.Errorf("nothing at all: %+v", e)
 		}
@@ -204,7 +246,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		for _, host := range e.texts {
-			if _, err := checkName(host); q.typ == mdns.TypePTR && (err != nil || host != strings.ToLower(host)) {
+			if q.typ == mdns.TypePTR && !isHost(host) {
 				t.Errorf("name %q", host)
 			}
 		}
@@ -250,4 +292,35 @@ func TestEntryKnowsItsSize(t *testing.T) {
 	if n := e.size(); n < 2200 || n > 2500 {
 		t.Errorf("got %d", n)
 	}
+}
+
+// FuzzPresented: what dns.CheckName lets pass reaches the wire label by label, and
+// comes back as it was remembered. M2, M3.
+func FuzzPresented(f *testing.F) {
+	for _, name := range []string{"example.com", "A b.c", "'@;().x", "a-_!#$%&*+/=?^`{|}~.", "a..b", `a\.b`, strings.Repeat("a", 63) + ".b"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if dns.CheckName(name) != nil {
+			return
+		}
+		packet, err := new(mdns.Msg).SetQuestion(mdns.Fqdn(presented(name)), mdns.TypeA).Pack()
+		if err != nil {
+			t.Fatalf("%q: %v", name, err)
+		}
+		wire := strings.TrimSuffix(strings.ToLower(name), ".")
+		for i, label := range strings.Split(wire, ".") {
+			at := 12
+			for range i {
+				at += 1 + int(packet[at])
+			}
+			if got := string(packet[at+1 : at+1+int(packet[at])]); got != label {
+				t.Fatalf("%q: label %d is %q", name, i, got)
+			}
+		}
+		msg := new(mdns.Msg)
+		if err := msg.Unpack(packet); err != nil || canonical(msg.Question[0].Name) != presented(name) {
+			t.Fatalf("%q came back as %v, %v", name, msg.Question, err)
+		}
+	})
 }

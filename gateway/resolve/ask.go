@@ -42,6 +42,7 @@ var (
 	errStrays  = errors.New("too many datagrams that do not answer the question")
 	errTC      = errors.New("truncated")
 	errGarbage = errors.New("answer that cannot be read")
+	errOther   = errors.New("a referral, or records of other names")
 	errLinks   = fmt.Errorf("more than %d CNAME records", maxLinks)
 )
 
@@ -56,6 +57,7 @@ type server struct {
 func (r *Resolver) ask(ctx context.Context, q question) *entry {
 	r.counters.questions.Add(1)
 	began := r.now()
+	defer func() { r.counters.waited.Add(int64(r.now().Sub(began))) }()
 	failed := &entry{class: dns.ErrTemporary, ttl: failureTTL}
 	candidates, answered := r.order(began), false
 	for range maxRounds {
@@ -82,6 +84,7 @@ func (r *Resolver) ask(ctx context.Context, q question) *entry {
 			break
 		}
 	}
+	r.counters.failures.Add(1)
 	if answered {
 		r.counters.failingSince.Store(nil)
 	} else {

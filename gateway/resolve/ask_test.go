@@ -220,7 +220,7 @@ func TestQuestionIsSentAsItShouldBe(t *testing.T) {
 	}
 }
 
-func TestExchangeEndsWithItsContextThoughItHasNoDeadline(t *testing.T) {
+func TestM1_ExchangeEndsWithItsContextThoughItHasNoDeadline(t *testing.T) {
 	for _, network := range []string{"udp", "tcp"} {
 		server, asked, land := serve(t, testZone), make(chan struct{}), make(chan struct{})
 		defer close(land)

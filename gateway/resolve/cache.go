@@ -54,6 +54,17 @@ func (c *cache) put(q question, e *entry, now time.Time) {
 	}
 }
 
+// held returns how many entries there are, and their octets.
+func (c *cache) held() (entries, octets int) {
+	for _, s := range c.shards {
+		s.mu.Lock()
+		entries += len(s.slots)
+		octets += s.used
+		s.mu.Unlock()
+	}
+	return entries, octets
+}
+
 // shard is one part of the cache: a map, and a ring from the most to the least
 // recently used slot, joined at recent.
 type shard struct {

@@ -1,46 +1,43 @@
 package resolve
 
 import (
-	"errors"
-	"fmt"
 	"strings"
+
+	"mxgate/policy/dns"
 )
 
-// Limits of RFC 1035, Section 2.3.4, without the root label.
-const (
-	maxNameOctets  = 253
-	maxLabelOctets = 63
-)
-
-var errName = errors.New("resolve: want labels of letters, digits, hyphen and underscore")
-
-// checkName returns name in lower case without a trailing dot, or why it cannot
-// be asked. The library would send spaces, "@" and backslashes: what a message
-// or an SPF macro put together must not become another question.
-func checkName(name string) (string, error) { return check(name, "") }
-
-// checkAlias is checkName for the target of a CNAME, which may hold the "/" of
-// classless reverse zones: RFC 2317, Section 4.
-func checkAlias(name string) (string, error) { return check(name, "/") }
-
-func check(name, extra string) (string, error) {
-	name = strings.TrimSuffix(name, ".")
-	if len(name) > maxNameOctets {
-		return "", fmt.Errorf("%w: longer than %d octets", errName, maxNameOctets)
+// presented is a name that dns.CheckName lets pass, as the library presents it:
+// lower case, without the trailing dot, with a backslash before what the library
+// puts one before. So what is asked and what is answered can be compared.
+func presented(name string) string {
+	name = canonical(name)
+	if !strings.ContainsAny(name, special) {
+		return name
 	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > maxLabelOctets {
-			return "", fmt.Errorf("%w of 1 to %d octets", errName, maxLabelOctets)
+	var b strings.Builder
+	for i := range len(name) {
+		if strings.IndexByte(special, name[i]) >= 0 {
+			b.WriteByte('\\')
 		}
-		for i := range len(label) {
-			if c := label[i]; !isLDH(c) && strings.IndexByte(extra, c) < 0 {
-				return "", errName
-			}
-		}
+		b.WriteByte(name[i])
 	}
-	return strings.ToLower(name), nil
+	return b.String()
 }
 
-func isLDH(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+// special is what the library escapes, of what a name may hold beside dots.
+const special = " '@;()"
+
+// canonical is a name as the library presents it, lower case, without the
+// trailing dot. Octets that are not printable are escaped: it is ASCII.
+func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// isHost reports whether name holds nothing but letters, digits, hyphen,
+// underscore and dots: what may be shown as the name of a client.
+func isHost(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.') {
+			return false
+		}
+	}
+	return dns.CheckName(name) == nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	mdns "github.com/miekg/dns"
@@ -108,9 +107,9 @@ func (r *Resolver) AAAA(ctx context.Context, name string) (dns.Answer[netip.Addr
 	return find(ctx, r, name, mdns.TypeAAAA, func(e *entry) []netip.Addr { return e.addrs })
 }
 
-// MX implements dns.Resolver. Hosts are lower case; one that is not a valid
-// name is kept, so that the domain is not taken for one without MX: asking for
-// its addresses then fails with dns.ErrPermanent.
+// MX implements dns.Resolver. Hosts are lower case; a name that no host can have
+// is kept, so that the domain is not taken for one without MX: asking for its
+// addresses then fails with dns.ErrPermanent, or finds none.
 func (r *Resolver) MX(ctx context.Context, name string) (dns.Answer[dns.MX], error) {
 	return find(ctx, r, name, mdns.TypeMX, func(e *entry) []dns.MX { return e.exchanges })
 }
@@ -134,12 +133,14 @@ func (r *Resolver) TLSA(ctx context.Context, name string) (dns.Answer[dns.TLSA],
 }
 
 // CNAME implements dns.TLSAResolver. The target is lower case and may hold what
-// a host name must not; asking for its records then fails with dns.ErrPermanent.
+// a host name must not; asking for its records then fails with dns.ErrPermanent,
+// or finds none.
 func (r *Resolver) CNAME(ctx context.Context, name string) (dns.Answer[string], error) {
 	return find(ctx, r, name, mdns.TypeCNAME, func(e *entry) []string { return e.texts })
 }
 
-// question is what is asked: a valid name, lower case, and a type.
+// question is what is asked: a name as the library presents it, lower case, and
+// a type.
 type question struct {
 	name string
 	typ  uint16
@@ -169,11 +170,10 @@ func find[T any](ctx context.Context, r *Resolver, name string, typ uint16, reco
 	fail := func(class, cause error) (dns.Answer[T], error) {
 		return dns.Answer[T]{}, &dns.Error{Type: mdns.TypeToString[typ], Name: name, Class: class, Cause: cause}
 	}
-	at, err := checkName(name)
-	if err != nil {
+	if err := dns.CheckName(name); err != nil {
 		return fail(dns.ErrPermanent, err)
 	}
-	authentic, links, began := true, 0, r.now()
+	at, authentic, links, began := presented(name), true, 0, r.now()
 	for {
 		e, err := r.lookup(ctx, question{at, typ})
 		if err != nil {
@@ -196,9 +196,7 @@ func find[T any](ctx context.Context, r *Resolver, name string, typ uint16, reco
 			// the sum of them.
 			return fail(dns.ErrTemporary, errSilent)
 		}
-		if at, err = checkAlias(e.alias); err != nil {
-			return fail(dns.ErrPermanent, err)
-		}
+		at = e.alias
 	}
 }
 
@@ -213,6 +211,7 @@ func (r *Resolver) lookup(ctx context.Context, q question) (*entry, error) {
 		return nil, err
 	}
 	if !spend(ctx) {
+		r.counters.overBudget.Add(1)
 		return nil, ErrBudget
 	}
 	// The question runs on its own time, not on that of the caller who came
@@ -249,41 +248,4 @@ func (r *Resolver) fly(q question) (e *entry) {
 	e = r.ask(ctx, q)
 	r.cache.put(q, e, r.now())
 	return e
-}
-
-// Stats is what the resolver did since New.
-type Stats struct {
-	Questions  uint64 // asked of servers: not answered by the cache, not joined to one in flight
-	CacheHits  uint64
-	Timeouts   uint64 // tries in which a server stayed silent
-	ServFails  uint64 // tries answered with SERVFAIL
-	TCPRetries uint64 // repeated over TCP: truncated, or strays came
-	Strays     uint64 // datagrams that did not answer the question asked: spoofing, or late
-
-	// FailingSince is when the first of a row of questions began that no server
-	// answered at all; zero while they answer. A SERVFAIL is an answer: it is
-	// mostly the asked domain's trouble.
-	FailingSince time.Time
-}
-
-type counters struct {
-	questions, hits, timeouts, servFails, tcpRetries, strays atomic.Uint64
-
-	failingSince atomic.Pointer[time.Time]
-}
-
-// Stats returns the counters; they are read one by one.
-func (r *Resolver) Stats() Stats {
-	s := Stats{
-		Questions:  r.counters.questions.Load(),
-		CacheHits:  r.counters.hits.Load(),
-		Timeouts:   r.counters.timeouts.Load(),
-		ServFails:  r.counters.servFails.Load(),
-		TCPRetries: r.counters.tcpRetries.Load(),
-		Strays:     r.counters.strays.Load(),
-	}
-	if since := r.counters.failingSince.Load(); since != nil {
-		s.FailingSince = *since
-	}
-	return s
 }

@@ -119,6 +119,7 @@ func TestAnswersOverUDPAreThoseOfTheSnapshot(t *testing.T) {
 	for _, name := range []string{
 		"example.com", "EXAMPLE.com", "null.example.com", "_dmarc.example.com", "exists.example.com",
 		"odd.example.com", "split.example.com", "empty.example.com", "www.example.com", "far.example.com",
+		"user@example.com", "a b.example.com", "a/b.example.com", `a\.example.com`, "a..example.com", "", "bücher.example",
 		"dangling.example.com", "nodata.example.com", "broken.example.com", "toservfail.example.com",
 		"a0.example.com", "a1.example.com", "loop.example.com", "nosuch.example.com", "nosuch.invalid",
 		"_25._tcp.example.com", "_25._tcp.www.example.com", "weird.example.com",
@@ -165,6 +166,8 @@ func TestTXTKeepsEveryOctet(t *testing.T) {
 func TestReverseNamesThatAreNoHostNamesAreLeftOut(t *testing.T) {
 	r := asking(t, Config{}, serve(t, `
 		1.2.0.192.in-addr.arpa PTR mail\@example.com
+		1.2.0.192.in-addr.arpa PTR a/b.example.com
+		1.2.0.192.in-addr.arpa PTR <script>.example.com
 		1.2.0.192.in-addr.arpa PTR mail.example.com
 		2.2.0.192.in-addr.arpa PTR mail\032.example.com
 	`))
@@ -180,14 +183,14 @@ func TestReverseNamesThatAreNoHostNamesAreLeftOut(t *testing.T) {
 	}
 }
 
-func TestNamesThatAreNotValidAreNeverAsked(t *testing.T) {
+func TestM2_M3_NamesThatAreNotValidAreNeverAsked(t *testing.T) {
 	server := serve(t, testZone)
 	r := asking(t, Config{}, server)
 	label := strings.Repeat("a", 63)
 	for what, name := range map[string]string{
 		"empty": "", "root": ".", "empty label": "a..example.com", "leading dot": ".example.com", "two trailing dots": "example.com..",
-		"space": "a b.example.com", "at": "user@example.com", "backslash": `a\.example.com`, "quote": `a".example.com`,
-		"NUL": "a\x00.example.com", "newline": "a\n.example.com", "U-label": "bücher.example", "slash": "a/b.example.com",
+		"backslash": `a\.example.com`, "backslash and digits": `a\032b.example.com`, "quote": `a".example.com`,
+		"NUL": "a\x00.example.com", "newline": "a\n.example.com", "U-label": "bücher.example", "DEL": "a\x7f.example.com",
 		"label of 64": label + "a.example.com", "254 octets": strings.Repeat(label+".", 3) + strings.Repeat("a", 62),
 		"megabyte": strings.Repeat("a.", 1<<19) + "com",
 	} {
@@ -203,6 +206,18 @@ func TestNamesThatAreNotValidAreNeverAsked(t *testing.T) {
 		if _, err := r.A(t.Context(), name); errors.Is(err, dns.ErrPermanent) {
 			t.Errorf("%q: %v", name, err)
 		}
+	}
+}
+
+func TestTimeOfQuestionsIsCounted(t *testing.T) {
+	server, c := serve(t, testZone), newClock()
+	server.Behave(dnstest.Behaviour{Before: func(string, string) { c.pass(2 * time.Second) }})
+	r := asking(t, Config{Now: c.now}, server)
+	for _, name := range []string{"example.com", "example.com", "nosuch.example.com"} {
+		r.A(t.Context(), name)
+	}
+	if s := r.Stats(); s.Waited != 4*time.Second || s.Questions != 2 {
+		t.Errorf("got %+v", s)
 	}
 }
 
@@ -244,11 +259,30 @@ func TestChainHasTheTimeOfOneQuestion(t *testing.T) {
 	}
 }
 
-func TestAliasToWhatCannotBeAskedIsPermanent(t *testing.T) {
-	server := serve(t, `bad.example.com CNAME user\@example.com`)
+// What SPF macros make of a local part is one label, whatever stands in it: the
+// server must get these octets and no others, from the first question and as an
+// alias.
+func TestM2_PrintableNamesAreAskedAsTheyAre(t *testing.T) {
+	zone := dns.MustSnapshot(t, "")
+	names := []string{"user@example.com", "bounce+id=user(1);'x'.example.com", "!#$%&'*+/=?^_`{|}~-.example.com", "%.example.com", "a b.example.com"}
+	for i, name := range names {
+		zone.Add(name, "A", fmt.Sprintf("192.0.2.%d", i))
+		zone.Add(fmt.Sprintf("to%d.example.com", i), "CNAME", strings.ReplaceAll(presented(name), `\ `, `\032`))
+	}
+	server, err := dnstest.Serve("127.0.0.1:0", zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
 	server.Behave(dnstest.Behaviour{Partial: true})
-	if _, err := asking(t, Config{}, server).A(t.Context(), "bad.example.com"); !errors.Is(err, dns.ErrPermanent) {
-		t.Errorf("got %v, want permanent", err)
+	r := asking(t, Config{}, server)
+	for i, name := range names {
+		want := fmt.Sprintf("%q", fmt.Sprintf("[192.0.2.%d]", i))
+		same(t, name)(outcome(r.A(t.Context(), fmt.Sprintf("to%d.example.com", i))))(want)
+		same(t, name)(outcome(r.A(t.Context(), strings.ToUpper(name))))(want) // from the cache
+		if n := server.Asked(name, "A"); n != 1 {
+			t.Errorf("%q: asked %d times", name, n)
+		}
 	}
 }
 
@@ -274,7 +308,11 @@ func TestAnswersAreKeptForTheirTTL(t *testing.T) {
 			if test.ask(t.Context(), r); server.Questions() != 2 {
 				t.Errorf("when the TTL is over: %d questions, want 2", server.Questions())
 			}
-			if s := r.Stats(); s.CacheHits != 1 || s.Questions != 2 {
+			failed := uint64(0)
+			if errors.Is(first, dns.ErrTemporary) {
+				failed = 2
+			}
+			if s := r.Stats(); s.CacheHits != 1 || s.Questions != 2 || s.Failures != failed || s.Entries != 1 || s.Octets == 0 {
 				t.Errorf("got %+v", s)
 			}
 		})
@@ -379,6 +417,9 @@ func TestBudgetCountsQuestionsAndNotTheCache(t *testing.T) {
 	}
 	if _, err := r.MX(Budget(ctx, 10), "example.com"); !errors.Is(err, ErrBudget) {
 		t.Errorf("budget inside a spent budget: got %v", err)
+	}
+	if n := r.Stats().OverBudget; n != 3 {
+		t.Errorf("%d look-ups counted as over budget, want 3", n)
 	}
 	if _, err := r.MX(t.Context(), "example.com"); err != nil {
 		t.Errorf("without budget: %v", err)

@@ -75,7 +75,8 @@ type MX struct {
 	Host       string
 }
 
-// Resolver asks DNS. Names carry no trailing dot and may contain underscores.
+// Resolver asks DNS. Names carry no trailing dot; what else they may hold, CheckName
+// says.
 //
 // All methods return *Error on failure. TXT joins the strings of one record
 // without a separator (RFC 7208, Section 3.3). Implementations follow CNAME,

@@ -130,6 +130,9 @@ func (s *Snapshot) ask(ctx context.Context, name, typ string) (Answer[string], e
 	fail := func(class, cause error) (Answer[string], error) {
 		return Answer[string]{}, &Error{Type: typ, Name: name, Class: class, Cause: cause}
 	}
+	if err := CheckName(name); err != nil {
+		return fail(ErrPermanent, err)
+	}
 	if err := ctx.Err(); err != nil {
 		return fail(ErrTemporary, err)
 	}

@@ -54,6 +54,10 @@ type Behaviour struct {
 	Partial       bool          // only the first CNAME record of a chain
 	AD            bool          // claim DNSSEC validation, asked or not, of zones that are not signed too
 
+	// Change, if set, may change each honest answer in any way before the rest of
+	// the behaviour is applied. It is called by many goroutines.
+	Change func(reply *mdns.Msg)
+
 	// Before, if set, is called before each answer, by many goroutines, and
 	// may block. Close waits for it.
 	Before func(name, typ string)
@@ -157,9 +161,13 @@ func (s *Server) Asked(name, typ string) int {
 	return s.asked[key(name, typ)]
 }
 
-func key(name, typ string) string { return canonical(name) + " " + typ }
+func key(name, typ string) string { return plain(canonical(name)) + " " + typ }
 
 func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// plain is a name as the zone has it: without the backslashes that the library
+// puts before some printable characters.
+func plain(name string) string { return strings.ReplaceAll(name, `\`, "") }
 
 func (s *Server) count(name, typ string) {
 	s.mu.Lock()
@@ -193,6 +201,9 @@ func (s *Server) handle(w mdns.ResponseWriter, request *mdns.Msg) {
 	reply, err := s.reply(request, typ, b)
 	if err != nil || b.Drop || b.DropUDP && udp {
 		return
+	}
+	if b.Change != nil {
+		b.Change(reply)
 	}
 	send(w, request, reply, b, udp)
 }
@@ -253,12 +264,12 @@ func (s *Server) reply(request *mdns.Msg, typ string, b Behaviour) (*mdns.Msg, e
 	at, signed := canonical(request.Question[0].Name), true
 	for range maxLinks {
 		kind := typ
-		data, exists := s.zone.Raw(at, kind)
-		signed = signed && s.zone.Signed(at)
+		data, exists := s.zone.Raw(plain(at), kind)
+		signed = signed && s.zone.Signed(plain(at))
 		reply.AuthenticatedData = b.AD || signed && request.AuthenticatedData
 		if len(data) == 0 {
 			kind = "CNAME"
-			data, _ = s.zone.Raw(at, kind)
+			data, _ = s.zone.Raw(plain(at), kind)
 		}
 		if len(data) == 0 {
 			reply.Ns = []mdns.RR{authority(at)}
@@ -304,11 +315,15 @@ func record(name, typ, data string) (mdns.RR, error) {
 		h := mdns.RR_Header{Name: mdns.Fqdn(name), Rrtype: mdns.TypeTXT, Class: mdns.ClassINET, Ttl: uint32(TTL / time.Second)}
 		return &mdns.TXT{Hdr: h, Txt: split(data)}, nil
 	}
-	rr, err := mdns.NewRR(fmt.Sprintf("%s %d IN %s %s", mdns.Fqdn(name), TTL/time.Second, typ, data))
-	if err == nil && rr == nil {
-		err = errors.New("no record")
+	rr, err := mdns.NewRR(fmt.Sprintf(". %d IN %s %s", TTL/time.Second, typ, data))
+	switch {
+	case err != nil:
+		return nil, err
+	case rr == nil:
+		return nil, errors.New("no record")
 	}
-	return rr, err
+	rr.Header().Name = mdns.Fqdn(name)
+	return rr, nil
 }
 
 // split cuts the text of a TXT record into strings of at most 255 octets, in

@@ -129,6 +129,29 @@ func TestBigAnswerIsTruncatedOverUDPOnly(t *testing.T) {
 	}
 }
 
+func TestChangeIsAppliedToEachAnswer(t *testing.T) {
+	s := serve(t, "example.com A 192.0.2.1")
+	s.Behave(Behaviour{Change: func(m *mdns.Msg) { m.Rcode = mdns.RcodeRefused }})
+	for _, network := range []string{"udp", "tcp"} {
+		if reply := ask(t, s, network, "example.com", "A"); reply.Rcode != mdns.RcodeRefused {
+			t.Errorf("%s: got %v", network, reply)
+		}
+	}
+}
+
+func TestNameIsThatOfTheZoneWithoutBackslashes(t *testing.T) {
+	zone := dns.MustSnapshot(t, "")
+	zone.Add("user@x y.example.com", "A", "192.0.2.1")
+	s, err := Serve("127.0.0.1:0", zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	if reply := ask(t, s, "udp", `user\@x\ y.example.com`, "A"); len(reply.Answer) != 1 || s.Asked("user@x y.example.com", "A") != 1 {
+		t.Errorf("got %v", reply)
+	}
+}
+
 func TestQuestionsAreCounted(t *testing.T) {
 	s := serve(t, "example.com A 192.0.2.1")
 	ask(t, s, "udp", "example.com", "A")
