@@ -1,6 +1,7 @@
 package authres
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,8 +13,8 @@ import (
 // header field can hold.
 const maxClaimOctets = mail.MaxFieldOctets
 
-// Claims reports whether the unfolded value of an Authentication-Results field
-// can be read by anyone as written by one of ids. RFC 8601, Section 5.
+// Claims reports whether the value of an Authentication-Results field, folded or
+// not, can be read by anyone as written by one of ids. RFC 8601, Section 5.
 //
 // Readers differ in what they do with comments, quotes, broken quotes, octets
 // that have no place there, and encoded words. A field that is ours for one of
@@ -21,22 +22,20 @@ const maxClaimOctets = mail.MaxFieldOctets
 // keeping a forged one costs everything that trusts ours. The version number
 // and the case are ignored. Time is linear in the value.
 func Claims(value string, ids ...string) bool {
-	value = value[:min(len(value), maxClaimOctets)]
-	ours := map[string]bool{}
+	ours := make([]string, 0, len(ids))
 	for _, id := range ids {
 		if id = canonical(id); id != "" {
-			ours[id] = true
+			ours = append(ours, id)
 		}
 	}
-	texts := []string{value}
-	if decoded := mail.DecodeWords(value); decoded != value {
-		texts = append(texts, decoded)
+	if len(ours) == 0 {
+		return false
 	}
-	for _, text := range texts {
-		text = printable(text)
-		for _, reading := range readings(text) {
-			reading = strings.ReplaceAll(reading, `"`, "")
-			if names(reading, ours) || names(joinDots(reading), ours) {
+	value = value[:min(len(value), maxClaimOctets)]
+	for _, text := range spellings(value) {
+		for _, r := range readings(text) {
+			r.text = strings.ReplaceAll(r.text, `"`, "")
+			if names(r.text, ours, r.firstOnly) || strings.Contains(r.text, ".") && names(joinDots(r.text), ours, r.firstOnly) {
 				return true
 			}
 		}
@@ -44,42 +43,93 @@ func Claims(value string, ids ...string) bool {
 	return false
 }
 
-// printable drops what a reader of the field cannot see: controls, invisible
-// characters, octets that are no UTF-8. White space of any kind becomes a space.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case r == utf8.RuneError || mail.Invisible(r):
-			return -1
-		}
-		return r
-	}, s)
-}
-
-// readings returns the texts that different parsers are left with once comments
-// are removed.
-func readings(s string) []string {
+// spellings returns the texts that readers may take s for, each once: with
+// encoded words decoded or not; with what nobody sees, and what has no place in
+// a header field, left out or taken for space; with ASCII alone.
+func spellings(s string) []string {
 	var out []string
-	disputed := strings.Contains(s, `\`)
-	for _, quotes := range []bool{true, false} {
-		for _, instead := range []string{"", " "} {
-			text, balanced := withoutComments(s, quotes, instead)
+	add := func(text string) {
+		if !slices.Contains(out, text) {
 			out = append(out, text)
-			disputed = disputed || !balanced
 		}
 	}
-	if disputed { // where a comment ends is a matter of taste: look inside as well
-		out = append(out, strings.NewReplacer("(", " ", ")", " ").Replace(s))
+	// All readers undo folding, so that a usual field is one text; of a stray CR
+	// or LF each makes his own.
+	s = unfolding.Replace(strings.ReplaceAll(s, "\t", " "))
+	for _, text := range []string{s, mail.DecodeWords(s)} {
+		if isPrintable(text) {
+			add(text)
+			continue
+		}
+		for _, instead := range []rune{-1, ' '} {
+			add(strings.Map(func(r rune) rune {
+				switch {
+				case r > '~' && unicode.IsSpace(r):
+					return ' '
+				case r < ' ' || r == utf8.RuneError || mail.Invisible(r):
+					return instead
+				}
+				return r
+			}, text))
+		}
+		add(strings.Map(func(r rune) rune {
+			if r > '~' || r < ' ' {
+				return -1
+			}
+			return r
+		}, text))
 	}
 	return out
 }
 
-// withoutComments replaces comments, nested ones too. quotes says whether a
-// parenthesis in a quoted string stands for itself.
-func withoutComments(s string, quotes bool, instead string) (text string, balanced bool) {
+func isPrintable(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// reading is the text that a parser is left with once comments are removed.
+type reading struct {
+	text      string
+	firstOnly bool // only the first word counts as an authserv-id
+}
+
+// readings returns what different parsers make of s, each once.
+func readings(s string) []reading {
+	if !strings.ContainsAny(s, `()\`) {
+		return []reading{{text: s}}
+	}
+	var out []reading
+	add := func(text string, firstOnly bool) {
+		if r := (reading{text, firstOnly}); !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	disputed := strings.Contains(s, `\`)
+	for _, quotes := range []bool{true, false} {
+		for _, nested := range []bool{true, false} {
+			for _, instead := range []string{"", " "} {
+				text, balanced := withoutComments(s, quotes, nested, instead)
+				add(text, false)
+				disputed = disputed || nested && !balanced
+			}
+		}
+	}
+	// A parser that knows no comments finds our name in one that stands first.
+	// Where a comment ends is a matter of taste if it is disputed: then our name
+	// counts wherever it stands.
+	add(strings.NewReplacer("(", " ", ")", " ").Replace(s), !disputed)
+	return out
+}
+
+// withoutComments replaces comments. quotes says whether a parenthesis in a
+// quoted string stands for itself, nested whether there are comments in comments.
+func withoutComments(s string, quotes, nested bool, instead string) (text string, balanced bool) {
 	var b strings.Builder
+	b.Grow(len(s))
 	depth, quoted, stray := 0, false, false
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -93,7 +143,7 @@ func withoutComments(s string, quotes bool, instead string) (text string, balanc
 		case c == '"' && depth == 0 && quotes:
 			quoted = !quoted
 			b.WriteByte(c)
-		case c == '(' && !quoted:
+		case c == '(' && !quoted && (nested || depth == 0):
 			if depth == 0 {
 				b.WriteString(instead)
 			}
@@ -110,13 +160,16 @@ func withoutComments(s string, quotes bool, instead string) (text string, balanc
 
 // names reports whether one of ours stands where an authserv-id can stand: any
 // word before the first ";", or the first word after a later one, which some
-// senders use for a second authserv-id.
-func names(s string, ours map[string]bool) bool {
+// senders use for a second authserv-id. With firstOnly only the first word counts.
+func names(s string, ours []string, firstOnly bool) bool {
 	head := true
 	for segment := range strings.SplitSeq(s, ";") {
 		for word := range strings.FieldsSeq(segment) {
-			if ours[canonical(word)] {
+			if slices.Contains(ours, canonical(word)) {
 				return true
+			}
+			if firstOnly {
+				return false
 			}
 			if !head {
 				break
@@ -133,11 +186,10 @@ func names(s string, ours map[string]bool) bool {
 // reader that skips white space between tokens.
 func joinDots(s string) string {
 	var b strings.Builder
+	b.Grow(len(s))
 	for i, part := range strings.Split(s, ".") {
 		if i > 0 {
 			b.WriteByte('.')
-		}
-		if i > 0 {
 			part = strings.TrimLeft(part, " ")
 		}
 		b.WriteString(strings.TrimRight(part, " "))
@@ -146,11 +198,18 @@ func joinDots(s string) string {
 }
 
 // canonical returns the form in which words and authserv-ids are compared: as
-// names are, without case, junk around it, a version after "/" or a trailing
-// dot. U-labels become A-labels.
+// names are, without case, junk around it, what follows a character that no
+// token has, or a trailing dot. U-labels become A-labels.
 func canonical(word string) string {
-	word, _, _ = strings.Cut(word, "/")
-	word = strings.Trim(word, ".,:=<>[]{}'`@!?&|*#~^+$%\\")
+	const junk = ".,:=<>[]{}'`@!?&|*#~^+$%\\"
+	word = strings.TrimLeft(word, junk)
+	if i := strings.IndexAny(word, `/=:,;@<>[]?`); i >= 0 {
+		word = word[:i]
+	}
+	word = strings.TrimRight(word, junk)
+	if isPrintable(word) {
+		return strings.ToLower(word)
+	}
 	if d, err := mail.ParseDomain(word); err == nil {
 		return string(d)
 	}

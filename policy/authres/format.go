@@ -19,28 +19,33 @@ const fieldName = "Authentication-Results: "
 
 // Property is one statement about what was evaluated: smtp.mailfrom=value.
 type Property struct {
-	Type  string // "smtp", "header", "policy"
+	Type  string // "smtp", "header", "policy"; of others also "", which is not written
 	Name  string
 	Value string
 }
 
 // Method is the result of one authentication method: a resinfo of RFC 8601,
-// Section 2.2. The zero Status is written as none.
+// Section 2.2. The zero Status is written as none; read it means that no result
+// was stated.
 type Method struct {
 	Name       string
-	Status     mail.Status
+	Status     mail.Status // of others also words that are not ours: "hardfail"
 	Reason     string
 	Properties []Property
+	Version    int    // of the method, 0: not stated, which means 1; not written
+	Comment    string // the first comment behind the result, at most 200 octets as they stand; not written
 }
 
 // Format returns the value of the field: folded with CRLF and tab to 78 columns
 // where a single value allows it, without field name and final line end.
 //
 // Everything in methods may come from an attacker. A value that holds anything
-// but the permitted alphabet is dropped; of an address its domain is kept if
-// that is valid. What is dropped does not come back in another shape: neither
-// CR, LF nor NUL, nor a quote, a backslash, a comment or a semicolon, which the
-// simpler parsers downstream read wrongly even where RFC 8601 allows them.
+// but the permitted alphabet is dropped; of an address that is not a plain one
+// its domain is kept if that is valid. What is dropped does not come back in
+// another shape: neither CR, LF nor NUL, nor a quote of either kind, a backslash,
+// a comment, a semicolon or a source route, which the simpler parsers downstream
+// read wrongly even where RFC 8601 allows them, nor a "=" with something behind
+// it: much mail is sorted by rules that search the field for "dmarc=pass".
 // Without a method to tell of it says "none".
 func Format(authservID string, methods []Method) string {
 	w := writer{}
@@ -73,8 +78,8 @@ func (w *writer) method(m Method) {
 	w.b.WriteString(";\r\n\t")
 	w.column = 8 // of a tab
 	w.raw(m.Name + "=" + string(status))
-	if reason := permitted(m.Reason[:min(len(m.Reason), maxReasonOctets)]); reason != "" {
-		w.part(`reason="` + reason + `"`)
+	if why := reason(m.Reason); why != "" {
+		w.part(`reason="` + why + `"`)
 	}
 	for _, p := range m.Properties {
 		if value := pvalue(p.Value); value != "" && isKeyword(p.Type) && isKeyword(p.Name) {
@@ -116,20 +121,45 @@ func safeID(id string) string {
 
 // pvalue returns v as RFC 8601 writes it, or "" if nothing of it can be written.
 func pvalue(v string) string {
-	if v == "" || len(v) > maxValueOctets || permitted(v) != v {
-		at := strings.LastIndexByte(v, '@')
-		d, err := mail.ParseDomain(v[at+1:])
-		if at < 0 || err != nil {
-			return ""
-		}
-		return string(d)
-	}
-	// An address is the one pvalue that may hold "@" outside quotes.
-	local, domain, isAddress := strings.Cut(v, "@")
-	if isToken(local) && (!isAddress || isDotAtom(local) && isDotAtom(domain)) {
+	switch {
+	case v == "" || len(v) > maxValueOctets || permitted(v) != v || strings.Contains(v, "'"):
+		return domainOf(v)
+	case isToken(v) || isPlainAddress(v):
 		return v
+	case strings.Contains(v, "@"):
+		return domainOf(v)
+	case strings.Contains(strings.TrimRight(v, "="), "="): // "dmarc=pass", for those who only search for that
+		return ""
 	}
 	return `"` + v + `"`
+}
+
+// isPlainAddress reports whether v is an address, or "@" and a domain, in which
+// every reader finds the same domain. It is the one pvalue that may hold "@"
+// outside quotes.
+func isPlainAddress(v string) bool {
+	local, domain, ok := strings.Cut(v, "@")
+	if !ok || !isDotAtom(domain) || local != "" && !isDotAtom(local) {
+		return false
+	}
+	_, err := mail.ParseDomain(domain)
+	return err == nil
+}
+
+// domainOf returns the domain of an address that cannot be written, or "".
+func domainOf(v string) string {
+	at := strings.LastIndexByte(v, '@')
+	if at < 0 {
+		return ""
+	}
+	d, _ := mail.ParseDomain(v[at+1:])
+	return string(d)
+}
+
+// reason returns what of s can be written as a reason. "dmarc=pass" in it would
+// be a result to the many rules that only search the field for that.
+func reason(s string) string {
+	return strings.ReplaceAll(permitted(s[:min(len(s), maxReasonOctets)]), "=", ":")
 }
 
 // permitted returns what of s may stand in a quoted string of ours. No start of
@@ -173,10 +203,13 @@ func isKeyword(s string) bool {
 		return false
 	}
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
+		if !isKeywordByte(s[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func isKeywordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-'
 }
