@@ -19,7 +19,7 @@ func rank(pkg string) int {
 		return 0
 	case pkg == "mxgate/policy/mail", pkg == "mxgate/policy/dns", pkg == "mxgate/policy/memo":
 		return 0
-	case strings.HasPrefix(pkg, "mxgate/policy/") && inner:
+	case pkg == "mxgate/policy/sig", strings.HasPrefix(pkg, "mxgate/policy/") && inner: // sig: what dkim and arc share
 		return 1
 	case strings.HasPrefix(pkg, "mxgate/policy/"):
 		return 2
@@ -31,7 +31,7 @@ func rank(pkg string) int {
 		return 6
 	case pkg == "mxgate/gateway/fault": // a hook for tests, below all that it makes fail
 		return 3
-	case pkg == "mxgate/gateway/ledger/ledgercheck", pkg == "mxgate/gateway/loadcheck": // programs
+	case pkg == "mxgate/gateway/ledger/ledgercheck", pkg == "mxgate/gateway/loadcheck", pkg == "mxgate/policy/corpustest/suites": // programs
 		return 9
 	case pkg == "mxgate/gateway/disk", strings.HasPrefix(pkg, "mxgate/gateway/") && inner: // disk: below wire and store
 		return 4

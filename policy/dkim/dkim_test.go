@@ -22,6 +22,7 @@ import (
 
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
+	"mxgate/policy/sig"
 )
 
 var (
@@ -131,9 +132,9 @@ func TestAChangedMessageFails(t *testing.T) {
 	tests := []struct{ name, old, new, why string }{
 		{"the body", "Hello", "Goodbye", whyBody},
 		{"text behind the body", "you\r\n", "you\r\nclick here\r\n", whyBody},
-		{"the subject", "a  text", "another text", whySignature},
-		{"a From field below", "Subject:", "From: mallory@example.org\r\nSubject:", whySignature},
-		{"a tag", "t=", "z=", whySignature},
+		{"the subject", "a  text", "another text", whyHeaderOr},
+		{"a From field below", "Subject:", "From: mallory@example.org\r\nSubject:", whyHeaderOr},
+		{"a tag", "t=", "z=", whyHeaderOr},
 	}
 	for _, test := range tests {
 		changed := strings.Replace(signed, test.old, test.new, 1)
@@ -267,7 +268,11 @@ func TestRefusedSignaturesDoNotPushOutASoundOne(t *testing.T) {
 func rsaRecord(bits uint) string {
 	n := new(big.Int).Lsh(big.NewInt(1), bits-1)
 	n.SetBit(n, 0, 1)
-	return "p=" + base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: n, E: 65537}))
+	return "p=" + base64.StdEncoding.EncodeToString(publicKey(n, 65537))
+}
+
+func publicKey(n *big.Int, e int) []byte {
+	return x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: n, E: e})
 }
 
 func TestKeys(t *testing.T) {
@@ -434,7 +439,7 @@ func TestASignatureMayCoverAnother(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	lost := strings.TrimSuffix(both, first) + plain
-	if got := verifyOne(t, lost, zone(t, keyRecord(edKey.Public()))); got.Why != whySignature {
+	if got := verifyOne(t, lost, zone(t, keyRecord(edKey.Public()))); got.Why != whyHeaderOr {
 		t.Errorf("%+v", got)
 	}
 }
@@ -448,10 +453,10 @@ func TestACancelledVerificationIsTemporary(t *testing.T) {
 		if cancelNow {
 			cancel()
 		}
-		sig := choose(m, "", time.Now())[0]
-		k := parseKey(keyRecord(edKey.Public()), sig).key
-		library, _, _ := verifyLibrary(m, sig, k, newBody(ctx, m))
-		exact, _ := verifyExact(m, sig, k, newBody(ctx, m))
+		s := choose(m, "", time.Now())[0]
+		k := sig.ParseKey(keyRecord(edKey.Public()), s.KeyType).Key
+		library, _, _ := verifyLibrary(ctx, m, s, k, sig.NewBody(m))
+		exact, _ := verifyExact(ctx, m, s, k, sig.NewBody(m))
 		want := map[bool]mail.Status{false: mail.Pass, true: mail.TempError}[cancelNow]
 		if library != want || exact != want {
 			t.Errorf("cancelled %t: %s, %s", cancelNow, library, exact)

@@ -2,6 +2,8 @@ package dkim
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"mxgate/policy/corpustest"
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
+	"mxgate/policy/sig"
 )
 
 // corpusCase is one signed message of a corpus with what its makers expect.
@@ -31,8 +34,16 @@ var (
 	wantInvalid = []mail.Status{mail.Policy, mail.PermError, mail.TempError}
 )
 
-// notPassed holds the cases with another result, and why ours is right.
-var notPassed = map[string]string{
+// argument says why a case has another result, and what our reason must say.
+type argument struct{ text, why string }
+
+var (
+	preStandard = argument{"a draft's signature, without v= or with v=0.5: RFC 6376, Section 6.1.1 has a verifier ignore it", "no v=|of version \"0.5\""}
+	sha1        = argument{"signed with rsa-sha1, some with a 512-bit key: RFC 8301, Section 3 forbids to let it pass", "SHA-1"}
+)
+
+// notPassed holds the cases with another result.
+var notPassed = map[string]argument{
 	"good_ietf00_2.txt":  preStandard,
 	"good_ietf00_4.txt":  preStandard,
 	"good_ietf00_5.txt":  preStandard,
@@ -50,30 +61,47 @@ var notPassed = map[string]string{
 	"multiple_2.txt":     sha1,
 }
 
-const (
-	preStandard = "a draft's signature, without v= or with v=0.5: RFC 6376, Section 6.1.1 has a verifier ignore it"
-	sha1        = "signed with rsa-sha1, some with a 512-bit key: RFC 8301, Section 3 forbids to let it pass"
-)
+// suite counts the cases of one corpus.
+type suite struct{ passed, argued, of int }
 
-func runSuite(t *testing.T, cases []corpusCase) {
+// run verifies cases; every signature of a message that shall pass must pass if
+// all is set, else one.
+func (s *suite) run(t *testing.T, cases []corpusCase, all bool) {
 	t.Helper()
-	passed := 0
 	for _, c := range cases {
 		results := Verify(t.Context(), c.zone, message(t, c.raw), "", c.now)
-		got := best(results)
-		reason, listed := notPassed[c.id]
-		switch ok := slices.Contains(c.want, got.Status); {
-		case ok && listed:
-			t.Errorf("%s passes, but is listed: %s", c.id, reason)
-		case ok:
-			passed++
-		case listed:
-			t.Logf("%s: %s (%s), want %v: %s", c.id, got.Status, got.Why, c.want, reason)
-		default:
-			t.Errorf("%s: %s (%s), want %v: %+v", c.id, got.Status, got.Why, c.want, results)
+		got, ok := best(results), true
+		if all {
+			for _, r := range results {
+				ok = ok && slices.Contains(c.want, r.Status)
+			}
 		}
+		s.count(t, c.id, ok && slices.Contains(c.want, got.Status), fmt.Sprintf("want %v, %+v", c.want, results))
 	}
-	t.Logf("passed %d/%d", passed, len(cases))
+}
+
+// count notes one case.
+func (s *suite) count(t *testing.T, id string, ok bool, got string) {
+	t.Helper()
+	s.of++
+	reason, listed := notPassed[id]
+	switch {
+	case ok && listed:
+		t.Errorf("%s passes, but is listed: %s", id, reason.text)
+	case ok:
+		s.passed++
+	case listed && regexp.MustCompile(reason.why).MatchString(got):
+		s.argued++
+		t.Logf("%s: %s: %s", id, reason.text, got)
+	default:
+		t.Errorf("%s: %s", id, got)
+	}
+}
+
+// print prints the line that is collected for docs/conformance.md.
+func (s *suite) print(t *testing.T, name string) {
+	t.Helper()
+	t.Logf("suite: %s | passed %d | of %d | argued %d", name, s.passed, s.of, s.argued)
 }
 
 // best returns a passing result if there is one, else the first.
@@ -90,6 +118,17 @@ func best(results []Result) Result {
 }
 
 func TestMailDKIMSuite(t *testing.T) {
+	cases := mailDKIM(t)
+	if len(cases) != 37 {
+		t.Errorf("the suite has %d cases", len(cases))
+	}
+	var s suite
+	s.run(t, cases, false)
+	s.print(t, "DKIM, mail-dkim")
+}
+
+func mailDKIM(t *testing.T) (cases []corpusCase) {
+	t.Helper()
 	dir := corpustest.Path(t, "dkim/mail-dkim")
 	zone := dns.MustSnapshot(t, "")
 	for _, line := range lines(t, dir, "FAKE_DNS.dat") {
@@ -103,7 +142,6 @@ func TestMailDKIMSuite(t *testing.T) {
 			zone.Add(name, "TXT", strings.Trim(data, `"`))
 		}
 	}
-	var cases []corpusCase
 	for _, line := range lines(t, dir, "expected.tsv")[1:] {
 		columns := strings.Split(line, "\t")
 		if len(columns) < 3 {
@@ -113,20 +151,28 @@ func TestMailDKIMSuite(t *testing.T) {
 		raw := read(t, dir, columns[0])
 		cases = append(cases, corpusCase{columns[0], raw, zone, signingTime(raw), want})
 	}
-	if len(cases) != 37 {
-		t.Errorf("the suite has %d cases", len(cases))
-	}
-	runSuite(t, cases)
+	return cases
 }
 
+// Six messages, and two records that must hold a key.
 func TestDkimpySuite(t *testing.T) {
 	dir := corpustest.Path(t, "dkim/dkimpy")
-	zone := dns.MustSnapshot(t, "")
-	zone.Add("brisbane._domainkey.football.example.com", "TXT", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
+	var s suite
+	s.run(t, dkimpy(t), true)
+	for name, keyType := range map[string]string{"test.txt": "rsa", "ed25519test.dns": "ed25519"} {
+		a := sig.ParseKey(string(read(t, dir, name)), keyType)
+		s.count(t, name, a.Status == "", fmt.Sprintf("%+v", a))
+	}
+	s.print(t, "DKIM, dkimpy")
+}
+
+func dkimpy(t *testing.T) (cases []corpusCase) {
+	t.Helper()
+	dir := corpustest.Path(t, "dkim/dkimpy")
+	zone := rfc8463Zone(t)
 	zone.Add("test._domainkey.football.example.com", "TXT", string(read(t, dir, "test.txt")))
 	// This key stands in dkimpy's test, not in a file of the corpus.
 	zone.Add("sed._domainkey.test.ex", "TXT", "v=DKIM1; k=ed25519; p=sPs07Vu29FpHT/80UXUcYHFOHifD4o2ZlP2+XUh9g6E=")
-	var cases []corpusCase
 	for _, name := range []string{"rfc6376.signed.msg", "ed25519test2.msg"} {
 		raw := read(t, dir, name)
 		cases = append(cases, corpusCase{name, raw, zone, signingTime(raw), wantPass})
@@ -134,16 +180,33 @@ func TestDkimpySuite(t *testing.T) {
 	for _, name := range []string{"rfc6376.msg", "ed25519test.msg", "test.message", "test_nofrom.message"} {
 		cases = append(cases, corpusCase{name, read(t, dir, name), zone, time.Unix(0, 0), []mail.Status{mail.None}})
 	}
-	runSuite(t, cases)
+	return cases
+}
+
+// rfc8463Zone has the Ed25519 key of RFC 8463, Appendix A.2.
+func rfc8463Zone(t *testing.T) *dns.Snapshot {
+	zone := dns.MustSnapshot(t, "")
+	zone.Add("brisbane._domainkey.football.example.com", "TXT", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
+	return zone
 }
 
 func TestStalwartSuite(t *testing.T) {
+	cases := stalwart(t)
+	if len(cases) != 3 {
+		t.Errorf("the suite has %d cases", len(cases))
+	}
+	var s suite
+	s.run(t, cases, true)
+	s.print(t, "DKIM, stalwart")
+}
+
+func stalwart(t *testing.T) (cases []corpusCase) {
+	t.Helper()
 	dir := corpustest.Path(t, "dkim/stalwart")
 	names, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cases []corpusCase
 	for _, name := range names {
 		records, raw, _ := bytes.Cut(read(t, dir, filepath.Base(name)), []byte("\r\n\r\n"))
 		zone := dns.MustSnapshot(t, "")
@@ -151,43 +214,76 @@ func TestStalwartSuite(t *testing.T) {
 			key, data, _ := strings.Cut(strings.TrimSpace(line), " ")
 			zone.Add(key, "TXT", data)
 		}
-		id := filepath.Base(name)
-		results := Verify(t.Context(), zone, message(t, raw), "", signingTime(raw))
-		for _, r := range results {
-			if r.Status != mail.Pass && notPassed[id] == "" {
-				t.Errorf("%s: %+v", id, r)
-			}
-		}
-		cases = append(cases, corpusCase{id, raw, zone, signingTime(raw), wantPass})
+		cases = append(cases, corpusCase{filepath.Base(name), raw, zone, signingTime(raw), wantPass})
 	}
-	runSuite(t, cases)
+	return cases
 }
 
+// One message, and one key in three forms.
 func TestMimeKitSuite(t *testing.T) {
 	dir := corpustest.Path(t, "dkim/mimekit")
-	raw := read(t, dir, "rfc8463-example.msg")
-	zone := dns.MustSnapshot(t, "")
-	zone.Add("brisbane._domainkey.football.example.com", "TXT", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
-	zone.Add("test._domainkey.football.example.com", "TXT", "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQiY/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB")
-	runSuite(t, []corpusCase{{"rfc8463-example.msg", raw, zone, signingTime(raw), wantPass}})
+	var s suite
+	s.run(t, mimeKit(t), true)
+	block, _ := pem.Decode(read(t, dir, "example.pub"))
+	want := sig.ParseKey("p="+base64.StdEncoding.EncodeToString(block.Bytes), "rsa")
+	s.count(t, "example.pub", want.Status == "", fmt.Sprintf("%+v", want))
+	var bind9 strings.Builder
+	for _, quoted := range regexp.MustCompile(`"([^"]*)"`).FindAllStringSubmatch(string(read(t, dir, "example.bind9")), -1) {
+		bind9.WriteString(quoted[1])
+	}
+	tinydns := strings.Split(string(read(t, dir, "example.tinydns")), ":")[1]
+	for name, record := range map[string]string{"example.bind9": bind9.String(), "example.tinydns": tinydns} {
+		a := sig.ParseKey(record, "rsa")
+		s.count(t, name, a.Status == "" && a.Key.Record == want.Key.Record && a.Key.Strict == strings.Contains(record, "t=s"), fmt.Sprintf("%+v", a))
+	}
+	s.print(t, "DKIM, MimeKit")
 }
 
-// The keys of this corpus are not in it: body hashes can be checked, and that
-// nothing breaks.
-func TestSpamAssassinMessagesAreRead(t *testing.T) {
+func mimeKit(t *testing.T) []corpusCase {
+	t.Helper()
+	raw := read(t, corpustest.Path(t, "dkim/mimekit"), "rfc8463-example.msg")
+	zone := rfc8463Zone(t)
+	zone.Add("test._domainkey.football.example.com", "TXT", "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQiY/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB")
+	return []corpusCase{{"rfc8463-example.msg", raw, zone, signingTime(raw), wantPass}}
+}
+
+// The keys of this corpus are not in it. What can be seen without: test-pass has
+// one signature that is read, over the body as it stands; test-fail never passes,
+// and where it is signed its body was not changed either.
+func TestSpamAssassinSuite(t *testing.T) {
+	cases := spamAssassin(t)
+	if len(cases) != 14 {
+		t.Errorf("the suite has %d cases", len(cases))
+	}
+	var s suite
+	for _, c := range cases {
+		m := message(t, c.raw)
+		ok := best(Verify(t.Context(), c.zone, m, "", c.now)).Status != mail.Pass
+		signatures := choose(m, "", c.now)
+		if strings.HasPrefix(c.id, "test-pass") {
+			ok = ok && len(signatures) == 1
+		}
+		for _, signature := range signatures {
+			hash, err := sig.NewBody(m).Hash(t.Context(), signature.BodyCanon)
+			ok = ok && err == nil && signature.Refused == "" && bytes.Equal(hash, signature.BodyHash)
+		}
+		s.count(t, c.id, ok, fmt.Sprintf("%d signatures", len(signatures)))
+	}
+	s.print(t, "DKIM, SpamAssassin (body hashes and parsing)")
+}
+
+func spamAssassin(t *testing.T) (cases []corpusCase) {
+	t.Helper()
 	dir := corpustest.Path(t, "dkim/spamassassin")
 	names, err := filepath.Glob(filepath.Join(dir, "*.msg"))
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {
 		raw := read(t, dir, filepath.Base(name))
-		for _, r := range Verify(t.Context(), dns.MustSnapshot(t, ""), message(t, raw), "", signingTime(raw)) {
-			if r.Status == mail.Pass || r.Why == "" {
-				t.Errorf("%s: %+v", name, r)
-			}
-		}
+		cases = append(cases, corpusCase{filepath.Base(name), raw, dns.MustSnapshot(t, ""), signingTime(raw), nil})
 	}
+	return cases
 }
 
 var madeAt = regexp.MustCompile(`(?m)[;\s]t\s*=\s*([0-9]+)`)

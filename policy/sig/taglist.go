@@ -1,4 +1,4 @@
-package dkim
+package sig
 
 import (
 	"errors"
@@ -11,19 +11,22 @@ const maxTags = 64
 // usualTags are as many as nearly every list has.
 const usualTags = 12
 
-// errTags says that a text is not a tag-list.
-var errTags = errors.New("dkim: malformed tag-list")
+// ErrTags says that a text is not a tag-list.
+var ErrTags = errors.New("sig: malformed tag-list")
 
-// tag is one tag=value of a tag-list, without surrounding white space.
-type tag struct{ name, value string }
+// Tag is one tag=value of a tag-list, without surrounding white space.
+type Tag struct{ Name, Value string }
 
-// parseTags reads a tag-list: RFC 6376, Section 3.2. A name that stands there
+// Tags is a tag-list in its order. No name stands in it twice.
+type Tags []Tag
+
+// ParseTags reads a tag-list: RFC 6376, Section 3.2. A name that stands there
 // twice voids the list. Empty elements are passed over, as most verifiers do.
 //
-// Names are checked against the grammar, so that the library, which trims
+// Names are checked against the grammar, so that go-msgauth, which trims
 // more kinds of white space, cannot see a tag that this does not.
-func parseTags(s string) ([]tag, error) {
-	tags := make([]tag, 0, usualTags)
+func ParseTags(s string) (Tags, error) {
+	tags := make(Tags, 0, usualTags)
 	for element := range strings.SplitSeq(s, ";") {
 		if trimFWS(element) == "" {
 			continue
@@ -31,24 +34,30 @@ func parseTags(s string) ([]tag, error) {
 		name, value, ok := strings.Cut(element, "=")
 		name = trimFWS(name)
 		if !ok || !isTagName(name) || len(tags) == maxTags {
-			return nil, errTags
+			return nil, ErrTags
 		}
-		if _, twice := lookup(tags, name); twice {
-			return nil, errTags
+		if _, twice := tags.Lookup(name); twice {
+			return nil, ErrTags
 		}
-		tags = append(tags, tag{name, trimFWS(value)})
+		tags = append(tags, Tag{name, trimFWS(value)})
 	}
 	return tags, nil
 }
 
-// lookup returns the value of a tag.
-func lookup(tags []tag, name string) (string, bool) {
+// Lookup returns the value of a tag, and whether it is there.
+func (tags Tags) Lookup(name string) (string, bool) {
 	for _, t := range tags {
-		if t.name == name {
-			return t.value, true
+		if t.Name == name {
+			return t.Value, true
 		}
 	}
 	return "", false
+}
+
+// Value returns the value of a tag, "" if it is absent.
+func (tags Tags) Value(name string) string {
+	v, _ := tags.Lookup(name)
+	return v
 }
 
 func isTagName(s string) bool {
@@ -66,8 +75,9 @@ const fws = " \t\r\n"
 
 func trimFWS(s string) string { return strings.Trim(s, fws) }
 
-// removeFWS removes white space everywhere: values that may be folded anywhere.
-func removeFWS(s string) string {
+// RemoveFWS removes folding white space everywhere: for values that may be
+// folded anywhere, as base64 may.
+func RemoveFWS(s string) string {
 	if !strings.ContainsAny(s, fws) {
 		return s
 	}
@@ -80,11 +90,12 @@ func removeFWS(s string) string {
 	return string(kept)
 }
 
-// words splits a colon-separated value and drops empty elements.
-func words(s string) []string {
+// Words splits a colon-separated value, as h= or t= of a key, removes white
+// space and drops empty elements.
+func Words(s string) []string {
 	var list []string
 	for w := range strings.SplitSeq(s, ":") {
-		if w = removeFWS(w); w != "" {
+		if w = RemoveFWS(w); w != "" {
 			list = append(list, w)
 		}
 	}

@@ -1,0 +1,136 @@
+package sig
+
+import (
+	"bytes"
+	"crypto/sha256"
+
+	"mxgate/policy/mail"
+)
+
+// HeaderHash returns the SHA-256 hash that the signature s in field number at of
+// m is made over: the fields that it covers, then its own field without the
+// value of b=. RFC 6376, Section 3.7.
+func HeaderHash(m *mail.Message, s *Signature, at int) []byte {
+	appendField := AppendSimple
+	if s.HeaderCanon == Relaxed {
+		appendField = AppendRelaxed
+	}
+	sum := sha256.New()
+	var buf []byte
+	for _, raw := range Covered(m, s.Names, at) {
+		buf = appendField(buf[:0], raw)
+		sum.Write(buf)
+	}
+	buf = appendField(buf[:0], WithoutB(Line(m.Fields[at].Raw)))
+	sum.Write(bytes.TrimSuffix(buf, []byte("\r\n")))
+	return sum.Sum(nil)
+}
+
+// Covered returns the fields of m that a list of names covers, in its order, each
+// as its raw octets with a line end: of several with one name, from the bottom
+// up, and none for a name that is used up. RFC 6376, Section 5.4.2.
+//
+// names are in lower case. The field number at, that of the signature itself, is
+// never among them (Section 3.5).
+func Covered(m *mail.Message, names []string, at int) [][]byte {
+	wanted := map[string]int{}
+	for _, name := range names {
+		wanted[name]++
+	}
+	byName := map[string][][]byte{} // from the bottom up
+	var lower []byte
+	for i := len(m.Fields) - 1; i >= 0; i-- {
+		f := m.Fields[i]
+		if lower = appendLower(lower[:0], f.Name); i != at && len(byName[string(lower)]) < wanted[string(lower)] {
+			byName[string(lower)] = append(byName[string(lower)], Line(f.Raw))
+		}
+	}
+	var fields [][]byte
+	for _, name := range names {
+		if left := byName[name]; len(left) > 0 {
+			fields = append(fields, left[0])
+			byName[name] = left[1:]
+		}
+	}
+	return fields
+}
+
+// appendLower appends a field name, which is ASCII, in lower case.
+func appendLower(b []byte, name string) []byte {
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		b = append(b, c)
+	}
+	return b
+}
+
+// Line returns raw with a line end: the last field of a message without a body
+// may have none.
+func Line(raw []byte) []byte {
+	if bytes.HasSuffix(raw, []byte("\n")) {
+		return raw
+	}
+	return append(bytes.Clone(raw), "\r\n"...)
+}
+
+// WithoutB returns a whole field with an empty value of its b= tag: RFC 6376,
+// Section 3.5.
+func WithoutB(raw []byte) []byte {
+	at := bytes.IndexByte(raw, ':') + 1
+	for {
+		end := len(raw)
+		if i := bytes.IndexByte(raw[at:], ';'); i >= 0 {
+			end = at + i
+		}
+		name, _, ok := bytes.Cut(raw[at:end], []byte("="))
+		if ok && string(bytes.Trim(name, fws)) == "b" {
+			value := at + len(name) + 1
+			rest := raw[end:]
+			if end == len(raw) {
+				rest = []byte("\r\n")
+			}
+			return append(bytes.Clone(raw[:value]), rest...)
+		}
+		if end == len(raw) {
+			return raw
+		}
+		at = end + 1
+	}
+}
+
+// AppendSimple appends a whole field as it stands, with CRLF line ends: RFC 6376,
+// Section 3.4.1.
+func AppendSimple(b, raw []byte) []byte {
+	for line := range bytes.Lines(raw) {
+		text, ended := bytes.CutSuffix(line, []byte("\n"))
+		b = append(b, text...)
+		if ended {
+			b = append(bytes.TrimSuffix(b, []byte("\r")), "\r\n"...)
+		}
+	}
+	return b
+}
+
+// AppendRelaxed appends a whole field, unfolded, with its name in lower case and
+// white space reduced: RFC 6376, Section 3.4.2.
+func AppendRelaxed(b, raw []byte) []byte {
+	name, value, _ := bytes.Cut(raw, []byte(":"))
+	b = append(append(b, bytes.ToLower(bytes.Trim(name, fws))...), ':')
+	begun, space := false, false
+	for _, c := range value {
+		switch {
+		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
+			space = begun
+		case space:
+			b = append(b, ' ', c)
+			space = false
+		default:
+			b = append(b, c)
+			begun = true
+		}
+	}
+	return append(b, "\r\n"...)
+}
