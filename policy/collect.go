@@ -3,20 +3,19 @@ package policy
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"mxgate/policy/arc"
 	"mxgate/policy/dkim"
 	"mxgate/policy/dmarc"
 	"mxgate/policy/dns"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
-	"mxgate/policy/received"
+	"mxgate/policy/sig"
 	"mxgate/policy/spf"
 )
 
@@ -28,6 +27,10 @@ type Collector struct {
 	Lookalike *lookalike.Index
 	Protected []mail.Domain // own and protected domains: whom a sender may want to be taken for
 	People    []Person
+
+	// AuthservIDs are the names under which a source states its results, by the
+	// name of the source; without an entry those of the catalogue count.
+	AuthservIDs map[string][]string
 }
 
 // Person is somebody whose display name is protected.
@@ -35,20 +38,6 @@ type Person struct {
 	Name      string
 	Addresses []mail.Address // theirs
 }
-
-// Given overrides what the trace would tell, for messages that are examined
-// outside a session.
-type Given struct {
-	Origin netip.Addr // the origin's address; zero: recover it
-	Helo   string
-	// Peerless says that Transaction.Client is not known: the message was read
-	// from a file, so only the provider's role in the trace can be used.
-	Peerless bool
-}
-
-// maxHeaderDomains bounds how many domains of To and Cc are compared: a message
-// must not choose how much work it is.
-const maxHeaderDomains = 50
 
 // Collect examines one message that came from src. It asks the resolver and
 // keeps to ctx; what could not be asked in time is a temperror in the Evidence.
@@ -67,19 +56,12 @@ func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provi
 	}
 	author := mail.ParseAuthor(tx.Message)
 	e.author(author)
-	e.ARC = arcState(tx.Message)
-	ip, helo := e.origin(tx, src, given)
+	o := e.origin(tx, src, given)
 
-	if err := recovered(func() error { return c.check(ctx, tx, author, origin{ip, helo}, &e) }); err != nil {
+	if err := recovered(func() error { return c.check(ctx, tx, src, author, o, &e) }); err != nil {
 		return Evidence{}, err
 	}
 	return e, nil
-}
-
-// origin is who handed the message to the provider.
-type origin struct {
-	ip   netip.Addr
-	helo string
 }
 
 // check runs the checks, each of which writes its own part of e: side by side
@@ -87,45 +69,66 @@ type origin struct {
 //
 // The policy of the author domain is asked for beside the others and remembered:
 // names that the sender chose for SPF and DKIM must not use up the time for it.
-func (c *Collector) check(ctx context.Context, tx *mail.Transaction, author mail.Author, o origin, e *Evidence) error {
-	sender := func(ctx context.Context, r dns.Resolver) {
-		e.spf(spf.Check(ctx, r, o.ip, o.helo, tx.Envelope.ReversePath))
-	}
-	policy := func(ctx context.Context, r dns.Resolver) {
-		if author.Ambiguous == "" {
-			dmarc.Evaluate(ctx, r, dmarc.Identifiers{Author: author.Address.Domain})
-		}
-	}
+func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provider.Source, author mail.Author, o origin, e *Evidence) error {
 	// Each is tried first with what the resolver holds in memory. Most mail is
 	// judged by records that are, and then nothing has to wait beside another.
 	var waiting []func()
 	past, over := context.WithCancel(ctx)
 	over()
 	held := memory{r: c.Resolver}
-	dmarcDNS := dns.Remembering(dns.Limited(&held, maxQuestions))
-	if policy(past, dmarcDNS); held.missing {
-		dmarcDNS = dns.Remembering(dns.Limited(c.Resolver, maxQuestions))
-		waiting = append(waiting, func() { policy(ctx, dmarcDNS) })
+	try := func(limit func(dns.Resolver) dns.Resolver, check func(context.Context, dns.Resolver)) {
+		held.missing = false
+		if check(past, limit(&held)); held.missing {
+			waiting = append(waiting, func() { check(ctx, limit(c.Resolver)) })
+		}
 	}
-	held.missing = false
-	if sender(past, dns.Limited(&held, maxQuestions)); held.missing {
-		waiting = append(waiting, func() { sender(ctx, dns.Limited(c.Resolver, maxQuestions)) })
+	var dmarcDNS dns.Resolver
+	remember := func(r dns.Resolver) dns.Resolver {
+		dmarcDNS = dns.Remembering(limited(r))
+		return dmarcDNS
+	}
+	try(remember, func(ctx context.Context, r dns.Resolver) {
+		if author.Ambiguous == "" {
+			dmarc.Evaluate(ctx, r, dmarc.Identifiers{Author: author.Address.Domain})
+		}
+	})
+	try(limitedSPF, func(ctx context.Context, r dns.Resolver) {
+		e.spf(spf.Check(ctx, r, o.ip, o.helo, tx.Envelope.ReversePath))
+	})
+	var helo Helo
+	try(limited, func(ctx context.Context, r dns.Resolver) { helo = heloFact(ctx, r, tx, o) })
+	body := sig.NewBody(tx.Message) // hashed once for DKIM and ARC
+	chain := arc.Result{Status: mail.None}
+	if sealed(tx.Message) {
+		waiting = append(waiting, func() { chain = arc.VerifyBody(ctx, limited(c.Resolver), tx.Message, body, tx.ReceivedAt) })
 	}
 	err := besides(waiting, func() error {
-		e.dkim(dkim.Verify(ctx, dns.Limited(c.Resolver, maxQuestions), tx.Message, author.Address.Domain, tx.ReceivedAt))
+		e.dkim(dkim.VerifyBody(ctx, limited(c.Resolver), tx.Message, body, author.Address.Domain, tx.ReceivedAt))
 		c.pretence(e, tx.Message, author)
 		return c.scan(e, tx.Message, author)
 	})
 	if err != nil {
 		return err
 	}
+	e.SPF.Helo = helo
 	e.alignment(ctx, dmarcDNS)
+	entry, _ := provider.Lookup(src.Provider)
+	c.statements(e, tx.Message, src, o, e.arc(ctx, dmarcDNS, chain, &entry))
+	c.borrowedSender(e)
 	return nil
 }
 
 // maxQuestions bounds the look-ups of one check, so that a message cannot make
-// us ask without end: SPF alone allows ten terms with ten hosts each.
-const maxQuestions = 60
+// us ask without end. SPF for the reverse-path may ask more: a record that RFC
+// 7208, Section 4.6.4 allows needs 111, for ten mx terms of ten hosts each, 11
+// for %{p} and one for exp=. Nothing is decided on SPF for the HELO name.
+const (
+	maxQuestions    = 60
+	maxSPFQuestions = 130
+)
+
+func limited(r dns.Resolver) dns.Resolver    { return dns.Limited(r, maxQuestions) }
+func limitedSPF(r dns.Resolver) dns.Resolver { return dns.Limited(r, maxSPFQuestions) }
 
 // besides runs here while the others run beside it, and waits for all. Recovery
 // does not cross goroutines, so each recovers for itself.
@@ -167,68 +170,32 @@ func (e *Evidence) author(a mail.Author) {
 	}
 }
 
-// origin finds who handed the message to the provider. TRACE, Section 7.
-func (e *Evidence) origin(tx *mail.Transaction, src provider.Source, given Given) (netip.Addr, string) {
-	switch {
-	case given.Origin.IsValid():
-		e.Origin = Origin{IP: given.Origin.String(), Helo: given.Helo, Method: "given", Confidence: "high", Why: "the address was given by whoever asked"}
-		return given.Origin, given.Helo
-	case tx.Client.Origin.IsValid() && !given.Peerless && !ownHost(src, tx.Client.Origin):
-		told := tx.Client.Origin.Unmap()
-		e.Origin = Origin{IP: told.String(), Helo: tx.Client.OriginHelo, Method: "given", Confidence: "high",
-			Why: fmt.Sprintf("source %q told the address with XCLIENT or XFORWARD", src.Name)}
-		return told, tx.Client.OriginHelo
-	case src.Origin == provider.OriginPeer && !given.Peerless:
-		e.Origin = Origin{IP: tx.Client.Addr.String(), Helo: tx.Client.Helo, Method: "peer", Confidence: "high",
-			Why: fmt.Sprintf("source %q delivers its own mail: the client is the origin", src.Name)}
-		return tx.Client.Addr, tx.Client.Helo
-	}
-	boundary := boundaryOf(src)
-	hops := received.Hops(tx.Message)
-	o := received.Walk(hops, boundary, tx.ReceivedAt)
-	e.Origin = Origin{Helo: o.Helo, Method: o.Method, Confidence: string(o.Confidence), Why: o.Why}
-	if o.IP.IsValid() {
-		e.Origin.IP = o.IP.String()
-		return o.IP, o.Helo
-	}
-	named := len(boundary.Ingress)+len(boundary.Inner)+len(boundary.ReceivedBy) > 0
-	e.Origin.HopMissing = named && (len(hops) == 0 || !boundary.Believes(hops[0].By))
-	return netip.Addr{}, ""
-}
-
-// ownHost reports whether a told address is one of the source's own hosts: what
-// stands before us took the mail from the provider, and not from the sender.
-func ownHost(src provider.Source, addr netip.Addr) bool {
-	return slices.ContainsFunc(src.Ranges, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
-}
-
-// boundaryOf joins what the operator wrote with the catalogue's roles.
-func boundaryOf(src provider.Source) received.Boundary {
-	b := received.Boundary{ReceivedBy: src.ReceivedBy}
-	if entry, ok := provider.Lookup(src.Provider); ok {
-		b.Ingress, b.Inner, b.Chained = entry.Ingress, entry.Inner, entry.IngressChained
-		if len(b.ReceivedBy) == 0 {
-			b.ReceivedBy = entry.ReceivedBySuffixes
-		}
-	}
-	if len(src.Ranges) > 0 {
-		b.Ranges = func(a netip.Addr) bool {
-			return slices.ContainsFunc(src.Ranges, func(p netip.Prefix) bool { return p.Contains(a) })
-		}
-	}
-	return b
-}
-
 func (e *Evidence) spf(r spf.Result) {
-	e.SPF = SPF{Result: r.Status, Domain: r.Domain, Identity: string(r.Identity), Why: r.Why}
+	e.SPF = SPF{Result: r.Status, Domain: r.Domain, Identity: string(r.Identity), Why: r.Why, Term: r.Term, Explanation: r.Explanation}
 	if e.Origin.IP == "" {
 		e.SPF.Why = "not evaluated, the origin is not known: " + e.Origin.Why
 	}
 }
 
+// maxHeloTime bounds the wait for a fact on which nothing is decided.
+const maxHeloTime = 5 * time.Second
+
+// heloFact checks the HELO name where it is not the identity anyway.
+func heloFact(ctx context.Context, r dns.Resolver, tx *mail.Transaction, o origin) Helo {
+	name, err := mail.ParseDomain(o.helo)
+	if tx.Envelope.ReversePath.IsNull() || !o.ip.IsValid() || err != nil {
+		return Helo{}
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxHeloTime)
+	defer cancel()
+	found := spf.CheckHelo(ctx, r, o.ip, string(name))
+	return Helo{Result: found.Status, Domain: found.Domain, Why: found.Why}
+}
+
 func (e *Evidence) dkim(rs []dkim.Result) {
 	for _, r := range rs {
-		e.DKIM = append(e.DKIM, DKIM{Result: r.Status, Domain: r.Domain, Selector: r.Selector, Algorithm: r.Algorithm, B: r.B, Why: r.Why})
+		e.DKIM = append(e.DKIM, DKIM{Result: r.Status, Domain: r.Domain, Selector: r.Selector, Algorithm: r.Algorithm, B: r.B, Why: r.Why,
+			Breakage: string(r.Breakage), Testing: r.Testing})
 	}
 }
 
@@ -244,78 +211,10 @@ func (e *Evidence) alignment(ctx context.Context, r dns.Resolver) {
 		id.DKIM = append(id.DKIM, dmarc.Signature{Domain: s.Domain, Status: s.Result})
 	}
 	d := dmarc.Evaluate(ctx, r, id)
-	e.DMARC = DMARC{Result: d.Status, Domain: d.Domain, Policy: d.Policy, SPFAligned: d.SPFAligned, DKIMAligned: d.DKIMAligned, Why: d.Why}
-}
-
-// pretence asks whom the message pretends to be.
-func (c *Collector) pretence(e *Evidence, m *mail.Message, author mail.Author) {
-	for _, own := range c.Own {
-		if author.Address.Domain.Within(own) {
-			e.OwnDomain = own
-		}
-	}
-	for _, d := range author.Candidates {
-		c.compare(e, d, "author")
-	}
-	for _, where := range []string{"reply-to", "to", "cc"} {
-		domains, more := mail.HeaderDomains(m, where, maxHeaderDomains)
-		for _, d := range domains {
-			c.compare(e, d, where)
-		}
-		if more && where == "reply-to" { // nobody replies to so many
-			e.Unscannable = fmt.Sprintf("more than %d domains in Reply-To", maxHeaderDomains)
-		}
-	}
-	e.Impersonated = c.impersonation(author)
-}
-
-// compare adds the best look-alike of d, once for each place.
-func (c *Collector) compare(e *Evidence, d mail.Domain, where string) {
-	if c.Lookalike == nil {
-		return
-	}
-	matches := c.Lookalike.Check(d)
-	if len(matches) == 0 {
-		return
-	}
-	m := matches[0]
-	e.Lookalike = append(e.Lookalike, Lookalike{Domain: m.Domain, Target: m.Target, Class: string(m.Class), Confidence: m.Confidence,
-		Why: m.Why, Where: where, Own: m.Tier == lookalike.Own, Alone: m.Alone})
-}
-
-// impersonation reports a protected name with an address that is not theirs, or
-// an address of an own or protected domain that is shown but is not the author's.
-func (c *Collector) impersonation(a mail.Author) *Impersonation {
-	if a.Ambiguous != "" {
-		return nil // a reason of its own
-	}
-	shown := foldName(a.Display)
-	for _, p := range c.People {
-		theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
-			return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
-		})
-		if shown != "" && foldName(p.Name) == shown && !theirs && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
-			return &Impersonation{Name: p.Name, Address: a.Address.String()}
-		}
-	}
-	for _, d := range a.Candidates {
-		if d != a.Address.Domain && withinAny(d, c.Protected) && !withinAny(a.Address.Domain, []mail.Domain{d}) && !d.Within(a.Address.Domain) {
-			return &Impersonation{Name: a.Display, Domain: d, Address: a.Address.String()}
-		}
-	}
-	return nil
-}
-
-func withinAny(d mail.Domain, parents []mail.Domain) bool {
-	return slices.ContainsFunc(parents, d.Within)
-}
-
-// foldName makes "Mustermann, Erika" and "Erika  MUSTERMANN" the same.
-func foldName(s string) string {
-	if last, first, ok := strings.Cut(s, ","); ok {
-		s = first + " " + last
-	}
-	return strings.Join(strings.Fields(strings.ToLower(s)), " ")
+	e.DMARC = DMARC{Result: d.Status, Domain: d.Domain, Policy: d.Policy, SPFAligned: d.SPFAligned, DKIMAligned: d.DKIMAligned, Why: d.Why,
+		Organizational: d.Organizational, DKIMDomain: d.DKIMDomain, Lowered: d.Lowered, Evaluated: d.Disposition(), Faults: d.Faults}
+	p := d.Published
+	e.DMARC.Published = Published{P: p.P, SP: p.SP, NP: p.NP, ADKIM: p.ADKIM, ASPF: p.ASPF, T: p.T, PSD: p.PSD, FO: p.FO, RUA: p.RUA}
 }
 
 // scan walks the MIME structure within its limits.
@@ -335,37 +234,4 @@ func (c *Collector) scan(e *Evidence, m *mail.Message, author mail.Author) error
 		e.Unscannable = text
 	}
 	return nil
-}
-
-// maxARCSets is the longest chain there may be. RFC 8617, Section 5.2.
-const maxARCSets = 50
-
-func arcState(m *mail.Message) ARC {
-	seals := len(m.Named("ARC-Seal"))
-	switch {
-	case seals > maxARCSets:
-		return ARC{Result: mail.Fail, Why: fmt.Sprintf("the message carries more than %d ARC sets", maxARCSets)}
-	case seals > 0:
-		return ARC{Result: mail.None, Why: "the message carries an ARC chain; chains are not verified yet"}
-	}
-	return ARC{Result: mail.None}
-}
-
-// FileTransaction makes a transaction of a message that was read from a file:
-// reverse-path from Return-Path, recipient unknown.
-func FileTransaction(m *mail.Message, at time.Time) *mail.Transaction {
-	tx := &mail.Transaction{Message: m, ReceivedAt: at}
-	path := strings.TrimSpace(m.First("Return-Path"))
-	if !strings.HasPrefix(path, "<") {
-		path = "<" + path + ">"
-	}
-	a, _, err := mail.ParsePath(path)
-	if i := strings.LastIndexByte(path, '@'); err != nil && i > 0 {
-		// Return-Path of real archives holds local parts with an "@", unquoted.
-		if d, err := mail.ParseDomain(strings.TrimSuffix(path[i+1:], ">")); err == nil {
-			a = mail.Address{Local: path[1:i], Domain: d}
-		}
-	}
-	tx.Envelope.ReversePath = a
-	return tx
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -128,7 +129,7 @@ func TestCollectAndDecide(t *testing.T) {
 		{"a look-alike in Cc tags", "192.0.2.10", "a@partner.example", message("a@partner.example", "Cc: a@he1se.de\r\n"), Tag, LookalikeDomain, "Cc"},
 		{"a borrowed name tags", "192.0.2.10", "a@partner.example", message(`"MUSTERMANN, Erika" <a@partner.example>`), Tag, Impersonated, "Erika Mustermann"},
 		{"an address of ours in the display name tags", "192.0.2.10", "a@partner.example", message(`"ceo@example.com" <a@partner.example>`), Tag, Impersonated, "shown an address of example.com"},
-		{"an address of ours in a comment tags", "192.0.2.10", "a@partner.example", message(`a@partner.example (ceo@example.com)`), Tag, Impersonated, "example.com"},
+		{"an address of ours in a comment leaves it open who the author is", "192.0.2.10", "a@partner.example", message(`a@partner.example (ceo@example.com)`), Quarantine, FromAmbiguous, "example.com"},
 		{"an address of a partner in an encoded display name tags", "192.0.2.10", "a@partner.example", message(`=?utf-8?q?anna=40heise=2Ede?= <a@partner.example>`), Tag, Impersonated, "heise.de"},
 		{"a look-alike behind fifty names in Reply-To is not out of sight", "192.0.2.10", "a@partner.example", message("a@partner.example", "Reply-To: "+manyAddresses(50)+"a@he1se.de\r\n"), Quarantine, Unscannable, "Reply-To"},
 		{"two From fields are held", "192.0.2.10", "a@partner.example", message("a@partner.example", "From: b@other.example\r\n"), Quarantine, FromAmbiguous, "partner.example"},
@@ -204,6 +205,21 @@ func TestSlowNamesOfTheSenderDoNotHideTheAuthorsPolicy(t *testing.T) {
 	})
 }
 
+// Nor is the mail held up for a fact on which nothing is decided.
+func TestASlowHeloNameIsNotWaitedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := collector(t)
+		c.Resolver = slowForeign{c.Resolver}
+		tx := transaction(t, "", "a@partner.example", message("a@partner.example"))
+		tx.Client.Origin, tx.Client.OriginHelo = netip.MustParseAddr("192.0.2.10"), "mail.slow.example"
+		start := time.Now()
+		e, err := c.Collect(t.Context(), tx, viaProvider, Given{})
+		if err != nil || time.Since(start) > maxHeloTime || e.SPF.Helo.Result != mail.TempError || Decide(Rules{}, e).Reason != Clean {
+			t.Errorf("%v: %+v after %s", err, e.SPF, time.Since(start))
+		}
+	})
+}
+
 func TestAPanicInACheckIsAnError(t *testing.T) {
 	c := collector(t)
 	c.Resolver = nil
@@ -216,6 +232,9 @@ func FuzzCollect(f *testing.F) {
 	f.Add(message("a@partner.example", "Cc: =?utf-8?q?=00?= <a@he1se.de>\r\n"))
 	f.Add("From : a@b\r\nFrom: x\r\n\r\n")
 	f.Add(protecting("a@partner.example", "From: a@he1se.de\r\nSubject: y\r\n"))
+	f.Add("Authentication-Results: spf=pass smtp.mailfrom=a@partner.example; dkim=pass header.d=partner.example\r\n" +
+		"Received: from a (b [192.0.2.10]) by mx1.provider.example with ESMTPS id 1; Sun, 22 Nov 2026 08:59:58 +0000\r\n" + signed(f, message("a@partner.example", "Sender: x@example.com\r\n")))
+	f.Add(seal(f, "partner.example", "none", passed, message("a@partner.example")))
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 64<<10 {
 			return
@@ -225,11 +244,21 @@ func FuzzCollect(f *testing.F) {
 			return
 		}
 		tx := FileTransaction(m, at)
-		e, err := collector(t).Collect(context.Background(), tx, viaProvider, Given{})
+		c := collector(t)
+		c.AuthservIDs = map[string][]string{"workspace": {"mx.provider.example", ""}}
+		e, err := c.Collect(context.Background(), tx, viaGoogle, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		decideAgain(t, Rules{}, e)
+		for _, rules := range []Rules{{}, {Sealers: []mail.Domain{"partner.example"}, Forwarders: []Forwarder{{DKIM: []mail.Domain{"partner.example"}, Reasons: ForwarderReasons()}}}} {
+			v := decideAgain(t, rules, e)
+			if e.Author.Ambiguous != "" && v.Reason == Clean {
+				t.Errorf("clean, but by whom? %+v", e.Author)
+			}
+			if err := Explain(io.Discard, &e, v); err != nil {
+				t.Error(err)
+			}
+		}
 		if e.Author.Ambiguous != "" && e.DMARC.Result == mail.Pass {
 			t.Errorf("DMARC pass for an author who is not exactly one: %+v", e.Author)
 		}
@@ -323,5 +352,27 @@ func BenchmarkCollect(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// RFC 7208 allows a record of ten mx terms with ten hosts each: 111 questions.
+func TestTheLargestRecordOfRFC7208IsEvaluatedWhole(t *testing.T) {
+	c := collector(t)
+	z := zone(t)
+	c.Resolver = z
+	record := "v=spf1"
+	for i := range 10 {
+		domain := fmt.Sprintf("mx%d.large.example", i)
+		record += " mx:" + domain
+		for j := range 10 {
+			host := fmt.Sprintf("h%d.%s", j, domain)
+			z.Add(domain, "MX", fmt.Sprintf("10 %s", host))
+			z.Add(host, "A", fmt.Sprintf("203.0.113.%d", 10*i+j))
+		}
+	}
+	z.Add("large.example", "TXT", record+" -all")
+	e, err := c.Collect(t.Context(), transaction(t, "203.0.113.99", "a@large.example", message("a@large.example")), viaProvider, Given{})
+	if err != nil || e.SPF.Result != mail.Pass {
+		t.Errorf("%v: %+v", err, e.SPF)
 	}
 }

@@ -36,8 +36,9 @@ func chain(n int) string {
 	return b.String()
 }
 
-// ARC is evidence for people: whatever a chain says, every other field of the
-// evidence and the verdict are the same as without it. RFC 8617, Section 5.2.
+// Whatever a chain says that is forged, or that nobody believes, every other field
+// of the evidence and the verdict are the same as without it, whoever is named as
+// a sealer. RFC 8617, Section 5.2.
 func TestDuty_B4(t *testing.T) {
 	for _, text := range []string{message("a@partner.example"), message("bob@example.com"), signed(t, message("a@partner.example")) + "footer\r\n", message("a@unknown.example")} {
 		plain := evidenceOf(t, "", "", text)
@@ -45,15 +46,18 @@ func TestDuty_B4(t *testing.T) {
 		if want.Disposition == Relay {
 			t.Fatalf("nothing to be lifted: %+v", want)
 		}
-		for n, result := range map[int]mail.Status{1: mail.None, 2: mail.None, 50: mail.None, 51: mail.Fail, 200: mail.Fail} {
+		for _, n := range []int{1, 2, 50, 51, 200} {
 			for _, place := range []string{"above", "below"} {
 				above, below := chain(n), ""
 				if place == "below" {
 					above, below = below, above
 				}
 				e := evidenceOf(t, above, below, text)
-				if e.ARC.Result != result || e.ARC.Why == "" {
+				if e.ARC.Result != mail.Fail || e.ARC.Why == "" || len(e.ARC.Sets) > maxSets {
 					t.Errorf("%d sets: ARC %+v", n, e.ARC)
+				}
+				if got := Decide(Rules{Sealers: []mail.Domain{"partner.example"}}, e); !reflect.DeepEqual(got, want) {
+					t.Errorf("%d forged sets change the verdict: %+v, want %+v", n, got, want)
 				}
 				e.ARC = plain.ARC
 				if !reflect.DeepEqual(e, plain) {
@@ -70,7 +74,7 @@ func TestDuty_B4(t *testing.T) {
 	}
 }
 
-// Nothing reads a provider's Authentication-Results yet, so none counts, in
+// Results that are not known to be the provider's are not even recorded, in
 // whatever place and under whatever name: RFC 8601, Section 7.1.
 func TestDuty_B5(t *testing.T) {
 	for _, text := range []string{message("a@partner.example"), message("bob@example.com"), message("a@broken.example"), message("a@he1se.de")} {

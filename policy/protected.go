@@ -41,6 +41,9 @@ func (c *Collector) insideSigned(e *Evidence, m *mail.Message, author mail.Autho
 	}
 	for _, d := range p.Domains {
 		c.compare(e, d, "protected-from")
+		if e.Impersonated == nil && author.Ambiguous == "" && withinAny(d, c.Protected) && !e.related(d) {
+			e.Impersonated = &Impersonation{Domain: d, Address: e.Author.Address, Where: "protected-from"}
+		}
 	}
 	if len(p.Domains) > 0 || p.Subject {
 		e.Author.Protected = &p

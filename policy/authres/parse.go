@@ -8,9 +8,6 @@ const (
 	maxComment     = 200
 )
 
-// maxInstance is the highest number of an ARC set: RFC 8617, Section 4.2.1.
-const maxInstance = 50
-
 // The version of the syntax and of each method that is known here.
 const knownVersion = 1
 
@@ -48,38 +45,15 @@ const (
 // Of doubtful fields it reads nothing and returns ErrSyntax. Names and results
 // come in lower case, values as they are meant, without quotes: they may hold
 // anything but controls, and are no more to be trusted than their writer.
+//
+// What stands behind the instance in ARC-Authentication-Results is such a value
+// too. RFC 8617, Section 4.1.1.
 func Parse(value string) (Field, error) {
 	p, err := newParser(value)
 	if err != nil {
 		return Field{}, err
 	}
 	return p.payload()
-}
-
-// ParseARC reads the value of an ARC-Authentication-Results field: "i=1;" and
-// what Parse reads. instance is 1 to 50. RFC 8617, Section 4.1.1.
-func ParseARC(value string) (instance int, f Field, err error) {
-	p, err := newParser(value)
-	if err != nil {
-		return 0, Field{}, err
-	}
-	p.skip()
-	if p.name("i=") != "i" {
-		p.fail("i=")
-	}
-	p.skip()
-	p.must('=')
-	p.skip()
-	instance = p.number("instance")
-	p.skip()
-	if instance < 1 || instance > maxInstance {
-		p.fail("instance from 1 to 50")
-	}
-	p.must(';')
-	if f, err = p.payload(); err != nil {
-		return 0, Field{}, err
-	}
-	return instance, f, nil
 }
 
 // Sole returns the result of the method that f has under that name, and false

@@ -123,35 +123,6 @@ func TestParseRefusesWhatCanBeReadInTwoWays(t *testing.T) {
 	}
 }
 
-func TestParseARC(t *testing.T) {
-	for value, want := range map[string]int{
-		"i=1; mx.example.net; dkim=pass":                           1,
-		" (c) I (c) = (c) 50 (c) ;\r\n\tmx.example.net; dkim=pass": 50,
-		"i=07; mx.example.net; dkim=pass":                          7,
-		"i=0; mx.example.net; dkim=pass":                           0,
-		"i=51; mx.example.net; dkim=pass":                          0,
-		"i=99999999999; mx.example.net; dkim=pass":                 0,
-		"i=-1; mx.example.net; dkim=pass":                          0,
-		"i=1 1; mx.example.net; dkim=pass":                         0,
-		"i=1":                                                      0,
-		"i=1; ":                                                    0,
-		"a=1; mx.example.net; dkim=pass":                           0,
-		"mx.example.net; dkim=pass":                                0,
-		"":                                                         0,
-		"i=1; mx.example.net; dkim=pass (":                         0,
-		"i=1; mx.example.net; dkim=pass\x00":                       0,
-		"i=1; mx.example.net; dkim=pass" + strings.Repeat(" ", 1<<14): 0,
-	} {
-		i, f, err := ParseARC(value)
-		switch {
-		case want == 0 && (err == nil || i != 0 || !reflect.DeepEqual(f, Field{})):
-			t.Errorf("ParseARC(%.60q) = %d, %+v", value, i, f)
-		case want > 0 && (err != nil || i != want || f.ID != "mx.example.net" || len(f.Methods) != 1):
-			t.Errorf("ParseARC(%.60q) = %d, %+v, %v", value, i, f, err)
-		}
-	}
-}
-
 func TestSoleDoesNotChooseAmongSeveral(t *testing.T) {
 	f, err := Parse("mx.example.net; spf=fail smtp.mailfrom=a.example; spf=pass smtp.helo=b.example; dmarc=pass; dkim/2=pass; arc/1=fail")
 	if err != nil {
@@ -185,12 +156,6 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		field, err := Parse(s)
-		if instance, inner, err := ParseARC("i=7;" + s); len(s) < maxParseOctets-4 {
-			again, bare := Parse(" " + s)
-			if (err == nil) != (bare == nil) || err == nil && (instance != 7 || !reflect.DeepEqual(inner, again)) {
-				t.Fatalf("ParseARC of %q: %d %+v %v, Parse %+v %v", s, instance, inner, err, again, bare)
-			}
-		}
 		if err != nil {
 			if !errors.Is(err, ErrSyntax) || !reflect.DeepEqual(field, Field{}) {
 				t.Fatalf("%q: %+v, %v", s, field, err)

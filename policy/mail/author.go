@@ -6,4 +6,11 @@ type Author struct {
 	Display    string   // display name of Address, decoded
 	Candidates []Domain // every domain a mail client could show as the author's, in order, without repeats
 	Ambiguous  string   // why there is not exactly one author domain; "" if there is
+
+	// What Sender and Resent-From fields show and From does not: at most
+	// maxCandidates domains each. They are nobody's author to DMARC, but mail
+	// clients show them ("on behalf of"), and some do so in place of From.
+	// Lists and forwarders set them; differing is no fault.
+	Sender     []Domain
+	ResentFrom []Domain
 }

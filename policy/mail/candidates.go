@@ -16,6 +16,7 @@ type candidates struct {
 	most    int // how many are remembered
 	domains []Domain
 	more    bool            // there are more
+	author  Domain          // known already; then what follows an "@" is read in ASCII too
 	seen    map[Domain]bool // from fewDomains on
 }
 
@@ -60,34 +61,49 @@ func (c *candidates) collect(value string) {
 	for _, s := range readings {
 		c.scanBare(s)
 		if strings.Contains(s, "(") {
-			c.scanBare(withoutComments(s))
+			rest, _ := withoutComments(s)
+			c.scanBare(rest)
 		}
 	}
 }
 
-// scanBare scans s as it stands, and without what a reader does not see.
+// scanBare scans s as it stands, without quotes, and also without what a reader
+// does not see.
 func (c *candidates) scanBare(s string) {
 	c.scan(s)
-	if shown := bare(s); shown != s {
+	plain := withoutQuotes(s)
+	if plain != s {
+		c.scan(plain)
+	}
+	if shown := strings.Map(seen, plain); shown != plain {
 		c.scan(shown)
 	}
 }
 
-// bare returns s without quotes, the backslashes of quoted pairs, and what a
-// reader does not see.
-func bare(s string) string {
+// withoutQuotes returns s without quotes and the backslashes of quoted pairs.
+func withoutQuotes(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '"' || r == '\\' || Invisible(r) {
+		if r == '"' || r == '\\' {
 			return -1
 		}
 		return r
 	}, s)
 }
 
+func seen(r rune) rune {
+	if Invisible(r) {
+		return -1
+	}
+	return r
+}
+
+// atSigns are "@", and its wide and small form, which look like it.
+const atSigns = "@\uff20\ufe6b"
+
 // scan is linear in s: what it reads behind one "@" ends before the next.
 func (c *candidates) scan(s string) {
 	for i, r := range s {
-		if r != '@' && r != '\uff20' && r != '\ufe6b' { // the wide and the small form look like it
+		if !strings.ContainsRune(atSigns, r) {
 			continue
 		}
 		if c.more {
@@ -98,7 +114,15 @@ func (c *candidates) scan(s string) {
 		if end < 0 {
 			end = len(rest)
 		}
-		c.add(shownDomain(rest[:end]))
+		run := strings.Trim(rest[:end], ".-_")
+		d := shownDomain(run)
+		c.add(d)
+		if cut := strings.IndexFunc(run, Invisible); cut >= 0 {
+			c.add(shownDomain(strings.TrimRight(run[:cut], ".-_")))
+		}
+		if d == "" || c.author != "" && d != c.author && !isASCII(run) {
+			c.add(shownDomain(strings.TrimRight(validStart(run), ".-_")))
+		}
 	}
 }
 
@@ -115,7 +139,9 @@ func notInDomain(r rune) bool {
 // shownDomain reads a run of domain characters; "" if no client would take it
 // for a domain: without a dot, or ending in a number.
 func shownDomain(run string) Domain {
-	run = strings.Trim(run, ".-_")
+	if isASCII(run) && !strings.Contains(run, ".") {
+		return ""
+	}
 	d, err := ParseDomain(run)
 	dot := strings.LastIndexByte(string(d), '.')
 	if err != nil || dot < 0 || strings.Trim(string(d[dot:]), ".0123456789") == "" {
@@ -124,8 +150,29 @@ func shownDomain(run string) Domain {
 	return d
 }
 
+// validStart returns the longest start of a run of domain characters that is a
+// domain name in ASCII: what is shown to someone who takes only that for a name,
+// behind whatever was appended so that the whole is none, or another.
+func validStart(run string) string {
+	end := 0
+	for label := range strings.SplitSeq(run, ".") {
+		ascii := len(label) - len(strings.TrimLeft(label, ldh))
+		if ascii < len(label) || !validLabel(strings.ToLower(label)) {
+			if ascii <= maxLabelOctets {
+				end += ascii
+			}
+			break
+		}
+		end += len(label) + len(".")
+	}
+	return run[:min(end, len(run))]
+}
+
+const ldh = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 // withoutComments removes comments, nested ones too, without regard to quotes.
-func withoutComments(s string) string {
+// open says that the last one has no end.
+func withoutComments(s string) (rest string, open bool) {
 	var b strings.Builder
 	depth := 0
 	for i := 0; i < len(s); i++ {
@@ -138,5 +185,5 @@ func withoutComments(s string) string {
 			b.WriteByte(c)
 		}
 	}
-	return b.String()
+	return b.String(), depth > 0
 }

@@ -3,6 +3,7 @@ package mail
 import (
 	"fmt"
 	netmail "net/mail"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,6 +19,20 @@ const maxFromOctets = 32 << 10
 // programs read differently is. Encoded words are decoded, comments and quoted
 // strings are searched. It never fails; Ambiguous says what was wrong.
 func ParseAuthor(m *Message) Author {
+	a := fromAuthor(m)
+	a.Sender = shownBeside(m, "Sender", a.Candidates)
+	a.ResentFrom = shownBeside(m, "Resent-From", a.Candidates)
+	return a
+}
+
+// shownBeside returns the domains that the fields of that name show and From
+// does not.
+func shownBeside(m *Message, name string, author []Domain) []Domain {
+	domains, _ := HeaderDomains(m, name, maxCandidates)
+	return slices.DeleteFunc(domains, func(d Domain) bool { return slices.Contains(author, d) })
+}
+
+func fromAuthor(m *Message) Author {
 	values, malformed := fromValues(m)
 	found := candidates{most: maxCandidates}
 	for _, v := range values {
@@ -63,8 +78,12 @@ func ParseAuthor(m *Message) Author {
 	if len(own.domains) != 1 {
 		return refuse(addressesOf(own.domains))
 	}
-	for _, d := range found.domains {
-		own.add(d)
+	if slices.ContainsFunc(found.domains, func(d Domain) bool { return d != own.domains[0] }) {
+		own.author = own.domains[0]
+		own.collect(value)
+		if !onlyShown(value, own.author) {
+			return Author{Candidates: own.domains, Ambiguous: addressesOf(own.domains)}
+		}
 	}
 	return Author{Address: boxes[0].address, Display: boxes[0].display, Candidates: own.domains}
 }
@@ -74,38 +93,6 @@ type mailbox struct {
 	address Address
 	display string
 }
-
-// fromValues returns the unfolded values of all fields that a mail client may
-// take for From, newest first. malformed says what is wrong with the shape of
-// one of them: a name with octets that a client skips, a folded name, a line
-// above it at which another program ends the header section, or a line behind it
-// that is no field and that a client may take for its continuation.
-func fromValues(m *Message) (values []string, malformed string) {
-	junk := false
-	for i, f := range m.Fields {
-		if !strings.EqualFold(f.VisibleName(), "From") {
-			junk = junk || f.Name == ""
-			continue
-		}
-		value := f.Value()
-		if f.Name == "" {
-			_, value, _ = strings.Cut(value, ":")
-			malformed = "From stands in a malformed header field"
-		} else if junk {
-			malformed = "a line above From is no header field"
-		}
-		if i+1 < len(m.Fields) && noHonestName(m.Fields[i+1].Name) {
-			value += " " + string(m.Fields[i+1].Raw)
-			malformed = "From is followed by a line that is no header field"
-		}
-		values = append(values, value)
-	}
-	return values, malformed
-}
-
-// noHonestName reports whether a line is no field, or one whose name, though RFC
-// 5322, Section 2.2 allows it, is made of what addresses are made of.
-func noHonestName(name string) bool { return name == "" || strings.ContainsAny(name, `<>()@,;"[]\`) }
 
 // unreadable says why value is not worth parsing, or "".
 func unreadable(value string) string {
@@ -144,6 +131,9 @@ func strictMailboxes(value string) (boxes []mailbox, why string) {
 		}
 		if hasEncodedWord(a.Address) {
 			return nil, "encoded word inside the address" // decoded by some clients, to anything
+		}
+		if strings.ContainsAny(local, atSigns) {
+			return nil, "at sign inside the local part" // some clients take the first one
 		}
 		boxes = append(boxes, mailbox{Address{Local: local, Domain: d}, DecodeWords(a.Name)})
 	}
@@ -210,6 +200,10 @@ func tolerantMailbox(s, shape string) (mailbox, bool) {
 		if space := strings.IndexAny(shape[at:], " \t"); space >= 0 {
 			to = at + space
 		}
+		// In the old syntax a domain goes on behind white space.
+		if behind := strings.TrimLeft(shape[to:], " \t"); strings.HasPrefix(behind, ".") || behind != "" && shape[to-1] == '.' {
+			return mailbox{}, false
+		}
 	}
 	if strings.ContainsAny(shape[to:], "@<") {
 		return mailbox{}, false
@@ -236,50 +230,9 @@ func tolerantAddress(s string) (Address, bool) {
 	local := s[:at]
 	if strings.HasPrefix(local, `"`) {
 		a, err := ParseMailbox(local + "@" + string(d))
-		return a, err == nil
+		return a, err == nil && !strings.ContainsAny(a.Local, atSigns)
 	}
 	return Address{Local: local, Domain: d}, !strings.ContainsAny(local, `()<>[]:;@\,"`)
-}
-
-// outline returns s with the inside of quoted strings and comments blanked out,
-// octet for octet: "q" for what is quoted, a space for comments. A kind of
-// bracket that is not closed everywhere stands for itself everywhere.
-func outline(s string) string {
-	for _, try := range []struct{ quotes, comments bool }{{true, true}, {false, true}, {true, false}} {
-		if shape, ok := blank(s, try.quotes, try.comments); ok {
-			return shape
-		}
-	}
-	return s
-}
-
-func blank(s string, quotes, comments bool) (string, bool) {
-	out := []byte(s)
-	quoted, depth := false, 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		inside := quoted || depth > 0
-		if inside && c == '\\' && i+1 < len(s) {
-			out[i], out[i+1] = 'q', 'q'
-			i++
-			continue
-		}
-		switch {
-		case quotes && c == '"' && depth == 0:
-			quoted = !quoted
-		case comments && c == '(' && !quoted:
-			depth++
-			out[i] = ' '
-		case comments && c == ')' && depth > 0:
-			depth--
-			out[i] = ' '
-		case quoted:
-			out[i] = 'q'
-		case depth > 0:
-			out[i] = ' '
-		}
-	}
-	return string(out), !quoted && depth == 0
 }
 
 func addressesOf(domains []Domain) string {

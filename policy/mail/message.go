@@ -73,6 +73,7 @@ type Message struct {
 	NoBlankLine  bool
 	Size         int64 // octets of the whole content
 	content      io.ReaderAt
+	mixedEnd     bool // the empty line ends in CRLF and the line above it in LF, or the other way round
 }
 
 // ParseMessage splits the header section of a message of size octets held by
@@ -162,6 +163,7 @@ func (m *Message) split(header []byte) error {
 	start, end := 0, 0 // of the field being read, in header
 	for line := range bytes.Lines(header) {
 		if isBlank(line) {
+			m.mixedEnd = bytes.HasSuffix(header[:end], []byte("\r\n")) != (len(line) == 2)
 			break
 		}
 		last := len(m.Fields) - 1

@@ -159,7 +159,7 @@ func (w *mimeWalk) line(whole []byte) error {
 		return w.count(whole)
 	}
 	name := fieldName(line)
-	if !w.attached() {
+	if !w.attached() || w.inner.payload {
 		w.inner.field(name, whole)
 	}
 	w.inField, w.inType = name != "", false
@@ -218,7 +218,7 @@ func (w *mimeWalk) boundary(text []byte) (bool, error) {
 			if err := w.inner.end(w.contentType); err != nil { // of a part without an empty line
 				return true, err
 			}
-			w.inner.startPart(i == len(w.open)-1)
+			w.inner.startPart(i == len(w.open)-1 && w.nested[i] == i+1)
 		}
 		switch {
 		case ok && len(rest) == 0: // next part
@@ -258,6 +258,7 @@ func (w *mimeWalk) endHeader() error {
 		w.nested = append(w.nested, w.depth)
 		w.inner.awaits = kind == "multipart/signed"
 	case kind == "message/rfc822" || kind == "message/global":
+		w.inner.payload = w.inner.payload && !w.attached() // signed as a whole; what is attached to it is not
 		w.depth++
 		w.startHeader() // of the message in it
 	}

@@ -19,8 +19,9 @@ const (
 type ProtectedHeader []Field
 
 // protection gathers protected header sections during a MIME walk: those of the
-// first part of a multipart/signed, which is what the signature covers, and of
-// every part whose Content-Type has an hp parameter. Nothing is verified: it is
+// first part of a multipart/signed, which is what the signature covers, of the
+// message that this part may be (RFC 8551, Section 3.1), and of every part
+// whose Content-Type has an hp parameter or the older protected-headers. Nothing is verified: it is
 // enough that a mail client could.
 type protection struct {
 	found   []ProtectedHeader
@@ -32,7 +33,7 @@ type protection struct {
 }
 
 // startPart begins a part; innermost says that it is one of the multipart that
-// was opened last.
+// was opened last, and not inside an attached message.
 func (p *protection) startPart(innermost bool) {
 	p.payload = p.awaits && innermost
 	p.awaits = false
@@ -78,8 +79,8 @@ func (p *protection) end(contentType []byte) error {
 	return nil
 }
 
-// mayProtect reports whether anybody could read an hp parameter in a
-// Content-Type value. It searches rather than parses: finding one too many costs
+// mayProtect reports whether anybody could read an hp parameter, or what it was
+// called before, in a Content-Type value. It searches rather than parses: finding one too many costs
 // a comparison.
 func mayProtect(contentType []byte) bool {
 	squeezed := bytes.Map(func(r rune) rune {
@@ -88,5 +89,10 @@ func mayProtect(contentType []byte) bool {
 		}
 		return r
 	}, bytes.ToLower(contentType))
-	return bytes.Contains(squeezed, []byte("hp=")) || bytes.Contains(squeezed, []byte("hp*")) // the latter: RFC 2231
+	for _, name := range []string{"hp=", "hp*", "protected-headers=", "protected-headers*"} { // "*": RFC 2231
+		if bytes.Contains(squeezed, []byte(name)) {
+			return true
+		}
+	}
+	return false
 }

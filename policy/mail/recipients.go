@@ -16,7 +16,7 @@ func HeaderDomains(m *Message, name string, most int) (domains []Domain, more bo
 	found := candidates{most: most}
 	left := maxRecipientOctets
 	for _, f := range m.Fields {
-		if !strings.EqualFold(f.VisibleName(), name) {
+		if seen := f.VisibleName(); len(seen) != len(name) || !strings.EqualFold(seen, name) {
 			continue
 		}
 		value := f.Value()

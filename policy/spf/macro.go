@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"mxgate/policy/dns"
 )
 
 // Limits of expansion. A domain-spec may expand to more than a name can hold,
@@ -167,7 +169,7 @@ func (e *evaluation) askNames(ctx context.Context) []string {
 	}
 	for _, name := range answer.Records[:min(len(answer.Records), maxPTRNames)] {
 		name = strings.TrimSuffix(name, ".")
-		if !askable(name) {
+		if dns.CheckName(name) != nil {
 			continue
 		}
 		addrs, err := e.ask(ctx, name, e.client.Is6())
@@ -254,37 +256,11 @@ func urlEscape(s string) string {
 func (e *evaluation) name(ctx context.Context, spec, domain string) string {
 	name, ok := e.expand(ctx, spec, domain, false)
 	name = strings.TrimSuffix(name, ".")
-	for ok && len(name) > maxNameOctets {
+	for ok && len(name) > dns.MaxNameOctets {
 		_, name, ok = strings.Cut(name, ".")
 	}
-	if !ok || !askable(name) {
+	if !ok || dns.CheckName(name) != nil {
 		return ""
 	}
 	return strings.ToLower(name) // only now: a letter outside ASCII may have a lower case within
-}
-
-// Limits of a name without its trailing dot: RFC 1035, Section 2.3.4.
-const (
-	maxNameOctets  = 253
-	maxLabelOctets = 63
-)
-
-// askable reports whether name, which may come out of a macro, can be a DNS
-// name. Printable ASCII may stand in a label; a resolver may want less.
-func askable(name string) bool {
-	name = strings.TrimSuffix(name, ".")
-	if len(name) > maxNameOctets {
-		return false
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > maxLabelOctets {
-			return false
-		}
-		for i := 0; i < len(label); i++ {
-			if c := label[i]; c < ' ' || c >= 0x7f || c == '\\' || c == '"' {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -77,7 +77,7 @@ func (e *evaluation) meant(ctx context.Context, name string) (string, place, *te
 		}
 		return e.name(ctx, t.spec, e.visited[v].domain), place{v, i}, t
 	}
-	if !askable(name) {
+	if dns.CheckName(name) != nil {
 		return "", place{}, nil
 	}
 	return strings.TrimSuffix(name, "."), place{}, nil
@@ -196,7 +196,7 @@ func (e *evaluation) LookupMX(ctx context.Context, name string) ([]*net.MX, erro
 	hosts := make([]*net.MX, len(answer.Records))
 	for i, mx := range answer.Records {
 		hosts[i] = &net.MX{Host: mx.Host, Pref: mx.Preference}
-		if !askable(mx.Host) {
+		if dns.CheckName(mx.Host) != nil {
 			hosts[i].Host = nobody
 		}
 	}
@@ -270,7 +270,7 @@ func (e *evaluation) LookupAddr(ctx context.Context, _ string) ([]string, error)
 	names := make([]string, len(answer.Records))
 	for i, name := range answer.Records {
 		names[i] = nobody
-		if askable(name) {
+		if dns.CheckName(name) == nil {
 			names[i] = name
 		}
 	}

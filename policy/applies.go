@@ -1,0 +1,215 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mxgate/policy/mail"
+)
+
+// The functions below say whether a reason applies, in which words, and what
+// the evidence supports at most (the ceiling).
+
+func fromAmbiguous(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	if e.Author.Ambiguous == "" {
+		return "", Reject, false
+	}
+	s := "It cannot be said who wrote this: " + e.Author.Ambiguous + "."
+	if len(e.Author.Candidates) > 1 {
+		s += " A reader may see any of " + joinDomains(e.Author.Candidates) + "."
+	}
+	return s, Reject, true
+}
+
+func ownDomainSpoof(r *Rules, e *Evidence) (string, Disposition, bool) {
+	if e.OwnDomain == "" || e.Aligned() || e.mayStillAlign() && !r.waited(e) {
+		return "", Reject, false
+	}
+	s := fmt.Sprintf("The mail claims to come from our own domain %s, but nothing proves it: %s.", e.Author.Domain.Unicode(), e.proof())
+	if slices.ContainsFunc(e.ForwardPaths, func(p string) bool { return strings.EqualFold(p, e.Author.Address) }) {
+		s += " Author and recipient are the same address, as in extortion mail."
+	}
+	return s, Reject, true
+}
+
+func lookalikeDomain(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	var worst *Lookalike
+	for i := range e.Lookalike {
+		l := &e.Lookalike[i]
+		if !l.notable() {
+			continue
+		}
+		if worst == nil || l.acts() && !worst.acts() || l.acts() == worst.acts() && l.Confidence > worst.Confidence {
+			worst = l
+		}
+	}
+	if worst == nil {
+		return "", Reject, false
+	}
+	s := fmt.Sprintf("%s (in the %s).", strings.TrimSuffix(worst.Why, "."), whereWords[worst.Where])
+	if worst.acts() {
+		return s, Reject, true
+	}
+	return s, Tag, true
+}
+
+// Confidence from which a likeness is worth a warning although it does not act
+// alone. Measured against 550 protected domains, 11 of 10,000 popular domains
+// reach 65 and 96 reach 50: a warning that everybody gets is read by nobody.
+// Own domains are few.
+const (
+	notableOwn       = 50
+	notableProtected = 65
+)
+
+// notable reports whether l is a reason at all. What is less stays in the
+// evidence. Recipients are compared with each other too rarely to warn of weak
+// likeness.
+func (l *Lookalike) notable() bool {
+	switch {
+	case l.Alone:
+		return true
+	case l.Where == "to" || l.Where == "cc":
+		return false
+	case l.Own:
+		return l.Confidence >= notableOwn
+	}
+	return l.Confidence >= notableProtected
+}
+
+// acts reports whether l may do more than tag: by the class rules, and only
+// where the sender would profit from being taken for somebody else. Recipients
+// of a genuine mail may look alike by chance.
+func (l *Lookalike) acts() bool {
+	return l.Alone && (l.Where == "author" || l.Where == "reply-to" || l.Where == "protected-from" || l.Where == "sender")
+}
+
+var whereWords = map[string]string{"author": "From field", "protected-from": "From field inside the signed mail", "reply-to": "Reply-To field", "sender": "Sender field", "resent-from": "Resent-From field", "to": "To field", "cc": "Cc field"}
+
+func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	switch i := e.Impersonated; {
+	case i == nil && e.otherAuthorInside():
+		return fmt.Sprintf("The mail is from %s, but the part of it that is signed shows %s as its author, which some mail clients show instead.",
+			e.Author.Address, joinDomains(e.Author.Protected.Domains)), Tag, true
+	case i == nil:
+		return "", Reject, false
+	case i.Where != "":
+		return fmt.Sprintf("The mail is from %s, but its %s names %s, and nothing proves that.", i.Address, whereWords[i.Where], i.Domain.Unicode()), Reject, true
+	case i.Domain != "":
+		return fmt.Sprintf("A reader is shown an address of %s, but the mail is from %s.", i.Domain.Unicode(), i.Address), Reject, true
+	default:
+		return fmt.Sprintf("The name shown is %q, who is protected, but the address %s is not known to be theirs.", i.Name, i.Address), Reject, true
+	}
+}
+
+// otherAuthorInside reports whether the signed part of mail shows another author
+// and the outer author's domain signed it so. A mailing list that puts itself in
+// the author's place does, too: name it as a forwarder.
+func (e *Evidence) otherAuthorInside() bool {
+	return e.Author.Ambiguous == "" && e.Author.Protected != nil && len(e.Author.Protected.Domains) > 0 && e.DMARC.DKIMAligned
+}
+
+func dmarcFail(r *Rules, e *Evidence) (string, Disposition, bool) {
+	if e.Author.Ambiguous != "" || e.Aligned() || !r.strict(e) || r.pending(e) && !r.waited(e) {
+		return "", Reject, false
+	}
+	s := fmt.Sprintf("The mail claims %s, but nothing proves it: %s. ", e.Author.Domain.Unicode(), e.proof())
+	if p := r.policyFor(e); p != e.DMARC.Policy {
+		return s + fmt.Sprintf("%s %s, but our rules treat it as p=%s.", e.Author.Domain.Unicode(), e.asks(), p), Reject, true
+	}
+	return s + fmt.Sprintf("%s asks to %s such mail.", e.DMARC.Domain.Unicode(), e.DMARC.Policy), Reject, true
+}
+
+// asks says what the author domain publishes.
+func (e *Evidence) asks() string {
+	switch {
+	case e.DMARC.Result == mail.TempError && e.DMARC.Policy == "":
+		return "has a DMARC policy that cannot be read now"
+	case e.DMARC.Policy == "":
+		return "publishes no DMARC policy"
+	case e.DMARC.Policy == "none":
+		return "asks for no action (p=none)"
+	}
+	return "asks for p=" + e.DMARC.Policy
+}
+
+// authUnavailable defers while DNS may still prove the author. After the wait a
+// domain whose policy is known to be strict is judged by it (dmarcFail, and
+// ownDomainSpoof for ours): a lame delegation below a domain lets anybody keep a
+// signature undecided for ever.
+func authUnavailable(r *Rules, e *Evidence) (string, Disposition, bool) {
+	if e.Author.Ambiguous != "" || e.Aligned() || !r.pending(e) {
+		return "", Reject, false
+	}
+	s := fmt.Sprintf("DNS gave no answer that the verdict on %s depends on.", e.Author.Domain.Unicode())
+	if r.waited(e) {
+		return s + fmt.Sprintf(" It was deferred for %s; now it is judged without.", e.WaitedFor.Round(time.Minute)), Tag, true
+	}
+	return s, Reject, true
+}
+
+// Pending reports whether DNS that did not answer may hide what proves the
+// author, whatever the rules: then it matters how long the message has waited.
+func (e *Evidence) Pending() bool {
+	return e.DMARC.Result == mail.TempError || e.ARC.Result == mail.TempError || e.mayStillAlign()
+}
+
+func bypassSuspect(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	if !e.Origin.HopMissing {
+		return "", Reject, false
+	}
+	return fmt.Sprintf("The message should have come in through %q, but its trace does not show that: %s.", e.Source, strings.TrimSuffix(e.Origin.Why, ".")), Reject, true
+}
+
+func dmarcNoneWeak(r *Rules, e *Evidence) (string, Disposition, bool) {
+	if e.Author.Ambiguous != "" || e.Aligned() || r.strict(e) || e.DMARC.Result == mail.TempError {
+		return "", Reject, false
+	}
+	return fmt.Sprintf("Nothing proves that %s sent this: %s; the domain %s.", e.Author.Domain.Unicode(), e.proof(), e.asks()), Reject, true
+}
+
+func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	return "The message cannot be examined whole: " + e.Unscannable + ".", Reject, e.Unscannable != ""
+}
+
+func clean(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	var proofs []string
+	if e.DMARC.SPFAligned {
+		proofs = append(proofs, fmt.Sprintf("it came from %s, which %s lists in SPF", e.Origin.IP, mail.Domain(e.SPF.Domain).Unicode()))
+	}
+	for _, s := range e.DKIM {
+		if s.Result == mail.Pass && e.DMARC.DKIMAligned {
+			proofs = append(proofs, fmt.Sprintf("the DKIM signature by %s holds", s.Domain.Unicode()))
+			break
+		}
+	}
+	if len(proofs) == 0 {
+		return "Nothing speaks against this message.", Reject, true
+	}
+	return fmt.Sprintf("The author domain %s is proven: %s.", e.Author.Domain.Unicode(), strings.Join(proofs, "; ")), Reject, true
+}
+
+// mayStillAlign reports whether DNS trouble hides a result that could align
+// with the author domain. Trouble in domains the sender could choose freely
+// does not count: it would be a way to be deferred and then delivered.
+func (e *Evidence) mayStillAlign() bool {
+	if e.SPF.Result == mail.TempError && e.related(mail.Domain(e.SPF.Domain)) {
+		return true
+	}
+	return slices.ContainsFunc(e.DKIM, func(s DKIM) bool { return s.Result == mail.TempError && e.related(s.Domain) })
+}
+
+// related reports whether d is the author domain, or above or below it.
+func (e *Evidence) related(d mail.Domain) bool {
+	return d.Within(e.Author.Domain) || e.Author.Domain.Within(d)
+}
+
+func joinDomains(ds []mail.Domain) string {
+	names := make([]string, len(ds))
+	for i, d := range ds {
+		names[i] = d.Unicode()
+	}
+	return strings.Join(names, ", ")
+}

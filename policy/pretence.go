@@ -1,0 +1,119 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+)
+
+// maxHeaderDomains bounds how many domains of To and Cc are compared: a message
+// must not choose how much work it is.
+const maxHeaderDomains = 50
+
+// pretence asks whom the message pretends to be.
+func (c *Collector) pretence(e *Evidence, m *mail.Message, author mail.Author) {
+	for _, own := range c.Own {
+		if author.Address.Domain.Within(own) {
+			e.OwnDomain = own
+		}
+	}
+	for _, d := range author.Candidates {
+		c.compare(e, d, "author")
+	}
+	for _, where := range []string{"reply-to", "to", "cc"} {
+		domains, more := mail.HeaderDomains(m, where, maxHeaderDomains)
+		for _, d := range domains {
+			c.compare(e, d, where)
+		}
+		if more && where == "reply-to" { // nobody replies to so many
+			e.Unscannable = fmt.Sprintf("more than %d domains in Reply-To", maxHeaderDomains)
+		}
+	}
+	e.Author.Sender, e.Author.ResentFrom = author.Sender, author.ResentFrom
+	for _, d := range author.Sender {
+		c.compare(e, d, "sender")
+	}
+	for _, d := range author.ResentFrom {
+		c.compare(e, d, "resent-from")
+	}
+	e.Impersonated = c.impersonation(author)
+}
+
+// borrowedSender looks for an own or protected domain in Sender or Resent-From
+// that nothing proves: mail clients show it ("on behalf of").
+func (c *Collector) borrowedSender(e *Evidence) {
+	if e.Impersonated != nil || e.Author.Ambiguous != "" {
+		return
+	}
+	for _, shown := range []struct {
+		where   string
+		domains []mail.Domain
+	}{{"sender", e.Author.Sender}, {"resent-from", e.Author.ResentFrom}} {
+		for _, d := range shown.domains {
+			if withinAny(d, c.Protected) && !e.related(d) && !e.proves(d) {
+				e.Impersonated = &Impersonation{Domain: d, Address: e.Author.Address, Where: shown.where}
+				return
+			}
+		}
+	}
+}
+
+// proves reports whether SPF or a signature passed for d, or for a name above or
+// below it.
+func (e *Evidence) proves(d mail.Domain) bool {
+	near := func(other mail.Domain) bool { return d.Within(other) || other.Within(d) }
+	return e.SPF.Result == mail.Pass && near(mail.Domain(e.SPF.Domain)) ||
+		slices.ContainsFunc(e.DKIM, func(s DKIM) bool { return s.Result == mail.Pass && near(s.Domain) })
+}
+
+// compare adds the best look-alike of d, once for each place.
+func (c *Collector) compare(e *Evidence, d mail.Domain, where string) {
+	if c.Lookalike == nil {
+		return
+	}
+	matches := c.Lookalike.Check(d)
+	if len(matches) == 0 {
+		return
+	}
+	m := matches[0]
+	e.Lookalike = append(e.Lookalike, Lookalike{Domain: m.Domain, Target: m.Target, Class: string(m.Class), Confidence: m.Confidence,
+		Why: m.Why, Where: where, Own: m.Tier == lookalike.Own, Alone: m.Alone})
+}
+
+// impersonation reports a protected name with an address that is not theirs, or
+// an address of an own or protected domain that is shown but is not the author's.
+func (c *Collector) impersonation(a mail.Author) *Impersonation {
+	if a.Ambiguous != "" {
+		return nil // a reason of its own
+	}
+	shown := foldName(a.Display)
+	for _, p := range c.People {
+		theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
+			return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
+		})
+		if shown != "" && foldName(p.Name) == shown && !theirs && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
+			return &Impersonation{Name: p.Name, Address: a.Address.String()}
+		}
+	}
+	for _, d := range a.Candidates {
+		if d != a.Address.Domain && withinAny(d, c.Protected) && !withinAny(a.Address.Domain, []mail.Domain{d}) && !d.Within(a.Address.Domain) {
+			return &Impersonation{Name: a.Display, Domain: d, Address: a.Address.String()}
+		}
+	}
+	return nil
+}
+
+func withinAny(d mail.Domain, parents []mail.Domain) bool {
+	return slices.ContainsFunc(parents, d.Within)
+}
+
+// foldName makes "Mustermann, Erika" and "Erika  MUSTERMANN" the same.
+func foldName(s string) string {
+	if last, first, ok := strings.Cut(s, ","); ok {
+		s = first + " " + last
+	}
+	return strings.Join(strings.Fields(strings.ToLower(s)), " ")
+}

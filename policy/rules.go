@@ -1,0 +1,55 @@
+package policy
+
+import (
+	"time"
+
+	"mxgate/policy/mail"
+)
+
+// Rules are the operator's: dispositions, whom he believes, and narrow exceptions.
+type Rules struct {
+	Dispositions map[Reason]Disposition // reasons not named here keep their default
+	Exceptions   []Exception
+	DeferAtMost  time.Duration // how long a message waits for DNS before it is tagged instead
+
+	// AsReject lists author domains, with all below them, whose mail is treated
+	// as if they asked to reject what fails, though they publish less. Our own
+	// need not be listed: OwnDomainSpoof does not ask what they publish.
+	AsReject []mail.Domain
+
+	// Sealers are the signing domains of ARC seals that are believed, besides
+	// that which the catalogue names for the source; NoProviderSealer takes the
+	// latter away. They lift a DMARC failure, never a spoof of our own domains.
+	Sealers          []mail.Domain
+	NoProviderSealer bool
+
+	Forwarders []Forwarder
+}
+
+// policyFor is what the author domain asks for, or what stands in its place.
+func (r *Rules) policyFor(e *Evidence) string {
+	if withinAny(e.Author.Domain, r.AsReject) {
+		return "reject"
+	}
+	return e.DMARC.Policy
+}
+
+// strict reports whether mail of the author domain that fails is acted upon.
+func (r *Rules) strict(e *Evidence) bool {
+	p := r.policyFor(e)
+	return p == "quarantine" || p == "reject"
+}
+
+// pending reports whether the verdict depends on DNS that did not answer.
+func (r *Rules) pending(e *Evidence) bool {
+	switch {
+	case e.DMARC.Result == mail.TempError:
+		return true
+	case e.OwnDomain != "":
+		return e.mayStillAlign()
+	}
+	return r.strict(e) && (e.mayStillAlign() || r.mayBeVouched(e))
+}
+
+// waited reports whether the message has been deferred for DNS long enough.
+func (r *Rules) waited(e *Evidence) bool { return r.DeferAtMost > 0 && e.WaitedFor >= r.DeferAtMost }
