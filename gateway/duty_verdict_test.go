@@ -47,6 +47,18 @@ good.example TXT "v=spf1 ip4:192.0.2.50 -all"
 	}
 }
 
+// A domain has its say in our answer if the operator lets it, and as its own words.
+func TestDuty_V1_TheDomainExplains(t *testing.T) {
+	const zone = "fail.example TXT \"v=spf1 exp=why.fail.example -all\"\nwhy.fail.example TXT \"Ask %{o} about %{i}\"\n"
+	const ours = "550 5.7.23 SPF of the sender's domain does not permit the origin of this message"
+	for show, want := range map[string]string{"": ours + " (", "show_spf_explanation = true\n": ours + "; fail.example explains: Ask fail.example about 192.0.2.50 ("} {
+		g, _ := newSetting(t, setting{script: script{tail: "[policy]\n" + show + weakIsRefused}, zone: zone})
+		if reply := g.deliver("a@fail.example", []string{bob}, compose("192.0.2.50", "From: a@fail.example")); !strings.HasPrefix(reply, want) {
+			t.Errorf("%q: %q", show, reply)
+		}
+	}
+}
+
 func TestDuty_V2(t *testing.T) {
 	own, ownKey := signed(t, "own.example", "From: a@own.example\r\n\r\nHello.\r\n")
 	foreign, foreignKey := signed(t, "other.example", "From: a@plain.example\r\n\r\nHello.\r\n")

@@ -13,6 +13,7 @@ import (
 	"mxgate/gateway/config"
 	"mxgate/gateway/resolve"
 	"mxgate/policy"
+	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
 	"mxgate/policy/received"
@@ -30,6 +31,7 @@ type Question struct {
 	MailSet bool         // MailFrom was given
 	Mail    mail.Address // reverse-path; the zero Address is the null reverse-path
 	Rcpt    []mail.Address
+	Trace   bool // tell every DNS question
 }
 
 // Explainer examines stored messages with the same code as live mail.
@@ -50,6 +52,8 @@ type Explained struct {
 	Sentence    string             `json:"sentence"`
 	Evidence    policy.Evidence    `json:"evidence"`
 	Findings    []policy.Finding   `json:"findings"`
+	Lifted      []policy.Lift      `json:"lifted,omitempty"`
+	Questions   []Asked            `json:"questions,omitempty"` // of DNS, in the order of their answers; if Question.Trace
 
 	// For people; not in the JSON.
 	Verdict policy.Verdict `json:"-"`
@@ -116,7 +120,11 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 	tx.Envelope.ForwardPaths = x.q.Rcpt
 	ctx, cancel := context.WithTimeout(resolve.Budget(ctx, lookupBudget), time.Minute)
 	defer cancel()
-	e, err := x.collector.Collect(ctx, tx, x.source, policy.Given{Origin: x.q.Client, Helo: x.q.Helo, Peerless: true})
+	collector, asking := *x.collector, &asking{}
+	if x.q.Trace {
+		collector.Resolver = dns.Traced(collector.Resolver, time.Now, asking.note)
+	}
+	e, err := collector.Collect(ctx, tx, x.source, policy.Given{Origin: x.q.Client, Helo: x.q.Helo, Peerless: true})
 	if err != nil {
 		return out, err
 	}
@@ -124,7 +132,7 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 	out.Verdict = policy.Decide(x.rules, e)
 	out.MessageID, out.Subject, out.To = m.First("Message-ID"), m.First("Subject"), m.First("To")
 	out.Disposition, out.Reason, out.Sentence, out.Findings = out.Verdict.Disposition, out.Verdict.Reason, out.Verdict.Sentence, out.Verdict.Findings
-	out.Evidence = e
+	out.Lifted, out.Questions, out.Evidence = out.Verdict.Lifted, asking.all(), e
 	return out, nil
 }
 

@@ -30,10 +30,10 @@ func headerBlock(hostname string, tx *mail.Transaction, e *policy.Evidence, v po
 	b.Grow(usualBlock)
 	b.WriteString(receivedField(hostname, tx))
 	b.WriteString("Authentication-Results: ")
-	b.WriteString(authres.Format(hostname, authMethods(e)))
+	b.WriteString(authres.Format(hostname, authMethods(e, v.Lifted)))
 	b.WriteString("\r\n")
-	b.WriteString(fold(privatePrefix+"Verdict", v.Disposition.String()+"; reason="+string(v.Reason)+"; mode="+mode+"; id="+tx.ID))
-	if v.Reason != policy.Clean {
+	b.WriteString(fold(privatePrefix+"Verdict", v.Disposition.String()+"; reason="+string(v.Reason)+liftedWords(v.Lifted)+"; mode="+mode+"; id="+tx.ID))
+	if v.Reason != policy.Clean || len(v.Lifted) > 0 {
 		b.WriteString(fold(privatePrefix+"Why", v.Sentence))
 	}
 	return b.String()
@@ -107,57 +107,16 @@ func hostCharacters(s string) string {
 	return s
 }
 
-// authMethods states the evidence in the words of RFC 8601. Each method is
-// named even when it could not be evaluated.
-func authMethods(e *policy.Evidence) []authres.Method {
-	spf := authres.Method{Name: "spf", Status: orNone(e.SPF.Result), Reason: reasonUnless(e.SPF.Result, e.SPF.Why)}
-	name := "mailfrom"
-	if e.SPF.Identity == "helo" {
-		name = "helo"
-	}
-	if e.SPF.Domain != "" {
-		spf.Properties = append(spf.Properties, authres.Property{Type: "smtp", Name: name, Value: e.SPF.Domain})
-	}
-	methods := append(make([]authres.Method, 0, len(e.DKIM)+3), spf)
-	for _, s := range e.DKIM {
-		m := authres.Method{Name: "dkim", Status: orNone(s.Result), Reason: reasonUnless(s.Result, s.Why), Properties: make([]authres.Property, 0, 4)}
-		for _, p := range [...]struct{ name, value string }{{"d", string(s.Domain)}, {"s", s.Selector}, {"a", s.Algorithm}, {"b", s.B}} {
-			if p.value != "" {
-				m.Properties = append(m.Properties, authres.Property{Type: "header", Name: p.name, Value: p.value})
-			}
-		}
-		methods = append(methods, m)
-	}
-	if len(e.DKIM) == 0 {
-		methods = append(methods, authres.Method{Name: "dkim", Status: mail.None, Reason: "message not signed"})
-	}
-	dmarc := authres.Method{Name: "dmarc", Status: orNone(e.DMARC.Result), Reason: reasonUnless(e.DMARC.Result, e.DMARC.Why)}
-	if e.Author.Domain != "" {
-		dmarc.Properties = append(dmarc.Properties, authres.Property{Type: "header", Name: "from", Value: string(e.Author.Domain)})
-	}
-	if e.DMARC.Policy != "" {
-		dmarc.Properties = append(dmarc.Properties, authres.Property{Type: "policy", Name: "dmarc", Value: e.DMARC.Policy})
-	}
-	return append(methods, dmarc)
-}
-
-func orNone(s mail.Status) mail.Status {
-	if s == "" {
-		return mail.None
-	}
-	return s
-}
-
-// reasonUnless is what stands behind reason=. What DNS said is for the log: the
-// recipient shall not learn our resolver's address.
-func reasonUnless(s mail.Status, why string) string {
-	switch s {
-	case mail.Pass:
+// liftedWords says which reasons do not count because somebody else is believed.
+func liftedWords(lifts []policy.Lift) string {
+	if len(lifts) == 0 {
 		return ""
-	case mail.TempError:
-		return "DNS did not answer"
 	}
-	return why
+	reasons := make([]string, len(lifts))
+	for i, l := range lifts {
+		reasons[i] = string(l.Reason)
+	}
+	return "; lifted=" + strings.Join(reasons, ",")
 }
 
 // fold writes a field of printable ASCII, at most 78 octets on a line where
@@ -221,8 +180,9 @@ func stripped(f mail.Field, authservID string) bool {
 	if !strings.EqualFold(name, "Authentication-Results") {
 		return false
 	}
+	// As it stands: what a stray CR or LF is to a reader is for Claims to say.
 	_, value, _ := strings.Cut(string(f.Raw), ":")
-	return authres.Claims(strings.NewReplacer("\r", "", "\n", "").Replace(value), authservID)
+	return authres.Claims(strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r"), authservID)
 }
 
 // firstVisible is the octet with which a visible name begins, 0 if there is none.

@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"mxgate/policy"
+	"mxgate/policy/authres"
 	"mxgate/policy/mail"
 )
 
@@ -21,22 +24,84 @@ func parsed(t *testing.T, text string) *mail.Message {
 // would not.
 func TestFieldsInOurNameAreStrippedHoweverTheyAreWritten(t *testing.T) {
 	for field, want := range map[string]bool{
-		"X-Mxgate-Verdict: relay":                       true,
-		"x_mXGATE_why: nothing":                         true,
-		"\x01X-Mxgate-Verdict: relay":                   true,
-		"\xc3\xa4X-Mxgate-Verdict: relay":               true,
-		"X-Mxgate-Verdict : relay":                      true,
-		"Authentication-Results: gate.example.com; x":   true,
-		"\x7fauthentication_results: gate.example.com":  true,
-		"Authentication-Results: other.example.com; x":  false,
-		"Subject: X-Mxgate-Verdict":                     false,
-		"X-Mailer: mxgate":                              false,
-		"Received: from x by gate.example.com (mxgate)": false,
+		"X-Mxgate-Verdict: relay":                        true,
+		"x_mXGATE_why: nothing":                          true,
+		"\x01X-Mxgate-Verdict: relay":                    true,
+		"\xc3\xa4X-Mxgate-Verdict: relay":                true,
+		"X-Mxgate-Verdict : relay":                       true,
+		"Authentication-Results: gate.example.com; x":    true,
+		"\x7fauthentication_results: gate.example.com":   true,
+		"Authentication-Results: other.example.com; x":   false,
+		"Authentication-Results: gate.example.com\r1; x": true,
+		"Authentication-Results: x\rgate.example.com; x": true,
+		"Authentication-Results:\r\n gate.example.com;x": true,
+		"Authentication-Results: gate.example.com":       true,
+		"Subject: X-Mxgate-Verdict":                      false,
+		"X-Mailer: mxgate":                               false,
+		"Received: from x by gate.example.com (mxgate)":  false,
 	} {
 		m := parsed(t, field+"\r\n\r\n")
 		if got := stripped(m.Fields[0], "gate.example.com"); got != want {
 			t.Errorf("%q: %t", field, got)
 		}
+	}
+}
+
+// What is said of a chain, of a broken signature and of a lift can be read again.
+func TestDuty_H7_ChainsAndLifts(t *testing.T) {
+	lifts := []policy.Lift{{Reason: policy.DMARCFail, By: policy.BySealer, Name: "list.example"}}
+	for _, c := range []struct {
+		name  string
+		e     policy.Evidence
+		lifts []policy.Lift
+		want  []string
+	}{
+		{"no chain", policy.Evidence{}, nil, []string{"spf=none", "dkim=none", "dmarc=none"}},
+		{"none", policy.Evidence{ARC: policy.ARC{Result: mail.None}}, nil, []string{"spf=none", "dkim=none", "dmarc=none"}},
+		{"a chain that holds", policy.Evidence{Origin: policy.Origin{IP: "203.0.113.5"}, ARC: policy.ARC{Result: mail.Pass}}, nil,
+			[]string{"arc=pass smtp.remote-ip=203.0.113.5 header.oldest-pass=0"}},
+		{"one that was changed since", policy.Evidence{Origin: policy.Origin{IP: "2001:db8::5"}, ARC: policy.ARC{Result: mail.Pass, OldestPass: 2}}, nil,
+			[]string{"arc=pass smtp.remote-ip=2001:db8::5 header.oldest-pass=2"}},
+		{"one that is broken", policy.Evidence{ARC: policy.ARC{Result: mail.Fail, Why: "the seal of set 1 does not hold"}}, nil,
+			[]string{"arc=fail (the seal of set 1 does not hold)"}},
+		{"one that could not be checked", policy.Evidence{ARC: policy.ARC{Result: mail.TempError, Why: "127.0.0.53 is silent"}}, nil, []string{"arc=temperror (DNS did not answer)"}},
+		{"a lift", policy.Evidence{DMARC: policy.DMARC{Result: mail.Fail, Policy: "reject"}, Author: policy.Author{Domain: "partner.example"}}, lifts,
+			[]string{"dmarc=fail header.from=partner.example policy.dmarc=reject policy.lifted=list.example"}},
+		{"an aligned author needs none", policy.Evidence{DMARC: policy.DMARC{Result: mail.Pass, SPFAligned: true}, Author: policy.Author{Domain: "partner.example"}}, lifts,
+			[]string{"dmarc=pass header.from=partner.example"}},
+		{"a broken signature", policy.Evidence{DKIM: []policy.DKIM{{Result: mail.Fail, Domain: "partner.example", Selector: "s", Algorithm: "rsa-sha256", B: "abcdefgh", Why: "the body was changed"}}}, nil,
+			[]string{"dkim=fail (the body was changed) header.d=partner.example header.s=s header.a=rsa-sha256 header.b=abcdefgh"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			field, err := authres.Parse(authres.Format("gate.example.com", authMethods(&c.e, c.lifts)))
+			if err != nil || len(field.Defects) > 0 {
+				t.Fatal(err, field.Defects)
+			}
+			var got []string
+			for _, m := range field.Methods {
+				text := m.Name + "=" + string(m.Status)
+				if m.Reason != "" && m.Status != mail.None {
+					text += " (" + m.Reason + ")"
+				}
+				for _, p := range m.Properties {
+					text += " " + p.Type + "." + p.Name + "=" + p.Value
+				}
+				got = append(got, text)
+			}
+			for _, want := range c.want {
+				if !slices.Contains(got, want) {
+					t.Errorf("%q is not in %q", want, got)
+				}
+			}
+			if strings.HasPrefix(c.want[0], "spf") && len(got) != len(c.want) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+	e := policy.Evidence{}
+	block := headerBlock("gate.example.com", &mail.Transaction{ID: "tx"}, &e, policy.Verdict{Disposition: policy.Relay, Reason: policy.Clean, Sentence: "Believed.", Lifted: append(lifts, policy.Lift{Reason: policy.DMARCNoneWeak})}, "enforce")
+	if want := "\r\nX-Mxgate-Verdict: relay; reason=clean; lifted=dmarc-fail,dmarc-none-weak;\r\n\tmode=enforce; id=tx\r\nX-Mxgate-Why: Believed.\r\n"; !strings.HasSuffix(block, want) {
+		t.Errorf("%q", block)
 	}
 }
 

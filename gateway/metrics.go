@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net"
@@ -10,6 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"mxgate/gateway/resolve"
+	"mxgate/policy"
+	"mxgate/policy/mail"
 )
 
 // metrics is what the gateway counts. Labels come from closed sets only, never
@@ -26,6 +31,10 @@ type metrics struct {
 	expired         prometheus.Counter
 	nearMisses      prometheus.Counter
 	hostFailures    prometheus.Counter
+	providerResults *prometheus.CounterVec
+	lifted          *prometheus.CounterVec
+	arc             *prometheus.CounterVec
+	breakage        *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -49,9 +58,34 @@ func newMetrics() *metrics {
 		nearMisses: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_near_miss_total",
 			Help: "Connections deferred because their host name belongs to a source that does not list their address."}),
 	}
+	m.providerResults = counters("mxgate_provider_results_total", "Results of the provider, by whether ours agree and, if not, why.", "method", "agreement", "cause")
+	m.lifted = counters("mxgate_lifted_total", "Reasons that did not count because a sealer or a forwarder is believed.", "reason", "by")
+	m.arc = counters("mxgate_arc_total", "Judged messages by the state of their ARC chain.", "result")
+	m.breakage = counters("mxgate_dkim_breakage_total", "DKIM signatures that do not hold, by what is broken.", "breakage")
+	m.registry.MustRegister(m.providerResults, m.lifted, m.arc, m.breakage)
 	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics, m.expired, m.nearMisses, m.hostFailures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+// judged counts what was found out about a message.
+func (m *metrics) judged(e *policy.Evidence, v policy.Verdict) {
+	for _, s := range e.Provider {
+		m.providerResults.WithLabelValues(s.Method, cmp.Or(string(s.Agreement), "not-comparable"), cmp.Or(string(s.Cause), "none")).Inc()
+	}
+	for _, l := range v.Lifted {
+		m.lifted.WithLabelValues(string(l.Reason), string(l.By)).Inc()
+	}
+	m.arc.WithLabelValues(string(orNone(e.ARC.Result))).Inc()
+	for _, s := range e.DKIM {
+		if s.Result != mail.Pass && s.Result != mail.TempError {
+			m.breakage.WithLabelValues(cmp.Or(s.Breakage, "other")).Inc()
+		}
+	}
 }
 
 // read registers a counter or gauge whose value another room keeps.
@@ -61,6 +95,35 @@ func (m *metrics) read(kind prometheus.ValueType, name, help string, value func(
 		return
 	}
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
+}
+
+// readDNS registers what the resolver counts.
+func (m *metrics) readDNS(stats func() resolve.Stats) {
+	for _, c := range []struct {
+		name, help string
+		value      func(resolve.Stats) float64
+	}{
+		{"questions_total", "Questions sent to resolvers.", func(s resolve.Stats) float64 { return float64(s.Questions) }},
+		{"seconds_total", "Time that questions took, from the first try to the answer or the failure.", func(s resolve.Stats) float64 { return s.Waited.Seconds() }},
+		{"failures_total", "Questions that no resolver could answer.", func(s resolve.Stats) float64 { return float64(s.Failures) }},
+		{"timeouts_total", "Tries in which a resolver stayed silent.", func(s resolve.Stats) float64 { return float64(s.Timeouts) }},
+		{"servfails_total", "Tries answered with SERVFAIL.", func(s resolve.Stats) float64 { return float64(s.ServFails) }},
+		{"tcp_retries_total", "Questions repeated over TCP: the answer was truncated, or strays came.", func(s resolve.Stats) float64 { return float64(s.TCPRetries) }},
+		{"strays_total", "Datagrams that did not answer the question asked: late, or forged.", func(s resolve.Stats) float64 { return float64(s.Strays) }},
+		{"over_budget_total", "Look-ups refused because one message had caused too many.", func(s resolve.Stats) float64 { return float64(s.OverBudget) }},
+		{"cache_hits_total", "Look-ups answered from the cache.", func(s resolve.Stats) float64 { return float64(s.CacheHits) }},
+	} {
+		m.read(prometheus.CounterValue, "mxgate_dns_"+c.name, c.help, func() float64 { return c.value(stats()) })
+	}
+	gauge := prometheus.GaugeValue
+	m.read(gauge, "mxgate_dns_cache_entries", "Answers in the cache.", func() float64 { return float64(stats().Entries) })
+	m.read(gauge, "mxgate_dns_cache_octets", "Size of the cache.", func() float64 { return float64(stats().Octets) })
+	m.read(gauge, "mxgate_dns_failing_seconds", "For how long no resolver has answered at all; 0 while they do.", func() float64 {
+		if since := stats().FailingSince; !since.IsZero() {
+			return time.Since(since).Seconds()
+		}
+		return 0
+	})
 }
 
 // serveHTTP answers /metrics, /healthz (the process works) and /readyz (it

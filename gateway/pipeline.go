@@ -24,10 +24,11 @@ import (
 )
 
 // lookupBudget bounds the DNS questions one message may cause over all checks,
-// links of alias chains included. The checks have limits of their own, and what
-// a sender can make SPF and DKIM ask (65 look-ups of at most 8 links) leaves
-// DMARC its share.
-const lookupBudget = 600
+// links of alias chains included. The checks have limits of their own: what a
+// sender can make SPF, for reverse-path and HELO, DKIM and ARC ask (130, 60, 5
+// and 20 look-ups, each of at most 9 questions) leaves DMARC its share. Without
+// it a sender could have the author's policy go unread.
+const lookupBudget = 2000
 
 // maxAnswerWait is from the client's final dot to our answer, all checks and the
 // next hop included: clients wait for ten minutes, RFC 5321, Section 4.5.3.2.6.
@@ -149,11 +150,11 @@ func (t *transaction) dispose(ctx context.Context, content *wire.Content, e poli
 		return t.quarantine(ctx, content, rec)
 	case policy.Reject:
 		rec.outcome = store.Refused
-		return t.end(forVerdict(v, &e), rec)
+		return t.end(forVerdict(v, &e, t.p.cfg.Policy.ShowSPFExplanation), rec)
 	}
 	t.p.waiting.deferred(&t.tx, rec.evidence, t.p.now())
 	rec.outcome = store.Deferred
-	return t.end(forVerdict(v, &e), rec)
+	return t.end(forVerdict(v, &e, t.p.cfg.Policy.ShowSPFExplanation), rec)
 }
 
 func (t *transaction) toPostmaster() bool {

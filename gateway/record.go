@@ -52,6 +52,7 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 		entry.Author = e.Author.Address
 		entry.Disposition, entry.Reason, entry.Sentence = disposition, reason, rec.verdict.Sentence
 		entry.Evidence = rec.json
+		p.metrics.judged(e, rec.verdict)
 	} else if rec.err != nil {
 		entry.Sentence = rec.err.Error()
 	}

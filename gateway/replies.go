@@ -56,8 +56,9 @@ var replyFor = map[policy.Reason]*smtp.SMTPError{
 	policy.AuthUnavailable: tryLaterDNS,
 }
 
-// forVerdict is the reply to a message that is rejected or deferred.
-func forVerdict(v policy.Verdict, e *policy.Evidence) *smtp.SMTPError {
+// forVerdict is the reply to a message that is rejected or deferred. showExp lets
+// a domain whose SPF fails have its say: policy.show_spf_explanation.
+func forVerdict(v policy.Verdict, e *policy.Evidence, showExp bool) *smtp.SMTPError {
 	r, ok := replyFor[v.Reason]
 	if v.Disposition == policy.Reject {
 		switch {
@@ -66,7 +67,11 @@ func forVerdict(v policy.Verdict, e *policy.Evidence) *smtp.SMTPError {
 		case v.Reason == policy.DMARCFail: // V3
 			return reply(550, 5, 7, 1, "The DMARC policy of "+string(e.Author.Domain)+" is not met")
 		case v.Reason == policy.DMARCNoneWeak:
-			return forWeakness(e)
+			r := forWeakness(e)
+			if r == spfFail && showExp && e.SPF.Explanation != "" {
+				return explained(r, e)
+			}
+			return r
 		}
 		return refused
 	}
@@ -104,6 +109,13 @@ func forWeakness(e *policy.Evidence) *smtp.SMTPError {
 		return dkimWeak
 	}
 	return dkimMissing
+}
+
+// explained adds to r what the domain has its senders told, as its words and not
+// ours: anybody may publish anything. RFC 7208, Section 6.2.
+func explained(r *smtp.SMTPError, e *policy.Evidence) *smtp.SMTPError {
+	c := r.EnhancedCode
+	return reply(r.Code, c[0], c[1], c[2], fmt.Sprintf("%s; %s explains: %s", r.Message, printable(e.SPF.Domain), printable(e.SPF.Explanation)))
 }
 
 // withID ends the text of r with the transaction id. SMTP-DUTIES T1.

@@ -114,7 +114,7 @@ func newCollector(c *config.Config, r dns.Resolver) *policy.Collector {
 	for i, t := range c.Targets {
 		protected[i] = t.Domain
 	}
-	return &policy.Collector{Resolver: r, Own: c.Own, Protected: protected, Lookalike: lookalike.NewIndex(c.Targets), People: c.People}
+	return &policy.Collector{Resolver: r, Own: c.Own, Protected: protected, Lookalike: lookalike.NewIndex(c.Targets), People: c.People, AuthservIDs: c.AuthservIDs}
 }
 
 // resolvers returns the servers to ask: the configured ones or the system's.
@@ -358,7 +358,5 @@ func (s *Server) registerReadings() {
 		}
 		return 0
 	})
-	s.metrics.read(counter, "mxgate_dns_questions_total", "Questions sent to resolvers.", func() float64 { return float64(s.resolver.Stats().Questions) })
-	s.metrics.read(counter, "mxgate_dns_cache_hits_total", "Questions answered from the cache.", func() float64 { return float64(s.resolver.Stats().CacheHits) })
-	s.metrics.read(counter, "mxgate_dns_timeouts_total", "Questions without an answer in time.", func() float64 { return float64(s.resolver.Stats().Timeouts) })
+	s.metrics.readDNS(s.resolver.Stats)
 }

@@ -46,7 +46,7 @@ func (x *explanation) verdict(v *Verdict) {
 		x.line("excepted", "%s, by a rule of the operator", r)
 	}
 	for i, l := range v.Lifted {
-		text := fmt.Sprintf("%s, by the %s %s", l.Reason, l.By, l.Name)
+		text := fmt.Sprintf("%s, by the %s %q", l.Reason, l.By, l.Name)
 		if i == 0 && v.Sentence != l.Sentence { // one sentence tells of all
 			text += ": " + l.Sentence
 		}

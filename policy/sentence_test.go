@@ -46,6 +46,8 @@ func TestSentences(t *testing.T) {
 			sign(mail.Fail, "author.example", "body-changed")(e)
 			e.Provider = []Statement{{Method: "dkim", Result: mail.Pass, Domain: "author.example", Selector: "other"}}
 		}), start + "its DKIM signature broke because the body was changed after signing" + end},
+		{"SPF is broken", failing(func(e *Evidence) { e.SPF.Result = mail.PermError }),
+			"The mail claims author.example, but nothing proves it: it came from 192.0.2.7, and the SPF record of author.example is broken, so that it lists nobody; it carries no DKIM signature" + end},
 		{"SPF of another passed", failing(func(e *Evidence) { e.SPF = SPF{Result: mail.Pass, Domain: "bulk.example"} }),
 			"The mail claims author.example, but nothing proves it: it came from 192.0.2.7, which bulk.example lists in SPF, but that is not the author's domain; it carries no DKIM signature" + end},
 	} {
@@ -107,7 +109,8 @@ func TestExplainTellsEveryFact(t *testing.T) {
 	e.SPF = SPF{Result: mail.Fail, Domain: "author.example", Identity: "mailfrom", Why: "192.0.2.7 matched -all", Term: "-all", Explanation: "See https://author.example/\x1bx", Helo: Helo{mail.Pass, "mail.bulk.example", "it matched a"}}
 	e.DMARC.Faults = []string{"p= is missing"}
 	e.Author.Sender, e.Author.ResentFrom = []mail.Domain{"xn--mller-kva.example"}, []mail.Domain{"resent.example"}
-	e.ARC = ARC{Result: mail.Pass, Why: "all 1 seals hold", Sets: []ARCSet{{Instance: 1, Sealer: "list.example", SealedAt: e.ReceivedAt, CV: "none", Claim: Claim{DMARC: mail.Pass}}}}
+	e.ARC = ARC{Result: mail.Pass, Why: "all 1 seals hold", Sets: []ARCSet{{Instance: 1, Sealer: "list.example", SealedAt: e.ReceivedAt, CV: "none", Claim: Claim{DMARC: mail.Pass}},
+		{Instance: 2, Sealer: "two.example", CV: "pass"}, {Instance: 3, Sealer: "three.example", CV: "fail"}}}
 	e.Provider = []Statement{{ID: "mx.example", Via: ViaField, Method: "spf", Result: mail.Pass, Domain: "author.example", Ours: mail.Fail, Agreement: Differs, Cause: CauseOrigin, Why: "it saw more"}}
 	var b strings.Builder
 	if err := Explain(&b, &e, Decide(Rules{Sealers: []mail.Domain{"list.example"}}, e)); err != nil {
@@ -116,14 +119,15 @@ func TestExplainTellsEveryFact(t *testing.T) {
 	got := strings.Join(strings.Fields(b.String()), " ")
 	for _, want := range []string{
 		"verdict: RELAY: clean why The mail claims author.example, and nothing that reached us proves it: it came from 192.0.2.7, which author.example does not list in SPF; it carries no DKIM signature. But list.example, a sealer of our rules, sealed that DMARC of author.example passed when the mail came there. ",
-		"lifted dmarc-fail, by the sealer list.example ",
+		"lifted dmarc-fail, by the sealer \"list.example\" ",
 		"sender the Sender field names müller.example ",
 		"resent the Resent-From field names resent.example ",
 		"SPF fail (mailfrom author.example): 192.0.2.7 matched -all ",
 		`SPF says author.example would tell whoever is refused: "See https://author.example/\x1bx" `,
 		"SPF pass (helo mail.bulk.example, decides nothing): it matched a ",
-		"ARC pass (sets: 1): all 1 seals hold ",
-		"ARC set 1 sealed by list.example on 2026-11-22 09:00 UTC, which found the chain before it: none; it says that DMARC of the author's domain passed when the mail came there ",
+		"ARC pass (sets: 3): all 1 seals hold ",
+		"ARC set 1 sealed by list.example on 2026-11-22 09:00 UTC; it says that DMARC of the author's domain passed when the mail came there ",
+		"ARC set 2 sealed by two.example, which found the sets before it whole ARC set 3 sealed by three.example, which found the sets before it broken ",
 		"fault of the DMARC record, for its owner to mend: p= is missing ",
 		"provider spf=pass for author.example, as mx.example; we say fail (origin): it saw more",
 	} {

@@ -143,7 +143,7 @@ func (e *Evidence) compareDKIM(s *Statement) {
 	}
 	ours := e.signature(s.Domain, s.Selector)
 	if ours == nil {
-		s.Why = "we did not look at such a signature"
+		s.Why = "no such signature is among those that we looked at"
 		return
 	}
 	s.judge(ours.Result, causeOf(dkim.Breakage(ours.Breakage)), ours.Why)

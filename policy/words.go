@@ -41,7 +41,7 @@ func (e *Evidence) spfWords() string {
 	case mail.TempError:
 		return fmt.Sprintf("%s, and SPF of %s cannot be read now", subject, domain)
 	case mail.PermError:
-		return fmt.Sprintf("%s, and SPF of %s has an error", subject, domain)
+		return fmt.Sprintf("%s, and the SPF record of %s is broken, so that it lists nobody", subject, domain)
 	case mail.Neutral:
 		return fmt.Sprintf("%s, on which SPF of %s takes no position", subject, domain)
 	}
@@ -136,8 +136,11 @@ func (s *ARCSet) words() string {
 	if !s.SealedAt.IsZero() {
 		text += " on " + s.SealedAt.UTC().Format("2006-01-02 15:04 MST")
 	}
-	if s.CV != "" {
-		text += ", which found the chain before it: " + s.CV
+	switch mail.Status(s.CV) {
+	case mail.Pass:
+		text += ", which found the sets before it whole"
+	case mail.Fail:
+		text += ", which found the sets before it broken"
 	}
 	switch {
 	case s.Claim.vouches():

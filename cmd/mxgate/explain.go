@@ -71,6 +71,7 @@ func (x *explainFlags) declare(f *flag.FlagSet) {
 	})
 	f.Var((*addresses)(&x.q.Rcpt), "rcpt", "recipient `ADDRESS`; may be repeated")
 	f.StringVar(&x.q.DNS, "dns", "", "resolver to ask, `ADDR` or ADDR:PORT")
+	f.BoolVar(&x.q.Trace, "v", false, "show every DNS question and its answer as well")
 	f.BoolVar(&x.json, "json", false, "one JSON object on a line for each message")
 }
 
@@ -191,6 +192,9 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 		policy.Labelled("to", policy.Plain(r.To, 200)), policy.Labelled("message-id", policy.Plain(r.MessageID, 200)))
 	if err := policy.Explain(e.out, &r.Evidence, r.Verdict); err != nil {
 		return err
+	}
+	for _, q := range r.Questions {
+		fmt.Fprint(e.out, policy.Labelled("asked", q.String()))
 	}
 	_, err = fmt.Fprintln(e.out)
 	return err

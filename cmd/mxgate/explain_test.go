@@ -112,3 +112,49 @@ func TestExplainReadsStandardInput(t *testing.T) {
 		t.Errorf("%d, %s", code, out)
 	}
 }
+
+// -v shows what was asked, each question once, with what anybody may publish quoted.
+func TestExplainShowsEveryQuestion(t *testing.T) {
+	code, out, _ := explain(t, map[string]string{"a.eml": letter}, "-client", "192.0.2.10", "-helo", "partner.example", "-v", "a.eml")
+	if code != exitFine {
+		t.Errorf("exit code %d", code)
+	}
+	wantIn(t, out, "\n  asked       TXT partner.example: \"v=spf1 ip4:192.0.2.10 -all\" (", "\n  asked       TXT _dmarc.partner.example: \"v=DMARC1; p=reject\" (")
+	if n := strings.Count(out, "TXT partner.example:"); n != 1 { // SPF asks it for both identities
+		t.Errorf("told %d times:\n%s", n, out)
+	}
+	_, out, _ = explain(t, map[string]string{"a.eml": letter}, "-client", "192.0.2.10", "-v", "-json", "a.eml")
+	var r struct {
+		Questions []struct {
+			Type, Name, Error string
+			Answer            []string
+			Took              int64 `json:"took_ns"`
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &r); err != nil || len(r.Questions) == 0 || r.Questions[0].Type != "TXT" || len(r.Questions[0].Answer) != 1 || r.Questions[0].Took <= 0 {
+		t.Errorf("%v: %+v", err, r)
+	}
+	for _, args := range [][]string{{"a.eml"}, {"-json", "a.eml"}} {
+		if _, out, _ = explain(t, map[string]string{"a.eml": letter}, args...); strings.Contains(out, "asked") || strings.Contains(out, "questions") {
+			t.Errorf("without -v:\n%s", out)
+		}
+	}
+}
+
+func TestWhatDNSDidNotSayIsInWords(t *testing.T) {
+	server, err := dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, letterZone+"fails.example TXT SERVFAIL\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("a.eml", []byte(letter), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(from string) string {
+		_, out, _ := mx(t, "explain", "-dns", server.Addr().String(), "-client", "192.0.2.10", "-mail-from", "a@"+from, "-v", "a.eml")
+		return strings.Join(strings.Fields(out), " ")
+	}
+	wantIn(t, ask("fails.example"), "asked TXT fails.example: no answer: ")
+	wantIn(t, ask("partner.example.partner.example"), "asked TXT partner.example.partner.example: no such name (")
+}

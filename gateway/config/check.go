@@ -29,7 +29,9 @@ func (c *Config) check() strict.Problems {
 	c.checkDomains(k)
 	c.checkProtect(k)
 	c.checkPolicy(k)
+	c.checkTrust(k)
 	c.checkExceptions(k)
+	c.checkForwarders(k)
 	c.checkLimits(k)
 	return *k
 }
@@ -77,12 +79,7 @@ func (l Log) level() (slog.Level, error) {
 }
 
 func (c *Config) checkProtect(k *strict.Problems) {
-	for i, name := range c.Protect.Domains {
-		d, err := mail.ParseDomain(name)
-		if err != nil || !strings.Contains(string(d), ".") {
-			k.Add(fmt.Sprintf("protect.domains[%d]", i), quote(name), "expected a domain such as \"partner.example\"")
-			continue
-		}
+	for _, d := range domains(k, "protect.domains", c.Protect.Domains, aDomain) {
 		c.Targets = append(c.Targets, lookalike.Target{Domain: d, Tier: lookalike.Protected})
 	}
 	for i, p := range c.Protect.People {
@@ -157,42 +154,6 @@ func reasonNames(known map[policy.Reason]policy.Disposition) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func (c *Config) checkExceptions(k *strict.Problems) {
-	known := policy.DefaultDispositions()
-	names := strings.Join(reasonNames(known), ", ")
-	for i, x := range c.Exceptions {
-		key := fmt.Sprintf("exception[%d]", i)
-		e := policy.Exception{Author: strings.ToLower(x.Author), Require: x.Require, Recipient: strings.ToLower(x.Recipient), Owner: x.Owner, Why: x.Why}
-		if x.Expires != nil {
-			e.Expires = lastMoment(x.Expires).AddDate(0, 0, 1) // to the end of that day
-		}
-		if x.Author == "" {
-			k.Add(key+".author", "", "missing: expected the address or domain of the From field that is meant")
-		}
-		_, addrErr := netip.ParseAddr(x.Require)
-		_, rangeErr := netip.ParsePrefix(x.Require)
-		if !slices.Contains([]string{"dkim", "spf", "aligned"}, x.Require) && addrErr != nil && rangeErr != nil {
-			k.Add(key+".require", quote(x.Require), `expected what proves the sender: "dkim", "spf", "aligned", or the origin's address or range`)
-		}
-		if len(x.Reasons) == 0 {
-			k.Add(key+".reasons", "", "missing: expected the reasons to lift, of %s", names)
-		}
-		for j, r := range x.Reasons {
-			if _, ok := known[policy.Reason(r)]; !ok {
-				k.Add(fmt.Sprintf("%s.reasons[%d]", key, j), quote(r), "expected one of %s", names)
-			}
-			e.Reasons = append(e.Reasons, policy.Reason(r))
-		}
-		if x.Owner == "" {
-			k.Add(key+".owner", "", "missing: expected who asked for it, so that somebody can be asked whether it is still needed")
-		}
-		if x.Why == "" {
-			k.Add(key+".why", "", "missing: expected the reason for it, for whoever wonders later")
-		}
-		c.Rules.Exceptions = append(c.Rules.Exceptions, e)
-	}
 }
 
 func (c *Config) checkLimits(k *strict.Problems) {

@@ -41,6 +41,7 @@ type Config struct {
 	DNS        DNS         `toml:"dns"`
 	Policy     Policy      `toml:"policy"`
 	Exceptions []Exception `toml:"exception"`
+	Forwarders []Forwarder `toml:"forwarder"`
 	Limits     Limits      `toml:"limits"`
 	Retention  Retention   `toml:"retention"`
 	Metrics    Metrics     `toml:"metrics"`
@@ -58,6 +59,9 @@ type Built struct {
 	Sockets     []Socket         // to listen on, as many as there are [[listener]]
 	SourceSet   *provider.Set    // nil only in a Config that was never checked
 	Grants      map[string]Grant // by name of the source
+	// AuthservIDs are the names under which a source states its results, by name
+	// of the source; without an entry the catalogue knows them.
+	AuthservIDs map[string][]string
 	// Routes has the way for each of our domains. Ways that are the same are
 	// the same pointer: one for each [[next_hop]] and each HOST:PORT.
 	Routes  map[mail.Domain]*relay.Route
@@ -104,7 +108,8 @@ type Source struct {
 
 	Xclient              bool     `toml:"xclient"`
 	ConnectionsPerMinute int      `toml:"connections_per_minute"`
-	NearMiss             []string `toml:"near_miss"` // nil: as the catalogue says; empty: off
+	NearMiss             []string `toml:"near_miss"`    // nil: as the catalogue says; empty: off
+	AuthservIDs          []string `toml:"authserv_ids"` // likewise; "" stands for fields that name nobody
 }
 
 // NextHop is a way to the operator's mail servers.
@@ -151,12 +156,30 @@ type Policy struct {
 	DeferAtMost  strict.Duration   `toml:"defer_at_most"`
 	RefuseNullMX bool              `toml:"refuse_null_mx"`
 	Dispositions map[string]string `toml:"dispositions"`
+
+	AsReject           []string `toml:"as_reject"`
+	Sealers            []string `toml:"sealers"`
+	ProviderSealer     bool     `toml:"provider_sealer"`
+	ShowSPFExplanation bool     `toml:"show_spf_explanation"`
 }
 
 // Exception is one narrow exception.
 type Exception struct {
 	Author    string          `toml:"author"`
 	Require   string          `toml:"require"`
+	Recipient string          `toml:"recipient"`
+	Reasons   []string        `toml:"reasons"`
+	Owner     string          `toml:"owner"`
+	Why       string          `toml:"why"`
+	Expires   *toml.LocalDate `toml:"expires"`
+}
+
+// Forwarder is one mailing list or forwarding service that is believed.
+type Forwarder struct {
+	Name      string          `toml:"name"`
+	DKIM      []string        `toml:"dkim"`
+	Sealers   []string        `toml:"sealers"`
+	Authors   []string        `toml:"authors"`
 	Recipient string          `toml:"recipient"`
 	Reasons   []string        `toml:"reasons"`
 	Owner     string          `toml:"owner"`
@@ -199,7 +222,7 @@ func Default() *Config {
 		Log:       Log{Format: "json", Level: "info"},
 		Listeners: []Listener{{Address: ":25"}},
 		DNS:       DNS{Timeout: strict.Duration(5 * time.Second), CacheEntries: 50000},
-		Policy:    Policy{TimeBudget: strict.Duration(30 * time.Second), DeferAtMost: strict.Duration(time.Hour)},
+		Policy:    Policy{TimeBudget: strict.Duration(30 * time.Second), DeferAtMost: strict.Duration(time.Hour), ProviderSealer: true},
 		Limits: Limits{
 			MessageOctets: 50 << 20, MemoryOctets: 1 << 20, Recipients: 100,
 			Connections: 1000, ConnectionsPerSource: 200, StrangerConnections: 100,

@@ -99,12 +99,12 @@ func TestUnknownKeysAreReportedWithEverythingElse(t *testing.T) {
 	want := []string{
 		"c.toml:2: hostnam: unknown key: did you mean hostname?",
 		`c.toml:5: source[0].ranges[0] = "192.0.2.0/33": expected a network such as 192.0.2.0/24 or 2001:db8::/32`,
-		"c.toml:6: source[0].listen: unknown key: expected one of name, provider, ranges, received_by, valid_until, origin, xclient, connections_per_minute, near_miss",
+		"c.toml:6: source[0].listen: unknown key: expected one of name, provider, ranges, received_by, valid_until, origin, xclient, connections_per_minute, near_miss, authserv_ids",
 		"c.toml:12: limits.recipient: unknown key: did you mean recipients?",
 		"c.toml:13: limits.hostname: unknown key here: it belongs at the top of the file, above the first [table]",
 		`c.toml:15: dns.timeout = 5: expected a duration in quotes, such as "30s", "5m" or "1h"; found a whole number`,
 		"c.toml:17: tls.message_octets: unknown key here: it belongs into [limits]",
-		"c.toml:18: colour: unknown key: expected one of hostname, data_dir, mode, log, listener, tls, source, next_hop, domain, protect, dns, policy, exception, limits, retention, metrics",
+		"c.toml:18: colour: unknown key: expected one of hostname, data_dir, mode, log, listener, tls, source, next_hop, domain, protect, dns, policy, exception, forwarder, limits, retention, metrics",
 	}
 	if !slices.Equal(faults, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(faults, "\n"), strings.Join(want, "\n"))

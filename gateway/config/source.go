@@ -33,10 +33,11 @@ func (c *Config) checkSources(k *strict.Problems) {
 		return
 	}
 	var sources []provider.Source
-	c.Grants = map[string]Grant{}
+	c.Grants, c.AuthservIDs = map[string]Grant{}, map[string][]string{}
 	for i, s := range c.Sources {
 		key, before := fmt.Sprintf("source[%d]", i), len(*k)
 		source, grant := s.build(k, key), s.grant(k, key)
+		c.checkAuthservIDs(k, key, s.AuthservIDs)
 		if len(*k) > before {
 			continue
 		}
@@ -48,6 +49,9 @@ func (c *Config) checkSources(k *strict.Problems) {
 		}
 		sources, c.SourceSet = append(sources, source), set
 		c.Grants[s.Name] = grant
+		if s.AuthservIDs != nil {
+			c.AuthservIDs[s.Name] = s.AuthservIDs
+		}
 	}
 }
 
@@ -100,20 +104,27 @@ func (s Source) grant(k *strict.Problems, key string) Grant {
 	if n := s.ConnectionsPerMinute; n < 0 || n > maxPerMinute {
 		k.Add(key+".connections_per_minute", strconv.Itoa(n), "expected a number from 1 to %d, or 0 for no limit", maxPerMinute)
 	}
-	for i, text := range s.NearMiss {
-		name, err := mail.ParseDomain(text)
-		if err != nil || !strings.Contains(string(name), ".") {
-			k.Add(fmt.Sprintf("%s.near_miss[%d]", key, i), quote(text), "expected the end of the names that the provider's hosts have, without a star, such as \"mx.provider.example\"")
-			continue
-		}
-		g.NearMiss = append(g.NearMiss, name)
-	}
+	g.NearMiss = domains(k, key+".near_miss", s.NearMiss, "expected the end of the names that the provider's hosts have, without a star, such as \"mx.provider.example\"")
 	if entry, ok := provider.Lookup(s.Provider); ok && s.NearMiss == nil {
 		for _, suffix := range nearMissNames(entry) {
 			g.NearMiss = append(g.NearMiss, mail.Domain(suffix))
 		}
 	}
 	return g
+}
+
+// checkAuthservIDs wants names as they stand in the field. They need not be domain
+// names: RFC 8601, Section 2.5.
+func (c *Config) checkAuthservIDs(k *strict.Problems, key string, ids []string) {
+	for i, id := range ids {
+		at := fmt.Sprintf("%s.authserv_ids[%d]", key, i)
+		switch {
+		case strings.EqualFold(id, c.Hostname) && id != "":
+			k.Add(at, quote(id), "is our own name, which nobody else may state results under")
+		case strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`;"()<>`, r) }):
+			k.Add(at, quote(id), `expected the first word of the provider's Authentication-Results, such as "mx.provider.example"; "" if it states none`)
+		}
+	}
 }
 
 // nearMissNames are the names of the hosts that deliver for a provider; where

@@ -10,6 +10,7 @@ import (
 
 	"mxgate/gateway/config/strict"
 	"mxgate/policy/mail"
+	"mxgate/policy/provider"
 )
 
 // How early an end is worth a warning: long enough for somebody to act in
@@ -43,12 +44,9 @@ func (c *Config) Warnings(now time.Time) []Problem {
 		if x.Expires != nil && daysTo(x.Expires, today) < 0 {
 			k.Add(key+".expires", x.Expires.String(), "is over: this exception no longer applies; set a later day, or remove it")
 		}
-		domain := x.Recipient[strings.LastIndexByte(x.Recipient, '@')+1:]
-		name, err := mail.ParseDomain(domain)
-		if _, ours := c.Routes[name]; x.Recipient != "" && (err != nil || !ours) {
-			k.Add(key+".recipient", quote(x.Recipient), "%s is none of our domains: this exception never applies", domain)
-		}
+		c.warnOfRecipient(k, key, x.Recipient, "exception")
 	}
+	c.warnOfTrust(k, today)
 	for i, n := range c.NextHops {
 		if !slices.Contains(c.Used, c.named[n.Name]) {
 			k.Add(fmt.Sprintf("next_hop[%d]", i), "", "%q is next_hop of no [[domain]]: no mail goes there; use it, or remove it", n.Name)
@@ -56,6 +54,57 @@ func (c *Config) Warnings(now time.Time) []Problem {
 	}
 	c.warnOfCertificate(k, now)
 	return c.Locate(*k)
+}
+
+// warnOfRecipient warns of a rule for mail that never comes.
+func (c *Config) warnOfRecipient(k *strict.Problems, key, recipient, rule string) {
+	domain := recipient[strings.LastIndexByte(recipient, '@')+1:]
+	name, err := mail.ParseDomain(domain)
+	if _, ours := c.Routes[name]; recipient != "" && (err != nil || !ours) {
+		k.Add(key+".recipient", quote(recipient), "%s is none of our domains: this %s never applies", domain, rule)
+	}
+}
+
+// warnOfTrust warns of rules that believe more people than one would think.
+func (c *Config) warnOfTrust(k *strict.Problems, today time.Time) {
+	c.warnOfSealers(k, "policy.sealers", c.Rules.Sealers)
+	for i, x := range c.Forwarders {
+		key, f := fmt.Sprintf("forwarder[%d]", i), c.Rules.Forwarders[i]
+		if x.Expires != nil && daysTo(x.Expires, today) < 0 {
+			k.Add(key+".expires", x.Expires.String(), "is over: this forwarder is no longer believed; set a later day, or remove it")
+		}
+		c.warnOfRecipient(k, key, x.Recipient, "forwarder")
+		for j, d := range f.DKIM {
+			if slices.ContainsFunc(sharedSigners, d.Within) {
+				k.Add(fmt.Sprintf("%s.dkim[%d]", key, j), quote(string(d)), "signs the mail of all its customers: whoever has an account there would be believed; expected a domain that only the forwarder signs with")
+			}
+		}
+		c.warnOfSealers(k, key+".sealers", f.Sealers)
+	}
+	for i, s := range c.Sources {
+		if s.Origin == "peer" && len(s.AuthservIDs) > 0 {
+			k.Add(fmt.Sprintf("source[%d].authserv_ids", i), "", "is never read: what a partner states of its own mail proves nothing")
+		}
+	}
+}
+
+// sharedSigners sign mail of everybody who has an account there.
+var sharedSigners = []mail.Domain{
+	"gmail.com", "googlegroups.com", "google.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "aol.com", "gmx.net", "web.de", "proton.me",
+	"amazonses.com", "sendgrid.net", "mailgun.org", "mandrillapp.com", "mcsv.net", "mailchimpapp.net", "sparkpostmail.com", "mtasv.net", "mailjet.com", "ccsend.com", "hubspotemail.net",
+}
+
+// warnOfSealers warns of sealers that the catalogue knows: providers, which seal
+// what any customer of theirs passes on.
+func (c *Config) warnOfSealers(k *strict.Problems, key string, sealers []mail.Domain) {
+	for i, d := range sealers {
+		for _, id := range provider.IDs() {
+			if entry, _ := provider.Lookup(id); slices.Contains(entry.ARCDomains, string(d)) {
+				k.Add(fmt.Sprintf("%s[%d]", key, i), quote(string(d)), "seals for all customers of %s: whoever is one can have his mail believed; for mail that comes from it as a source, policy.provider_sealer is enough", id)
+				break
+			}
+		}
+	}
 }
 
 func (c *Config) warnOfCertificate(k *strict.Problems, now time.Time) {
@@ -111,6 +160,9 @@ func (c *Config) Summary() string {
 			protocol = "lmtp"
 		}
 		fmt.Fprintf(&b, "  next hop %s: %s, tls %s\n", name, protocol, r.TLS.Mode)
+	}
+	if f, n := len(c.Forwarders), len(c.Rules.Sealers); f+n > 0 {
+		fmt.Fprintf(&b, "  believes %s and %s\n", count(n, "ARC sealer", "ARC sealers"), count(f, "forwarder", "forwarders"))
 	}
 	fmt.Fprintf(&b, "  protects %s and %s\n", count(len(c.Targets), "domain", "domains"), count(len(c.People), "person", "people"))
 	return b.String()
