@@ -46,15 +46,12 @@ func (e *Evidence) origin(tx *mail.Transaction, src provider.Source, given Given
 		return origin{tx.Client.Addr, tx.Client.Helo, -1}
 	}
 	boundary := boundaryOf(src)
-	hops := received.Hops(tx.Message)
-	o := received.Walk(hops, boundary, tx.ReceivedAt)
-	e.Origin = Origin{Helo: o.Helo, Method: o.Method, Confidence: string(o.Confidence), Why: o.Why}
+	o := received.Find(tx, boundary)
+	e.Origin = Origin{Helo: o.Helo, Method: o.Method, Confidence: string(o.Confidence), Why: o.Why, HopMissing: o.HopMissing}
 	if o.IP.IsValid() {
 		e.Origin.IP = o.IP.String()
 		return origin{o.IP, o.Helo, o.Field}
 	}
-	named := len(boundary.Ingress)+len(boundary.Inner)+len(boundary.ReceivedBy) > 0
-	e.Origin.HopMissing = named && (len(hops) == 0 || !boundary.Believes(hops[0].By))
 	return origin{border: -1}
 }
 
@@ -69,6 +66,7 @@ func boundaryOf(src provider.Source) received.Boundary {
 	b := received.Boundary{ReceivedBy: src.ReceivedBy}
 	if entry, ok := provider.Lookup(src.Provider); ok {
 		b.Ingress, b.Inner, b.Chained = entry.Ingress, entry.Inner, entry.IngressChained
+		b.Witnesses, b.TenantFields = entry.OriginalIPHeaders, entry.TenantDiscriminators
 		if len(b.ReceivedBy) == 0 {
 			b.ReceivedBy = entry.ReceivedBySuffixes
 		}

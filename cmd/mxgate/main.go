@@ -36,8 +36,12 @@ func commands() []command {
 		{"serve", "-config FILE", "run the gateway", runServe},
 		{"check-config", "-config FILE [-offline]", "say what is wrong with a configuration, and where", runCheckConfig},
 		{"explain", "[flags] FILE...", "judge stored messages (.eml, mbox) and say why", runExplain},
+		{"trace", "-config FILE [flags] FILE...", "tell which way stored mail came, and what came past the provider", runTrace},
 		{"journal", "-config FILE [flags]", "show what became of each message", runJournal},
 		{"strangers", "-config FILE [flags]", "show who tried to get around the provider", runStrangers},
+		{"providers", "status|refresh|accept|detect|strangers", "look after the providers in front of the gateway", runProviders},
+		{"firewall", "-config FILE -format FIREWALL [flags]", "write who may connect as rules for a firewall", runFirewall},
+		{"probe", "-config FILE [flags] HOST...", "ask from here whether your mail server takes mail from a stranger", runProbe},
 		{"quarantine", "list|show|release|delete -config FILE", "look at held messages and decide on them", runQuarantine},
 		{"version", "", "print the version", runVersion},
 	}

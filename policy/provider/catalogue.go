@@ -1,6 +1,7 @@
 // Package provider knows who may stand between the Internet and the gateway:
 // a catalogue of e-mail security providers, embedded as data, and the sources an
-// operator configured, matched by address.
+// operator configured, matched by address and, because a provider's addresses are
+// those of all its customers, bound to our tenant there (Source.Judge).
 //
 // The catalogue is evidence, not policy: its ranges are suggestions with a
 // status and a date, and no address is admitted because the catalogue names it.
@@ -35,8 +36,8 @@ type Entry struct {
 	EgressSuffixes     []string `toml:"egress_suffixes"`
 	// Host globs for the `by` host of a Received field: at Ingress the provider
 	// took the message from outside, at Inner it handed it on inside. Only the
-	// patterns that are host globs and nothing else are kept: a pattern with
-	// a condition in prose ("... with (PPS)") would match too much without it.
+	// patterns that received.Boundary reads are kept: one with a condition in
+	// prose would match too much without it.
 	Ingress []string `toml:"ingress_by"`
 	Inner   []string `toml:"inner_by"`
 	// IngressChained says that the client of an ingress hop may be in the
@@ -44,6 +45,13 @@ type Entry struct {
 	IngressChained bool        `toml:"ingress_chained"`
 	Ranges         []Statement `toml:"cidrs"`
 	RangesMethod   string      `toml:"ranges_method"`
+	// Where ranges are published: SPF names, host names, a URL that may hold
+	// "<random-guid>". Published has them as places.
+	SPFIncludes    []string `toml:"spf_includes"`
+	RangesHosts    []string `toml:"ranges_hosts"`
+	RangesEndpoint string   `toml:"ranges_endpoint"`
+	// RangesDedicated says that the ranges are of one customer alone.
+	RangesDedicated bool `toml:"ranges_dedicated"`
 
 	OriginalIP           string   `toml:"original_ip"`
 	OriginalIPHeaders    []string `toml:"original_ip_headers"`
@@ -55,8 +63,11 @@ type Entry struct {
 	ModifiesBody         string   `toml:"modifies_body"`
 	TenantDiscriminators []string `toml:"tenant_discriminators"`
 	TenantSecret         string   `toml:"tenant_secret"`
-	Markers              []Marker `toml:"header_markers"`
-	Notes                string   `toml:"notes"`
+	// TenantBy are globs for the `by` host of an ingress hop with "<tenant>"
+	// where it names the customer. A "*" stays within a label.
+	TenantBy []string `toml:"tenant_by"`
+	Markers  []Marker `toml:"header_markers"`
+	Notes    string   `toml:"notes"`
 	research
 }
 
@@ -64,14 +75,12 @@ type Entry struct {
 // is decoded so that a misspelt key in the data is an error, and not exported
 // because nothing may be decided on it.
 type research struct {
-	RangesEndpoint      string   `toml:"ranges_endpoint"`
 	RangesSelect        string   `toml:"ranges_select"`
 	EgressHostPrefix    string   `toml:"egress_host_prefix"`
 	EgressHostInfix     string   `toml:"egress_host_infix"`
 	MXExample           string   `toml:"mx_example"`
 	MXBasis             string   `toml:"mx_basis"`
 	MXUnverified        []string `toml:"mx_suffixes_unverified"`
-	SPFIncludes         []string `toml:"spf_includes"`
 	SPFIncludeTemplates []string `toml:"spf_include_templates"`
 	ObservedIPs         []string `toml:"observed_ips"`
 	DomainTXTHint       string   `toml:"domain_txt_hint"`
@@ -147,25 +156,49 @@ func parse(text []byte) (map[string]Entry, error) {
 	return byID, nil
 }
 
-// isProse reports whether a pattern of the catalogue is more, or less, than
-// a host glob: lower-case host characters and "*", with at least two whole
-// labels behind the last "*", so that a glob cannot reach outside a domain.
+// isProse reports whether a pattern of the catalogue is none that package received
+// reads: a host glob, with at most one condition behind it, or a comment alone. A
+// glob has lower-case host characters and "*", with at least two whole labels
+// behind the last "*", so that it cannot reach outside a domain; only where no
+// client is named it may be of an address.
 func isProse(pattern string) bool {
-	for i := 0; i < len(pattern); i++ {
-		c := pattern[i]
+	glob, condition, _ := strings.Cut(pattern, " ")
+	what, value, _ := strings.Cut(condition, " ")
+	switch {
+	case strings.HasPrefix(pattern, "("):
+		return len(pattern) < 4
+	case condition == "without from" && strings.HasSuffix(glob, ":*"):
+		_, err := netip.ParseAddr(strings.TrimSuffix(glob, "*") + ":")
+		return err != nil
+	case condition == "", condition == "without from", what == "id" && value != "", strings.HasPrefix(condition, "(") && strings.HasSuffix(condition, ")"):
+	case what == "from" && value != "":
+		for text := range strings.FieldsSeq(value) {
+			if _, err := netip.ParsePrefix(text); err != nil {
+				return true
+			}
+		}
+	default:
+		return true
+	}
+	return !isHostGlob(glob)
+}
+
+func isHostGlob(glob string) bool {
+	for i := 0; i < len(glob); i++ {
+		c := glob[i]
 		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '*') {
-			return true
+			return false
 		}
 	}
-	fixed := pattern
-	if star := strings.LastIndexByte(pattern, '*'); star >= 0 {
-		dot := strings.IndexByte(pattern[star:], '.')
+	fixed := glob
+	if star := strings.LastIndexByte(glob, '*'); star >= 0 {
+		dot := strings.IndexByte(glob[star:], '.')
 		if dot < 0 {
-			return true
+			return false
 		}
-		fixed = pattern[star+dot+1:]
+		fixed = glob[star+dot+1:]
 	}
-	return !strings.Contains(fixed, ".")
+	return strings.Contains(fixed, ".")
 }
 
 // entries returns the embedded catalogue. It cannot fail: a test parses it.

@@ -46,13 +46,13 @@ func TestTheCatalogueKeepsItsProvenance(t *testing.T) {
 	}
 }
 
-func TestOnlyHostGlobsAreRoles(t *testing.T) {
+func TestOnlyPatternsAreRoles(t *testing.T) {
 	for id, want := range map[string][2][]string{
-		"microsoft365":  {{"*.mail.protection.outlook.com"}, {"*.prod.outlook.com", "*.outlook.office365.com", "*.prod.exchangelabs.com"}},
-		"google":        {{"mx.google.com"}, nil},
-		"proofpoint":    {nil, nil},
+		"microsoft365":  {{"*.mail.protection.outlook.com"}, {"*.prod.outlook.com from 2603:1000::/24 2a01:111::/32", "*.outlook.office365.com from 2603:1000::/24 2a01:111::/32", "*.prod.exchangelabs.com from 2603:1000::/24 2a01:111::/32"}},
+		"google":        {{"mx.google.com"}, {"2002:* without from", "mail-*.google.com without from"}},
+		"proofpoint":    {{"mx0*-*.pphosted.com (PPS)", "mx0*-*.pphosted.com id *-1"}, nil},
 		"mimecast":      {{"relay.mimecast.com"}, {"*.mimecast.lan"}},
-		"messagelabs":   {{"server-*.tower-*.messagelabs.com"}, nil},
+		"messagelabs":   {{"server-*.tower-*.messagelabs.com"}, {"(qmail"}},
 		"barracuda-egd": {{"mx-inbound*.ess.aws.cudaops.com"}, nil},
 	} {
 		e, ok := Lookup(id)
@@ -60,9 +60,9 @@ func TestOnlyHostGlobsAreRoles(t *testing.T) {
 			t.Errorf("%s: ingress %q, inner %q, want %q", id, e.Ingress, e.Inner, want)
 		}
 	}
-	for _, prose := range []string{"", "*", "*.com", "mx*", "mx.*", "esa*.iphmx.com with TLS", "mx0*-<id>.pphosted.com", "Upper.example.com", "localhost"} {
+	for _, prose := range []string{"", "*", "*.com", "mx*", "mx.*", "esa*.iphmx.com with TLS", "mx0*-<id>.pphosted.com", "Upper.example.com", "localhost", "(x", "mx.example.com from", "mx.example.com from 10.x", "mx.example.com id", "mx.example.com (x", "2002:*", "x:* without from"} {
 		if !isProse(prose) {
-			t.Errorf("%q passes for a host glob", prose)
+			t.Errorf("%q passes for a pattern", prose)
 		}
 	}
 }

@@ -9,10 +9,13 @@
 // Received is text that anyone may write. Walk believes a hop because of the
 // host that wrote it (`by`) and because every hop above it was believed; it
 // never steps over what it cannot read, and says "none" instead of guessing.
-// Provider header fields and ARC are not consulted here.
+// Find weighs what Walk found against what the provider states in a field of its
+// own above that hop. Signatures are not checked here: Sealed only reads what
+// somebody else has verified.
 package received
 
 import (
+	"bytes"
 	"net/netip"
 	"time"
 
@@ -50,6 +53,7 @@ type Hop struct {
 	IP      netip.Addr // of the client, without zone or IPv4 mapping
 	By      string     // who wrote the field, as written; "" if absent or if there is a second claim to it
 	ByIP    netip.Addr
+	Program string // what the writer calls itself, in the comment behind By; without By the comment in front
 	Proto   string // "ESMTP", "LMTP", "MAPI"; upper case
 	TLS     bool
 	Auth    bool
@@ -64,6 +68,7 @@ type Hop struct {
 	Defects   []string
 	Field     int // index into Message.Fields; -1 if not from a message
 
+	from      bool // a client is named
 	outsiders outsiders
 }
 
@@ -71,6 +76,7 @@ type Hop struct {
 // field name counts: X-Received and Received-SPF are other people's texts.
 func Hops(m *mail.Message) []Hop {
 	var hops []Hop
+	var text []byte
 	for i, f := range m.Fields {
 		if !f.Is("Received") {
 			continue
@@ -78,7 +84,9 @@ func Hops(m *mail.Message) []Hop {
 		if len(hops) == maxHops {
 			break
 		}
-		h := Parse(f.Value())
+		var p parser
+		text = unfold(&p, value(f), text)
+		h := p.read()
 		h.Field = i
 		hops = append(hops, h)
 	}
@@ -88,6 +96,13 @@ func Hops(m *mail.Message) []Hop {
 		}
 	}
 	return hops
+}
+
+// value is the value of f with its folding, which unfold takes out: Field.Value
+// would copy what is then copied again.
+func value(f mail.Field) []byte {
+	_, v, _ := bytes.Cut(f.Raw, []byte(":"))
+	return bytes.Trim(bytes.TrimSuffix(bytes.TrimSuffix(v, []byte("\n")), []byte("\r")), " \t")
 }
 
 // Defects that Parse and Hops note. They are words for people; nothing but the

@@ -36,19 +36,18 @@ func (p *parser) note(c string) bool {
 
 // byRemark reads a comment of the `by` part, all of which are remarks.
 func (p *parser) byRemark(c string) {
+	for _, start := range byNotes {
+		if hasPrefixFold(c, start) {
+			p.readNote(c)
+			return
+		}
+	}
 	switch {
 	case p.note(c):
 	case hasPrefixFold(c, "Exim"):
 		p.exim = true
 	case strings.HasSuffix(c, " encrypted"):
 		p.hop.TLS = true
-	default:
-		for _, start := range byNotes {
-			if hasPrefixFold(c, start) {
-				p.readNote(c)
-				return
-			}
-		}
 	}
 }
 

@@ -59,10 +59,11 @@ func addresses(s string) iter.Seq[netip.Addr] {
 	}
 }
 
-// ofName tells the octets that make an address beside them a part of a name.
+// ofName tells the octets that make an address beside them a part of a name, among
+// them the "?" that Postfix writes in a HELO for what no name has.
 var ofName = func() (t [256]bool) {
 	for c := range t {
-		t[c] = c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c >= 0x80 || strings.IndexByte(".:%-_", byte(c)) >= 0
+		t[c] = c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c >= 0x80 || strings.IndexByte(".:%-_?", byte(c)) >= 0
 	}
 	return t
 }()

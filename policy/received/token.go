@@ -22,9 +22,9 @@ type token struct {
 // CR must not glue two of them together.
 const (
 	plain = iota
+	eightBit
 	space
 	control
-	eightBit
 	open
 	closing
 	semi
@@ -51,36 +51,31 @@ var class = func() (t [256]uint8) {
 // all: those who write Received fields escape nothing, and a client that may
 // choose one octet of its name must not be able to hide the rest of the field.
 func (p *parser) scan(tokens []token) []token {
-	s, comments := p.text, 0
+	s := p.text
 	for i := 0; i < len(s); {
-		if len(tokens) == maxTokens || comments > maxComments {
+		if len(tokens) == maxTokens || p.comments > maxComments {
 			p.defect(DefectCut)
 			p.text = s[:i]
 			return tokens
 		}
 		switch class[s[i]] {
-		case space:
-			i++
-		case control:
-			p.defect(DefectControl)
-			i++
 		case semi:
 			tokens = append(tokens, token{semicolon, int32(i), int32(i + 1)})
 			i++
 		case closing:
-			p.defect(DefectParenthesis)
-			i++
+			p.unopened = true
+			for i < len(s) && s[i] == ')' {
+				i++
+			}
 		case open:
-			comments++
 			end := p.commentEnd(i)
 			tokens = append(tokens, token{comment, int32(i + 1), int32(end)})
 			i = end + 1
+		case space, control:
+			i++
 		default:
 			start := i
-			for i < len(s) && (class[s[i]] == plain || class[s[i]] == eightBit) {
-				if s[i] >= 0x80 {
-					p.defect(Defect8Bit)
-				}
+			for i < len(s) && class[s[i]] <= eightBit {
 				i++
 			}
 			tokens = append(tokens, token{word, int32(start), int32(i)})
@@ -90,65 +85,59 @@ func (p *parser) scan(tokens []token) []token {
 }
 
 // commentEnd returns the offset of the ")" that closes the comment opened at
-// start, or the length of the field.
-//
-// Postfix quotes the names of a client certificate, and a certificate may hold
-// any character: in such a comment, and only there, a quoted ")" is text.
+// start, or the length of the field. It counts the comments within, too.
 func (p *parser) commentEnd(start int) int {
-	s := p.text
-	quotes := strings.HasPrefix(s[start+1:], "Client CN ")
-	depth, quoted := 0, false
-	for i := start; i < len(s); i++ {
-		switch class[s[i]] {
-		case open:
-			if !quoted {
-				depth++
-			}
-		case closing:
-			if quoted {
-				continue
-			}
+	s, depth := p.text, 0
+	if strings.HasPrefix(s[start+1:], "Client CN ") {
+		return p.certificateEnd(start)
+	}
+	for i := start; p.comments <= maxComments; {
+		inner := strings.IndexByte(s[i:], ')')
+		if inner < 0 {
+			break
+		}
+		opened := strings.Count(s[i:i+inner], "(")
+		p.comments += opened
+		depth += opened - 1
+		i += inner + 1
+		if depth == 0 {
+			return i - 1
+		}
+	}
+	return p.openComment()
+}
+
+// maxCertificateOctets is more than Postfix writes about a certificate.
+const maxCertificateOctets = 1 << 10
+
+// certificateEnd is commentEnd for what Postfix writes about a client
+// certificate, whose names it quotes, and which may hold any character: there,
+// and only there, a quoted ")" is text.
+func (p *parser) certificateEnd(start int) int {
+	s, depth, quoted := p.text[:min(len(p.text), start+maxCertificateOctets)], 0, false
+	for i := start; i < len(s) && p.comments <= maxComments; i++ {
+		switch c := s[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '(':
+			depth++
+			p.comments++
+		case c == ')':
 			if depth--; depth == 0 {
 				return i
 			}
-		case control:
-			p.defect(DefectControl)
-		case eightBit:
-			p.defect(Defect8Bit)
-		case plain:
-			if quotes && s[i] == '"' {
-				quoted = !quoted
-			}
 		}
 	}
-	p.defect(DefectOpenComment)
-	return len(s)
+	return p.openComment()
 }
 
-// byWords counts how often "by" stands as a word anywhere in s, comments and
-// quoted strings included.
-//
-// A client that smuggles " by provider.example" into a field through its name
-// needs a second "by" to do so, because the writer's own is always there; so two
-// of them, wherever they are, mean that the writer is not known.
-func byWords(s string) int {
-	n := 0
-	for _, y := range [2]byte{'y', 'Y'} {
-		for off := 0; ; {
-			i := strings.IndexByte(s[off:], y)
-			if i < 0 {
-				break
-			}
-			i += off
-			off = i + 1
-			if i > 0 && s[i-1]|0x20 == 'b' && (i == 1 || startsWord(s[i-2])) && (off == len(s) || endsWord(s[off])) {
-				n++
-			}
-		}
+// openComment is the end of a comment that is not closed, or not within the limits.
+func (p *parser) openComment() int {
+	if p.comments > maxComments {
+		p.defect(DefectCut)
+	} else {
+		p.defect(DefectOpenComment)
 	}
-	return n
+	return len(p.text)
 }
-
-func startsWord(before byte) bool { return class[before] != plain || before == '"' || before == '<' }
-
-func endsWord(after byte) bool { return class[after] != plain && class[after] != eightBit }

@@ -15,11 +15,24 @@ const (
 	maxSkew        = 5 * time.Minute     // between the clocks of two hops
 )
 
-// Boundary says whose hops are believed. Its host names are written by the
-// operator or the catalogue, in lower case.
+// Boundary says whose hops are believed. What it holds is written by the operator
+// or the catalogue; its host names are in lower case.
+//
+// A pattern of Ingress and Inner is a glob for the `by` host, with at most one
+// condition behind it. A "*" stands for one or more characters, dots included.
+//
+//	*.edge.example             nothing else is asked
+//	mx*.example (PPS)          the comment behind the host begins so
+//	mx*.example id *-1         the id has this shape
+//	*.example from 10.0.0.0/8  no address is shown but in these networks (separated by spaces),
+//	                           in Ranges, or not on the Internet
+//	2002:* without from        no client is named
+//	(qmail                     no host is named, but the field begins with such a comment
+//
+// An Inner pattern without "from" lets an address outside pass for one inside: it
+// is for hosts to which nobody outside can speak. Where customers hand in mail,
+// they write the fields below.
 type Boundary struct {
-	// Host globs for the `by` host: "*.prod.example". A "*" stands for one or
-	// more characters, dots included.
 	Ingress, Inner []string
 	// ReceivedBy lists host suffixes of the provider and of relays of our own.
 	ReceivedBy []string
@@ -29,6 +42,14 @@ type Boundary struct {
 	// of the same provider.
 	Chained bool
 	MaxHops int // 0: 8
+
+	// Witnesses lists the names of fields in which the provider states its
+	// client; what stands behind a name in the same string is for people.
+	Witnesses []string
+	// Tenant is the name under which the provider knows us, TenantFields are the
+	// names of fields in which it states whose a message is. Empty: not known.
+	Tenant       string
+	TenantFields []string
 }
 
 // Confidence says how far an Origin may be relied on.
@@ -47,6 +68,7 @@ const (
 const (
 	MethodIngress    = "ingress-role" // at a host that the catalogue calls an ingress
 	MethodReceivedBy = "received-by"  // at the last host with a believed name
+	MethodSeal       = "arc"          // the provider's own seal says so, against the trace
 	MethodNone       = "none"
 )
 
@@ -56,9 +78,16 @@ type Origin struct {
 	Helo       string
 	Method     string
 	Confidence Confidence
+	Class      Class
 	Why        string // a sentence for people; peer text in it is quoted
+	By         string // host of the provider that decided, as it is compared; "" if none did
 	Field      int    // of the hop that decided, index into Message.Fields; -1 if none did
 	Time       time.Time
+	Witness    Witness // what Find weighed the trace against; zero if there was none
+	// HopMissing says that the provider's hosts are known and the newest hop was
+	// written by none of them: the message did not come the way it should. Only
+	// Find says so.
+	HopMissing bool
 }
 
 // Walk goes from the newest hop to the first one that the provider's border
@@ -69,7 +98,8 @@ type Origin struct {
 // because an older one may be the sender's own tenant at the same provider, or
 // forged. A hop that cannot be read or attributed ends the walk without a
 // result, and so does one that looks like a step within the provider but shows
-// an address outside it: the text of a client may have made it look so. A zero now leaves out the comparison with the present.
+// an address outside it: the text of a client may have made it look so. A zero now
+// leaves out the comparison with the present.
 func Walk(hops []Hop, b Boundary, now time.Time) Origin {
 	limit := b.MaxHops
 	if limit <= 0 {
@@ -91,7 +121,7 @@ func Walk(hops []Hop, b Boundary, now time.Time) Origin {
 	if len(hops) == 0 {
 		return none(nil, "The message has no Received field")
 	}
-	return none(nil, "All %d Received fields were written within the provider: the message has not come in from outside, or its trace was removed", len(hops))
+	return madeInside(nil, "All %d Received fields were written within the provider: the message has not come in from outside, or its trace was removed", len(hops))
 }
 
 // judge looks at hop i, all newer ones being believed. It returns done == false
@@ -99,28 +129,44 @@ func Walk(hops []Hop, b Boundary, now time.Time) Origin {
 func (b Boundary) judge(hops []Hop, i int) (Origin, bool) {
 	h := &hops[i]
 	by := hostKey(h.By)
-	ingress, inner, named := matchAny(b.Ingress, by), matchAny(b.Inner, by), withinAny(b.ReceivedBy, by)
-	believed := ingress || inner || named
+	is := b.roleOf(h, by)
 	// What is stepped over must not show anybody outside, in whatever place: a
 	// client that passes for none is the forger of the hops below.
 	own := b.Ranges
-	if ingress && b.Chained {
+	if is == roleIngress && b.Chained {
 		own = nil
 	}
 	outside := h.outsiders.any(own)
+	within := h.Kind == Internal || h.Kind == Local
+	switch {
+	case is == roleNone:
+		return unbelieved(h, i), true
+	case within && h.Proto == "MAPI":
+		return madeInside(h, "Received #%d by %s was written when the message was handed in from a mailbox there", i+1, hostText(h.By)), true
+	case within && !outside:
+		return Origin{}, false
+	case is == roleIngress:
+		return b.border(h, i), true
+	case is == roleInner:
+		return Origin{}, false
+	}
+	return b.named(h, i, outside)
+}
+
+// unbelieved says why h is of no use.
+func unbelieved(h *Hop, i int) Origin {
 	switch {
 	case h.By == "" && h.Kind == Garbage && len(h.Defects) > 0:
-		return none(h, "Received #%d cannot be read (%s)", i+1, strings.Join(h.Defects, ", ")), true
+		return none(h, "Received #%d cannot be read (%s)", i+1, strings.Join(h.Defects, ", "))
 	case h.By == "":
-		return none(h, "Received #%d does not say which host wrote it", i+1), true
-	case !believed:
-		return none(h, "Received #%d was written by %s, which is not a host of the provider", i+1, hostText(h.By)), true
-	case (h.Kind == Internal || h.Kind == Local) && !outside:
-		return Origin{}, false
-	case ingress:
-		return b.border(h, i), true
-	case inner:
-		return Origin{}, false
+		return none(h, "Received #%d does not say which host wrote it", i+1)
+	}
+	return none(h, "Received #%d was written by %s, which is not a host of the provider", i+1, hostText(h.By))
+}
+
+// named is judge for a hop of which only the writer's name is known.
+func (b Boundary) named(h *Hop, i int, outside bool) (Origin, bool) {
+	switch {
 	case h.Kind == Internal || h.Kind == Local:
 		return none(h, "Received #%d by %s was written for a hand-over within one system but shows an address outside", i+1, hostText(h.By)), true
 	case h.Ambiguous:
@@ -165,15 +211,22 @@ func (b Boundary) border(h *Hop, i int) Origin {
 }
 
 func found(h *Hop, method string, c Confidence) Origin {
-	return Origin{IP: h.IP, Helo: h.Helo, Method: method, Confidence: c, Field: h.Field, Time: h.Time}
+	return Origin{IP: h.IP, Helo: h.Helo, Method: method, Confidence: c, Class: Outside, By: hostKey(h.By), Field: h.Field, Time: h.Time}
 }
 
 // none says why there is no origin; h is the hop that ended the walk, or nil.
 func none(h *Hop, format string, args ...any) Origin {
-	o := Origin{Method: MethodNone, Confidence: None, Field: -1, Why: fmt.Sprintf(format, args...)}
+	o := Origin{Method: MethodNone, Confidence: None, Class: Unknown, Field: -1, Why: fmt.Sprintf(format, args...)}
 	if h != nil {
-		o.Field = h.Field
+		o.Field, o.By = h.Field, hostKey(h.By)
 	}
+	return o
+}
+
+// madeInside is none for a message that the provider has from nobody outside.
+func madeInside(h *Hop, format string, args ...any) Origin {
+	o := none(h, format, args...)
+	o.Class = WithinProvider
 	return o
 }
 
@@ -205,20 +258,6 @@ func (o *Origin) checkTimes(hops []Hop, now time.Time) {
 	}
 }
 
-// hostKey returns a host as it is compared, or "" if it is not one: lower case,
-// without trailing dot. A homoglyph is no host. Any other octet will do, since
-// only whole labels on the right are compared, and real writers put underscores
-// and worse into the left ones.
-func hostKey(by string) string {
-	by = strings.TrimSuffix(by, ".")
-	for i := 0; i < len(by); i++ {
-		if by[i] <= ' ' || by[i] >= 0x7f {
-			return ""
-		}
-	}
-	return strings.ToLower(by)
-}
-
 // hostText returns a host for a sentence: as it is if it is one, else quoted.
 func hostText(by string) string {
 	for i := 0; i < len(by); i++ {
@@ -228,55 +267,4 @@ func hostText(by string) string {
 		}
 	}
 	return by[:min(len(by), 253)]
-}
-
-// withinAny reports whether host is one of suffixes or a name below one.
-func withinAny(suffixes []string, host string) bool {
-	for _, s := range suffixes {
-		if s == "" || len(host) < len(s) || !strings.EqualFold(host[len(host)-len(s):], s) {
-			continue
-		}
-		if len(host) == len(s) || host[len(host)-len(s)-1] == '.' {
-			return true
-		}
-	}
-	return false
-}
-
-func matchAny(globs []string, host string) bool {
-	if host == "" {
-		return false
-	}
-	for _, g := range globs {
-		if matchGlob(g, host) {
-			return true
-		}
-	}
-	return false
-}
-
-// matchGlob reports whether host has the shape of glob, where "*" stands for
-// one or more characters. Each piece is taken where it first fits, which is
-// enough because the last one is tied to the end: no backtracking.
-func matchGlob(glob, host string) bool {
-	piece, rest, star := strings.Cut(glob, "*")
-	if !strings.HasPrefix(host, piece) {
-		return false
-	}
-	host = host[len(piece):]
-	for star {
-		piece, rest, star = strings.Cut(rest, "*")
-		if !star {
-			return len(host) > len(piece) && strings.HasSuffix(host, piece)
-		}
-		i := -1
-		if len(host) > 0 {
-			i = strings.Index(host[1:], piece)
-		}
-		if i < 0 {
-			return false
-		}
-		host = host[1+i+len(piece):]
-	}
-	return host == ""
 }

@@ -161,3 +161,43 @@ func TestAGlobMatchesOneOrMoreCharacters(t *testing.T) {
 		}
 	}
 }
+
+func TestAPatternAsksForOneThingMore(t *testing.T) {
+	const host = "a.edge.example"
+	postfix := Parse("from c (c [192.0.2.7]) by " + host + " (Postfix) with ESMTP id 4Ab-1" + stamp)
+	inner := Parse("from c (c [10.0.0.7]) by " + host + stamp)
+	unread := Parse("from c (c [somewhere]) by " + host + stamp)
+	two := Parse("from c (c [10.0.0.7] [10.0.0.8]) by " + host + stamp)
+	none := Parse("by " + host + " with SMTP id x" + stamp)
+	for _, c := range []struct {
+		pattern string
+		h       Hop
+		want    bool
+	}{
+		{"*.edge.example", postfix, true},
+		{"*.edge.example (Postfix)", postfix, true},
+		{"*.edge.example (Post", postfix, true},
+		{"*.edge.example (Exim)", postfix, false},
+		{"*.edge.example (Postfix)", inner, false},
+		{"*.edge.example id *-1", postfix, true},
+		{"*.edge.example id *-2", postfix, false},
+		{"*.edge.example id *", inner, false},
+		{"*.edge.example without from", none, true},
+		{"*.edge.example without from", postfix, false},
+		{"*.edge.example from 192.0.2.0/24", postfix, true},
+		{"*.edge.example from 203.0.113.0/24 192.0.2.0/24", postfix, true},
+		{"*.edge.example from 203.0.113.0/24", postfix, false},
+		{"*.edge.example from 203.0.113.0/24", inner, true},
+		{"*.edge.example from 203.0.113.0/24", unread, true}, // it shows nobody outside
+		{"*.edge.example from 203.0.113.0/24", two, false},
+		{"*.edge.example from everywhere", postfix, false},
+		{"*.edge.example within reason", postfix, false},
+		{"*.edge.example from", inner, true},
+		{"(Postfix", postfix, false},
+		{"*.core.example (Postfix)", postfix, false},
+	} {
+		if got := (Boundary{}).matches(c.pattern, &c.h, hostKey(c.h.By)); got != c.want {
+			t.Errorf("%s: %v for %s", c.pattern, got, describe(c.h))
+		}
+	}
+}

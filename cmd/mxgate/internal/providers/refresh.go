@@ -1,0 +1,48 @@
+package providers
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"mxgate/policy/provider"
+	"mxgate/policy/provider/ranges"
+)
+
+// Proposal is what a source's provider publishes, against what was good so far.
+type Proposal struct {
+	Source         string
+	List           ranges.List // of no meaning with Err
+	Added, Removed []netip.Prefix
+	Since          time.Time // when the list it is compared with was accepted; zero: it is the configuration's
+	Doubts         []string  // why accepting it needs force
+	Digest         string    // names the list to Accept; "" if there is nothing to accept
+	Err            error     // it could not be fetched: what was good stays good
+}
+
+// Refresh fetches the list of each source and keeps in state those that are new.
+// Nothing is accepted.
+func Refresh(ctx context.Context, f Fetcher, state *ranges.State, sources []provider.Source, now time.Time) []Proposal {
+	var all []Proposal
+	for _, s := range sources {
+		p := Proposal{Source: s.Name}
+		if p.List, p.Err = f.Fetch(ctx, s.Published); p.Err == nil {
+			p.compare(state, s, now)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+func (p *Proposal) compare(state *ranges.State, s provider.Source, now time.Time) {
+	base := state.Base(s.Name, s.Ranges)
+	p.Added, p.Removed = ranges.Subtract(p.List.Ranges, base), ranges.Subtract(base, p.List.Ranges)
+	if accepted := state.Sources[s.Name].Accepted; accepted != nil {
+		p.Since = accepted.Accepted
+	}
+	var differs bool
+	if differs, p.Err = state.Propose(s.Name, p.List, now); differs {
+		p.Doubts = ranges.Doubts(base, p.List.Ranges)
+		p.Digest = state.Sources[s.Name].Pending.Digest()
+	}
+}

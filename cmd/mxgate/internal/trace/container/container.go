@@ -1,0 +1,191 @@
+// Package container finds the messages in what people keep and send when they
+// ask which way a mail came: .eml files, mbox, Maildir and other directories,
+// headers pasted from a mail client, and messages attached to messages.
+//
+// Files are read through gateway/archive, so that `trace` and `explain` see the
+// same messages; this room adds where each one lies, directories, the repair of
+// pasted text (RFC 5322, Section 2.2.3 undone by clipboards), and what is
+// attached (RFC 2046, Section 5.2.1; RFC 6522, Section 4). It judges nothing.
+// Binary Outlook .msg files and compressed archives are refused by name.
+package container
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mxgate/gateway/archive"
+)
+
+// Where a message was found.
+const (
+	InFile    = "file"
+	InMbox    = "mbox"
+	InMaildir = "maildir"
+	Pasted    = "pasted"   // headers without a body, or text around them
+	Attached  = "attached" // inside another message: whoever wrote that one wrote it, too
+)
+
+// Message is one message with where it was found.
+type Message struct {
+	File       string
+	Number     int    // in the file, from 1
+	Part       int    // 0: the message itself; n: the n-th message attached in it
+	Offset     int64  // of its first octet, or of its mbox "From " line, in the file; an attached one has that of the message it is in
+	Provenance string // one of the words above
+	Content    []byte // with CRLF
+	Damage     []string
+}
+
+// File is one file to read.
+type File struct {
+	Path       string // "-" is standard input
+	SizeOctets int64
+	Maildir    bool
+}
+
+// ErrFormat says that a file is of a kind that is not read here.
+var ErrFormat = errors.New("is not a mail as text")
+
+// List returns path itself, or if it is a directory the files below it in the
+// order of their names: those of a Maildir without its "tmp", and no file that
+// begins with a dot or belongs to the index of a mail server. Links are not
+// followed below path.
+func List(path string) ([]File, error) {
+	if path == "-" {
+		return []File{{Path: path}}, nil
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return []File{{path, info.Size(), inMaildir(path)}}, nil
+	}
+	var files []File
+	err = filepath.WalkDir(path, func(at string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "tmp" && at != path && isMaildir(filepath.Dir(at)):
+			return fs.SkipDir
+		case !d.Type().IsRegular() || isIndex(d.Name()):
+			return nil
+		}
+		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) { // a mail server moves messages while we look
+			return nil
+		}
+		if err == nil {
+			files = append(files, File{at, info.Size(), inMaildir(at)})
+		}
+		return err
+	})
+	return files, err
+}
+
+func isMaildir(dir string) bool {
+	info, err := os.Stat(filepath.Join(dir, "cur"))
+	return err == nil && info.IsDir()
+}
+
+func inMaildir(file string) bool {
+	dir := filepath.Dir(file)
+	base := filepath.Base(dir)
+	return (base == "cur" || base == "new") && isMaildir(filepath.Dir(dir))
+}
+
+// isIndex reports whether a mail server keeps notes under that name.
+func isIndex(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "dovecot") || strings.HasPrefix(name, "courier") ||
+		slices.Contains([]string{"maildirsize", "maildirfolder", "subscriptions"}, name)
+}
+
+// Each calls do for each message of the file and, behind each, for those that
+// are attached in it. An error of do ends the walk and is returned as it is.
+func (f File) Each(do func(Message) error) error {
+	if f.Path == "-" {
+		return f.read("standard input", os.Stdin, do)
+	}
+	file, err := os.Open(f.Path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return f.read(f.Path, file, do)
+}
+
+func (f File) read(name string, r io.Reader, do func(Message) error) error {
+	in := &lines{r: bufio.NewReaderSize(r, 64<<10), whole: true}
+	if err := refuse(in.r); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	at := int64(0)
+	return archive.Read(name, in, func(m archive.Message) error {
+		found := Message{File: name, Number: m.Number, Offset: at, Provenance: InFile, Content: m.Content}
+		at = in.begin // archive has read up to the next "From " line, and no further
+		switch {
+		case m.Mbox:
+			found.Provenance = InMbox
+		case f.Maildir:
+			found.Provenance = InMaildir
+		default:
+			found.mend()
+		}
+		if err := do(found); err != nil {
+			return err
+		}
+		for i, inner := range attached(found.Content) {
+			message := Message{File: name, Number: found.Number, Part: i + 1, Offset: found.Offset, Provenance: Attached, Content: inner}
+			if err := do(message); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// refuse tells the formats by their first octets that people take for mail.
+func refuse(r *bufio.Reader) error {
+	start, _ := r.Peek(4)
+	switch {
+	case bytes.HasPrefix(start, []byte{0xd0, 0xcf, 0x11, 0xe0}):
+		return fmt.Errorf("%w: an Outlook .msg file; save the message as .eml, or paste its Internet headers into a file", ErrFormat)
+	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}), bytes.HasPrefix(start, []byte("PK\x03\x04")), bytes.HasPrefix(start, []byte("\xfd7zX")):
+		return fmt.Errorf("%w: it is compressed; unpack it first", ErrFormat)
+	}
+	return nil
+}
+
+// lines hands on what it reads line by line, at most one in a Read, so that it
+// is known where the line begins that its reader has seen last.
+type lines struct {
+	r       *bufio.Reader
+	pending []byte
+	whole   bool  // the last line had its end
+	at      int64 // octets handed on
+	begin   int64 // of the last line
+}
+
+func (l *lines) Read(p []byte) (int, error) {
+	if len(l.pending) == 0 {
+		if l.whole {
+			l.begin = l.at
+		}
+		piece, err := l.r.ReadSlice('\n')
+		if len(piece) == 0 {
+			return 0, err
+		}
+		l.pending, l.whole = piece, piece[len(piece)-1] == '\n'
+	}
+	n := copy(p, l.pending)
+	l.pending, l.at = l.pending[n:], l.at+int64(n)
+	return n, nil
+}

@@ -1,0 +1,183 @@
+package container
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// messages reads text as if it lay in a file of that name below a new directory.
+func messages(t testing.TB, name, text string) []Message {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := List(file)
+	if err != nil || len(files) != 1 || files[0].SizeOctets != int64(len(text)) {
+		t.Fatalf("%+v, %v", files, err)
+	}
+	var all []Message
+	if err := files[0].Each(func(m Message) error { all = append(all, m); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+const pastedHop = "Received: from a.example (a.example [192.0.2.1])\n\tby mx.example.com (Postfix) with ESMTPS id 1;\n\tMon, 2 Nov 2026 09:00:00 +0000\n"
+
+func TestPastedHeadersAreMended(t *testing.T) {
+	const want = "Received: from a.example (a.example [192.0.2.1]) by mx.example.com (Postfix) with ESMTPS id 1; Mon, 2 Nov 2026 09:00:00 +0000 Subject: x"
+	for _, c := range []struct {
+		name, text string
+		damage     []string
+	}{
+		{"whole", pastedHop + "Subject: x\n", nil},
+		{"byte order mark and empty lines", "\ufeff\n\r\n" + pastedHop + "Subject: x\n\n", nil},
+		{"quoted", "> " + strings.ReplaceAll(pastedHop, "\n\t", "\n> \t") + "> Subject: x\n", []string{damageQuoted}},
+		{"quoted twice", ">> " + strings.ReplaceAll(pastedHop, "\n\t", "\n>> \t") + ">> Subject: x\n", []string{damageQuoted}},
+		{"lost folding", strings.ReplaceAll(pastedHop, "\n\t", "\n") + "Subject: x\n", []string{damageFolding}},
+		{"below a few words", "Hello,\nthese are the headers:\n\n" + pastedHop + "Subject: x\n", []string{damageText}},
+		{"below a few words, quoted", "Hello:\n\n> " + strings.ReplaceAll(pastedHop, "\n\t", "\n>  ") + "> Subject: x\n", []string{damageText, damageQuoted}},
+		{"non-breaking spaces", strings.ReplaceAll(strings.ReplaceAll(pastedHop, " by", "\u00a0by"), "\n\t", "\n\u00a0\u00a0") + "Subject: x\n", []string{damageSpaces}},
+		{"quoted-printable", strings.ReplaceAll(pastedHop, "id 1", "id=20=31 (v=3D1)=\n") + "Subject: x\n", []string{damageQP}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			all := messages(t, "a.txt", c.text)
+			if len(all) != 1 || all[0].Provenance != Pasted || !slices.Equal(all[0].Damage, c.damage) {
+				t.Fatalf("%d messages, %s, %q", len(all), all[0].Provenance, all[0].Damage)
+			}
+			got := strings.Join(strings.Fields(string(all[0].Content)), " ")
+			if got = strings.Replace(got, " (v=1)", "", 1); got != want {
+				t.Errorf("%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+// What the author wrote below our own hop must not become a part of it.
+func TestAWholeMessageIsNotMended(t *testing.T) {
+	text := strings.ReplaceAll(pastedHop+"by evil.example with SMTP\n  =3D\u00a0\nSubject: x\n\nbody\n", "\n", "\r\n")
+	all := messages(t, "a.eml", text)
+	if len(all) != 1 || all[0].Provenance != InFile || all[0].Damage != nil || string(all[0].Content) != text {
+		t.Errorf("%+v\n%s", all, all[0].Content)
+	}
+	// Neither is anything in an mbox.
+	all = messages(t, "a.mbox", "From x\n"+strings.ReplaceAll(pastedHop, "\n\t", "\n")+"\nFrom y\nSubject: y\n")
+	if len(all) != 2 || all[0].Damage != nil || all[0].Provenance != InMbox {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestOffsetsAreThoseOfTheFile(t *testing.T) {
+	long := strings.Repeat("x", 200_000) // more than any buffer
+	text := "From a Mon Nov  2 09:00:00 2026\nSubject: 1\n\n>From me\r\n" + long + "\n\nFrom b\nSubject: 2\n\nFrom c\n\nFrom d\nSubject: 4\n"
+	all := messages(t, "archive", text)
+	if len(all) != 4 {
+		t.Fatalf("%d messages", len(all))
+	}
+	for i, start := range []string{"From a", "From b", "From c", "From d"} {
+		if m := all[i]; m.Number != i+1 || !strings.HasPrefix(text[m.Offset:], start) {
+			t.Errorf("message %d: number %d, offset %d", i+1, m.Number, m.Offset)
+		}
+	}
+}
+
+func TestAttachedMessagesComeBehindTheirOwn(t *testing.T) {
+	const innermost = "Subject: innermost\r\n\r\nx\r\n"
+	base64 := "U3ViamVjdDogYmFzZTY0CgpoZWxsbwo="
+	text := "Subject: outer\r\nContent-Type: multipart/mixed; boundary=\"b\"\r\n\r\npreamble\r\n" +
+		"--b\r\nContent-Type: text/plain\r\n\r\n--bb\r\n x--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: no message\r\n" +
+		"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nContent-Type: multipart/digest; boundary=c\r\n\r\n--c\r\n\r\n" + innermost + "--c--\r\n" +
+		"--b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64 + "\r\n" +
+		"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nSubject: returned\r\n\r\n" +
+		"--b--\r\nSubject: epilogue\r\n"
+	var subjects []string
+	for _, m := range messages(t, "a.eml", text) {
+		line, _, _ := bytes.Cut(m.Content, []byte("\r\n"))
+		subjects = append(subjects, string(line))
+		if (m.Part > 0) != (m.Provenance == Attached) {
+			t.Errorf("%d %s", m.Part, m.Provenance)
+		}
+	}
+	if want := []string{"Subject: outer", "Subject: inner", "Subject: innermost", "Subject: base64", "Subject: returned"}; !slices.Equal(subjects, want) {
+		t.Errorf("%q", subjects)
+	}
+}
+
+func TestNestingAndNumbersAreBounded(t *testing.T) {
+	deep := strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 10_000)
+	if n := len(attached([]byte(deep))); n != maxDepth+1 {
+		t.Errorf("%d deep", n)
+	}
+	wide := "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n", 10_000)
+	if n := len(attached([]byte(wide))); n != maxAttached {
+		t.Errorf("%d wide", n)
+	}
+}
+
+func TestAMaildirIsReadWithoutWhatIsNoMail(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"cur/2", "new/1", "tmp/no", ".Sent/cur/3", ".Sent/tmp/no", "dovecot.index", "dovecot-uidlist", "maildirsize", ".hidden", "sub/old.mbox"} {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte("Subject: x\n\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := List(dir)
+	var names []string
+	for _, f := range files {
+		name, _ := filepath.Rel(dir, f.Path)
+		names = append(names, name)
+		if f.Maildir != strings.Contains(name, "cur") && f.Maildir != strings.Contains(name, "new") {
+			t.Errorf("%+v", f)
+		}
+	}
+	if want := []string{".Sent/cur/3", "cur/2", "new/1", "sub/old.mbox"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("%q, %v", names, err)
+	}
+}
+
+func TestWhatIsNoMailAsTextIsRefusedByName(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"a.msg":     {"\xd0\xcf\x11\xe0\xa1\xb1", "save the message as .eml"},
+		"a.mbox.gz": {"\x1f\x8b\x08\x00", "unpack it first"},
+	} {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := File{Path: file}.Each(func(Message) error { t.Error("a message"); return nil })
+		if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func FuzzEach(f *testing.F) {
+	f.Add([]byte("> " + pastedHop))
+	f.Add([]byte("From x\n" + pastedHop + "\n\nFrom y\nContent-Type: message/rfc822\n\nSubject: x\n"))
+	f.Add([]byte("hello\n\n" + strings.ReplaceAll(pastedHop, "id 1", "id=3D")))
+	f.Add([]byte("Content-Type: multipart/digest; boundary=b\n\n--b\n\nA: b\n--b--"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		last := int64(-1)
+		err := File{}.read("fuzz", bytes.NewReader(text), func(m Message) error {
+			if m.Offset > int64(len(text)) || m.Part == 0 && m.Offset <= last {
+				t.Errorf("message %d at octet %d behind %d", m.Number, m.Offset, last)
+			}
+			if m.Part > maxAttached {
+				t.Errorf("part %d", m.Part)
+			}
+			last = m.Offset
+			return nil
+		})
+		_ = err // nothing in it, or too large
+	})
+}

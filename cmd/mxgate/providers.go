@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"mxgate/cmd/mxgate/internal/providers"
+	"mxgate/gateway/config"
+	"mxgate/gateway/resolve"
+	"mxgate/policy/provider"
+	"mxgate/policy/provider/ranges"
+)
+
+// providersTimeout is how long all questions of one command may take together.
+const providersTimeout = 2 * time.Minute
+
+// providing is what the providers commands share.
+type providing struct {
+	cfg         *config.Config // nil: none was named
+	flags       *flag.FlagSet
+	out, errOut io.Writer
+	now         time.Time
+
+	file      string
+	published publishedFlag
+	offline   bool
+	json      bool
+	by        string
+	force     bool
+	dns       string
+	since     span
+	limit     atMost
+}
+
+// providersVerb is one command of providers.
+type providersVerb struct {
+	command
+	declare func(*providing)
+	do      func(*providing, context.Context, []string) int
+	bare    bool // needs no configuration
+}
+
+func providersVerbs() []providersVerb {
+	return []providersVerb{
+		{command{"status", "-config FILE [-published SOURCE=PLACE] [-offline] [-json]", "are the sources still right: messages, MX, ranges, what to look into", nil}, (*providing).statusFlags, (*providing).status, false},
+		{command{"refresh", "-config FILE [-published SOURCE=PLACE] [-offline] [SOURCE...]", "fetch what providers publish and show what is new; changes nothing", nil}, (*providing).fetchFlags, (*providing).refresh, false},
+		{command{"accept", "-config FILE [-by NAME] [-force] SOURCE:DIGEST...", "take a list that refresh has shown for the good one", nil}, (*providing).acceptFlags, (*providing).accept, false},
+		{command{"detect", "[-config FILE] [-dns ADDR] DOMAIN...", "name the provider of a domain from its MX", nil}, (*providing).detectFlags, (*providing).detect, true},
+		{command{"strangers", "-config FILE [-since LONG] [-limit N] [-json]", "who tried to get around the providers: how often, first and last, over time", nil}, (*providing).strangersFlags, (*providing).strangers, false},
+	}
+}
+
+// providersCommands lists the verbs under their full names, for help.
+func providersCommands() []command {
+	var all []command
+	for _, v := range providersVerbs() {
+		v.name = "providers " + v.name
+		all = append(all, v.command)
+	}
+	return all
+}
+
+func providersUsage(w io.Writer) {
+	fmt.Fprint(w, "mxgate providers: look after the providers in front of the gateway\n\nusage: mxgate providers COMMAND [flags] [arguments]\n\n")
+	for _, v := range providersVerbs() {
+		fmt.Fprintf(w, "  %-9s %s\n  %-9s   mxgate providers %s %s\n", v.name, v.does, "", v.name, v.args)
+	}
+}
+
+func runProviders(ctx context.Context, args []string, out, errOut io.Writer) int {
+	if len(args) > 0 && isHelp(args[0]) {
+		providersUsage(out)
+		return exitFine
+	}
+	for _, v := range providersVerbs() {
+		if len(args) > 0 && v.name == args[0] {
+			p := providing{out: out, errOut: errOut, now: time.Now(), flags: flags("providers "+v.name, errOut), published: publishedFlag{}}
+			p.flags.StringVar(&p.file, "config", "", "configuration `FILE`")
+			v.declare(&p)
+			return p.run(ctx, args[1:], v)
+		}
+	}
+	providersUsage(errOut)
+	return exitUsage
+}
+
+func (p *providing) run(ctx context.Context, args []string, v providersVerb) int {
+	rest, code, ok := parse(p.flags, args)
+	if !ok {
+		return code
+	}
+	if p.file != "" || !v.bare {
+		if p.cfg, code = load(p.file, p.errOut); p.cfg == nil {
+			return code
+		}
+		if err := p.published.check(p.cfg.SourceSet); err != nil {
+			return misused(p.flags, err.Error())
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, providersTimeout)
+	defer cancel()
+	return v.do(p, ctx, rest)
+}
+
+func (p *providing) fetchFlags() {
+	p.flags.Var(p.published, "published", "look for the ranges of a source there: `SOURCE=PLACE`, a file with an absolute path, https://URL, spf:DOMAIN or hosts:DOMAIN (default: where the catalogue says)")
+	p.flags.BoolVar(&p.offline, "offline", false, "ask no resolver and fetch no URL")
+}
+
+func (p *providing) statusFlags() {
+	p.fetchFlags()
+	p.flags.BoolVar(&p.json, "json", false, "one JSON object on a line for each source")
+}
+
+func (p *providing) acceptFlags() {
+	p.flags.StringVar(&p.by, "by", whoami(), "`NAME` of who decides, for the record")
+	p.flags.BoolVar(&p.force, "force", false, "accept a list that grows or shrinks a lot, or has a very wide range, all the same")
+}
+
+func (p *providing) detectFlags() {
+	p.flags.StringVar(&p.dns, "dns", "", "resolver to ask, `ADDR` or ADDR:PORT (default: that of the configuration, or the system's)")
+	p.flags.BoolVar(&p.json, "json", false, "one JSON object on a line for each domain")
+}
+
+// publishedFlag has places by the name of a source.
+type publishedFlag map[string][]ranges.Place
+
+func (f publishedFlag) String() string { return "" }
+
+func (f publishedFlag) Set(text string) error {
+	source, place, ok := strings.Cut(text, "=")
+	at, err := ranges.ParsePlace(place)
+	if !ok || source == "" || err != nil {
+		return errors.New("expected SOURCE=PLACE, PLACE being a file with an absolute path, https://URL, spf:DOMAIN or hosts:DOMAIN")
+	}
+	f[source] = append(f[source], at)
+	return nil
+}
+
+// check refuses places of a source that is none.
+func (f publishedFlag) check(set *provider.Set) error {
+	for name := range f {
+		if _, ok := set.Named(name); !ok {
+			return fmt.Errorf("-published %s: expected the name of a [[source]] in the configuration", name)
+		}
+	}
+	return nil
+}
+
+// sources returns those of the configuration with the given names, or all, with
+// the places that were given for them; of all, those that are over only if past.
+func (p *providing) sources(names []string, past bool) ([]provider.Source, error) {
+	var all []provider.Source
+	for _, name := range names {
+		if _, ok := p.cfg.SourceSet.Named(name); !ok {
+			return nil, fmt.Errorf("%q: expected the name of a [[source]] in the configuration", name)
+		}
+	}
+	for _, s := range p.cfg.SourceSet.All() {
+		if len(names) > 0 && !slices.Contains(names, s.Name) || len(names) == 0 && !past && s.Expired(p.now) {
+			continue
+		}
+		if places := p.published[s.Name]; places != nil {
+			s.Published = places
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// fetcher asks the configured resolver, or -dns, or the system's.
+func (p *providing) fetcher() (providers.Fetcher, error) {
+	if p.offline {
+		return providers.Fetcher{}, nil
+	}
+	c := resolve.Config{}
+	servers := []string{}
+	if p.cfg != nil {
+		c.Timeout, servers = time.Duration(p.cfg.DNS.Timeout), p.cfg.DNS.Servers
+	}
+	if p.dns != "" {
+		servers = []string{p.dns}
+	}
+	for _, text := range servers {
+		server, err := resolve.ParseServer(text)
+		if err != nil {
+			return providers.Fetcher{}, err
+		}
+		c.Servers = append(c.Servers, server)
+	}
+	if len(servers) == 0 {
+		var err error
+		if c.Servers, err = resolve.System(); err != nil {
+			return providers.Fetcher{}, err
+		}
+	}
+	r, err := resolve.New(c)
+	if err != nil {
+		return providers.Fetcher{}, err
+	}
+	return providers.Fetcher{Resolver: r, Client: providers.NewClient()}, nil
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+
+	"mxgate/cmd/mxgate/internal/trace"
+	"mxgate/cmd/mxgate/internal/trace/container"
+	"mxgate/gateway/config"
+	"mxgate/gateway/resolve"
+)
+
+// shownWhole is how many messages are told of one by one, whatever became of
+// them; of more only those that came past the provider are.
+const shownWhole = 20
+
+// traceFlags are the flags of trace.
+type traceFlags struct {
+	config, html, dns       string
+	logs                    []string
+	json, all, quiet, masks bool
+}
+
+func (x *traceFlags) declare(f *flag.FlagSet) {
+	f.StringVar(&x.config, "config", "", "`FILE` that tells of our side: own domains, hosts, networks, providers with their dates; or a gateway's configuration")
+	f.BoolVar(&x.json, "json", false, "one JSON object on a line for each message, the report on the last line")
+	f.BoolVar(&x.all, "all", false, fmt.Sprintf("tell of each message, not only of those that came past the provider; that is so for up to %d", shownWhole))
+	f.BoolVar(&x.quiet, "report", false, "tell of no message, print the report only")
+	f.StringVar(&x.html, "html", "", "write the report with charts to `FILE`, as a page that loads nothing")
+	f.Func("log", "mail log `FILE` of our servers (Postfix, Exim, Sendmail): proves what the headers say; may be repeated", func(s string) error {
+		x.logs = append(x.logs, s)
+		return nil
+	})
+	f.StringVar(&x.dns, "dns", "", "resolver to ask for the keys of ARC seals, `ADDR` or ADDR:PORT; without it nothing is asked")
+	f.BoolVar(&x.masks, "pseudonyms", false, "show no local part of an address: the same address has the same pseudonym in one run")
+}
+
+func runTrace(ctx context.Context, args []string, out, errOut io.Writer) int {
+	f := flags("trace", errOut)
+	var x traceFlags
+	x.declare(f)
+	paths, code, ok := parse(f, args)
+	switch {
+	case !ok:
+		return code
+	case len(paths) == 0:
+		return misused(f, "expected FILE..., messages as .eml, mbox, Maildir or pasted headers, or - for standard input")
+	case x.config == "":
+		return misused(f, "expected -config FILE: without our domains, hosts and providers no way can be told from another")
+	}
+	cfg, err := trace.Load(x.config)
+	if _, faults := errors.AsType[*config.Error](err); faults {
+		fmt.Fprintln(errOut, err)
+		return exitCouldNot
+	}
+	var o trace.Options
+	if err == nil {
+		o, err = x.options()
+	}
+	if err != nil {
+		return fail(errOut, err)
+	}
+	t := tracing{tracer: trace.New(cfg, o), archive: trace.NewArchive(cfg), flags: x, out: out, errOut: errOut}
+	if x.html != "" {
+		t.page = trace.NewPage()
+	}
+	return t.all(ctx, paths)
+}
+
+// options opens what the flags name.
+func (x *traceFlags) options() (trace.Options, error) {
+	o := trace.Options{Pseudonym: x.masks}
+	if x.dns != "" {
+		server, err := resolve.ParseServer(x.dns)
+		if err != nil {
+			return o, fmt.Errorf("-dns: %w", err)
+		}
+		if o.Resolver, err = resolve.New(resolve.Config{Servers: []netip.AddrPort{server}}); err != nil {
+			return o, err
+		}
+	}
+	for _, name := range x.logs {
+		file, err := os.Open(name)
+		if err != nil {
+			return o, err
+		}
+		if o.Log == nil {
+			o.Log = new(trace.Log)
+		}
+		err = o.Log.ReadLog(file)
+		file.Close()
+		if err != nil {
+			return o, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return o, nil
+}
+
+// tracing prints what a Tracer says of many files.
+type tracing struct {
+	tracer      *trace.Tracer
+	archive     *trace.Archive
+	page        *trace.Page // nil: none is wanted
+	flags       traceFlags
+	out, errOut io.Writer
+	held        []trace.Traced // the first few, until it is known whether there are more
+	total       int
+	failed      bool
+	found       bool // something came past the provider
+	progress    progress
+}
+
+// all traces every file. What cannot be read does not keep the rest from being
+// traced.
+func (t *tracing) all(ctx context.Context, paths []string) int {
+	var files []container.File
+	for _, path := range paths {
+		list, err := container.List(path)
+		if err != nil {
+			t.trouble(err)
+		}
+		files = append(files, list...)
+	}
+	t.progress = newProgress(t.errOut, files)
+	for _, file := range files {
+		done := int64(0)
+		err := file.Each(func(m container.Message) error {
+			done = m.Offset
+			t.progress.show(t.total, done)
+			return t.one(ctx, m)
+		})
+		t.progress.add(file.SizeOctets)
+		if ctx.Err() != nil {
+			t.progress.clear()
+			return exitCouldNot
+		}
+		if err != nil {
+			t.trouble(err)
+		}
+	}
+	t.progress.clear()
+	if err := t.end(); err != nil {
+		return fail(t.errOut, err)
+	}
+	switch {
+	case t.failed:
+		return exitCouldNot
+	case t.found:
+		return exitFindings
+	}
+	return exitFine
+}
+
+// trouble tells of something that cannot be read.
+func (t *tracing) trouble(err error) {
+	t.failed = true
+	t.progress.clear()
+	fail(t.errOut, err)
+}
+
+func (t *tracing) one(ctx context.Context, m container.Message) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	traced, err := t.tracer.Trace(ctx, trace.Input{File: m.File, Number: m.Number, Part: m.Part, Offset: m.Offset, Provenance: m.Provenance,
+		Attached: m.Provenance == container.Attached, Content: m.Content, Damage: m.Damage})
+	if err != nil {
+		if m.Part == 0 { // what is attached may be anything
+			t.trouble(fmt.Errorf("%s message %d: %w", m.File, m.Number, err))
+		}
+		return nil
+	}
+	t.total++
+	t.archive.Add(&traced)
+	t.found = t.found || traced.Verdict.Found()
+	if t.page != nil {
+		t.page.Add(&traced)
+	}
+	switch {
+	case t.flags.quiet:
+	case t.flags.json:
+		t.progress.clear()
+		return json.NewEncoder(t.out).Encode(&traced)
+	case t.flags.all:
+		t.progress.clear()
+		return traced.Write(t.out)
+	case t.total <= shownWhole:
+		t.held = append(t.held, traced)
+	default:
+		if err := t.release(false); err != nil {
+			return err
+		}
+		return t.tell(&traced)
+	}
+	return nil
+}
+
+// release prints what was held: all of it, or what came past the provider.
+func (t *tracing) release(all bool) error {
+	for i := range t.held {
+		var err error
+		if all {
+			err = t.held[i].Write(t.out)
+		} else {
+			err = t.tell(&t.held[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	t.held = nil
+	return nil
+}
+
+func (t *tracing) tell(m *trace.Traced) error {
+	if !m.Verdict.Found() {
+		return nil
+	}
+	t.progress.clear()
+	return m.Write(t.out)
+}
+
+// end prints what is held, and the report if there is more than one message.
+func (t *tracing) end() error {
+	if err := t.release(true); err != nil {
+		return err
+	}
+	report := t.archive.Report()
+	if t.page != nil {
+		if err := writePage(t.flags.html, t.page, &report); err != nil {
+			return err
+		}
+	}
+	switch {
+	case t.flags.json:
+		return json.NewEncoder(t.out).Encode(map[string]*trace.Report{"report": &report})
+	case t.total > 1 || t.flags.quiet:
+		return report.Write(t.out)
+	}
+	return nil
+}
+
+func writePage(file string, page *trace.Page, report *trace.Report) error {
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	if err := page.Write(f, report, time.Now()); err != nil {
+		f.Close()
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return f.Close()
+}

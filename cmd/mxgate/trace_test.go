@@ -1,0 +1,156 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const traceConfig = `[[domain]]
+name = "example.com"
+[[source]]
+name = "left"
+provider = "hornetsecurity"
+ranges = ["203.0.113.0/26"]
+valid_until = 2025-12-31
+[[source]]
+name = "now"
+provider = "mimecast"
+ranges = ["192.0.2.0/26"]
+`
+
+// cameFrom is a message that came to our border from peer.
+func cameFrom(peer string, n int) string {
+	return fmt.Sprintf("Received: from <b>x (unknown [%s])\r\n\tby mx.example.com (Postfix) with ESMTPS id 4AbCdE%03d\r\n\tfor <bob@example.com>; Mon, 2 Nov 2026 09:00:00 +0000\r\n"+
+		"From: \"<script>\" <a@sender.example>\r\nMessage-ID: <%d@sender.example>\r\n\r\nhello\r\n", peer, n, n)
+}
+
+// traceFiles writes a configuration and files with one message from each peer.
+func traceFiles(t *testing.T, peers ...string) (config string, files []string) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for i, peer := range peers {
+		files = append(files, write(fmt.Sprintf("%02d.eml", i), cameFrom(peer, i)))
+	}
+	return write("t.toml", traceConfig), files
+}
+
+func TestTraceExitCodesTellWhatWasFound(t *testing.T) {
+	for _, c := range []struct {
+		peer    string
+		code    int
+		verdict string
+	}{
+		{"192.0.2.9", exitFine, "VERDICT via_current"}, {"203.0.113.9", exitFindings, "VERDICT via_old"},
+		{"203.0.113.140", exitFindings, "VERDICT direct"}, {"10.0.0.1", exitFine, "VERDICT internal"},
+	} {
+		config, files := traceFiles(t, c.peer)
+		code, out, errOut := mx(t, "trace", "-config", config, files[0])
+		if code != c.code || errOut != "" {
+			t.Errorf("%s: %d, %q", c.peer, code, errOut)
+		}
+		wantIn(t, out, c.verdict)
+	}
+	config, files := traceFiles(t, "203.0.113.140")
+	code, out, errOut := mx(t, "trace", "-config", config, filepath.Join(t.TempDir(), "no.eml"), files[0])
+	if code != exitCouldNot || !strings.Contains(errOut, "no.eml") {
+		t.Errorf("a file that is not there: %d, %q", code, errOut)
+	}
+	wantIn(t, out, "VERDICT direct") // the others are traced all the same
+}
+
+func TestTraceMisused(t *testing.T) {
+	config, files := traceFiles(t, "192.0.2.9")
+	for _, args := range [][]string{{"trace"}, {"trace", files[0]}, {"trace", "-config", config}} {
+		if code, out, errOut := mx(t, args...); code != exitUsage || out != "" || strings.Count(errOut, "\n") != 1 {
+			t.Errorf("%q: %d, %q, %q", args, code, out, errOut)
+		}
+	}
+	bad := filepath.Join(t.TempDir(), "bad.toml")
+	if err := os.WriteFile(bad, []byte("domains = 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errOut := mx(t, "trace", "-config", bad, files[0]); code != exitCouldNot || !strings.Contains(errOut, bad+":1: domains: unknown key") {
+		t.Errorf("%d, %q", code, errOut)
+	}
+	if code, _, errOut := mx(t, "trace", "-config", config, "-log", "no.log", files[0]); code != exitCouldNot || !strings.Contains(errOut, "no.log") {
+		t.Errorf("%d, %q", code, errOut)
+	}
+}
+
+// A long archive tells of what was found, and of all with -all.
+func TestTraceTellsOfFindingsOnlyWhenThereAreMany(t *testing.T) {
+	peers := []string{"203.0.113.140"}
+	for range shownWhole {
+		peers = append(peers, "192.0.2.9")
+	}
+	config, files := traceFiles(t, append(peers, "203.0.113.9")...)
+	for flag, want := range map[string]int{"-report=false": 2, "-all": len(files), "-report": 0} {
+		code, out, _ := mx(t, append([]string{"trace", "-config", config, flag}, files...)...)
+		if n := strings.Count(out, "VERDICT"); code != exitFindings || n != want {
+			t.Errorf("%s: %d, told of %d, want %d", flag, code, n, want)
+		}
+		wantIn(t, out, "22 messages, 2026-11-02", `still accepted from "left"`, "what to do", "203.0.113.140")
+	}
+	// Fewer are all told of.
+	code, out, _ := mx(t, append([]string{"trace", "-config", config}, files[:3]...)...)
+	if n := strings.Count(out, "VERDICT"); code != exitFindings || n != 3 {
+		t.Errorf("%d, told of %d of 3", code, n)
+	}
+}
+
+func TestTraceJSONIsALineForEachAndTheReport(t *testing.T) {
+	config, files := traceFiles(t, "203.0.113.140", "192.0.2.9")
+	code, out, _ := mx(t, append([]string{"trace", "-json", "-pseudonyms", "-config", config}, files...)...)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if code != exitFindings || len(lines) != 3 {
+		t.Fatalf("%d\n%s", code, out)
+	}
+	var first struct {
+		Verdict, From string
+		Confidence    int
+		Hops          []struct{ IP string }
+		Peer          struct{ IP string }
+	}
+	if err := json.Unmarshal([]byte(lines[0]), &first); err != nil || first.Verdict != "direct" || first.Peer.IP != "203.0.113.140" || len(first.Hops) != 1 || strings.HasPrefix(first.From, "a@") {
+		t.Errorf("%+v, %v", first, err)
+	}
+	var last struct {
+		Report struct{ Messages int }
+	}
+	if err := json.Unmarshal([]byte(lines[2]), &last); err != nil || last.Report.Messages != 2 {
+		t.Errorf("%+v, %v", last, err)
+	}
+}
+
+// The page is opened by people who look at attackers' texts.
+func TestTracePageLoadsNothingAndRunsNothing(t *testing.T) {
+	config, files := traceFiles(t, "203.0.113.140", "203.0.113.9", "192.0.2.9")
+	page := filepath.Join(t.TempDir(), "p.html")
+	if code, _, errOut := mx(t, append([]string{"trace", "-html", page, "-config", config}, files...)...); code != exitFindings || errOut != "" {
+		t.Fatalf("%d, %q", code, errOut)
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantIn(t, string(text), "default-src 'none'", "<svg", "203.0.113.140", "2026-11", `still`, "badge b-direct", "&lt;b&gt;x")
+	if found := regexp.MustCompile(`(?i)<script|<img|<iframe|<link|\ssrc=|\shref=|url\(|@import|https?://|\son[a-z]+=|ZgotmplZ|<b>x`).FindString(string(text)); found != "" {
+		t.Errorf("has %q", found)
+	}
+	// Where the page cannot be written, that is said.
+	if code, _, errOut := mx(t, append([]string{"trace", "-html", filepath.Join(page, "x"), "-config", config}, files...)...); code != exitCouldNot || errOut == "" {
+		t.Errorf("%d, %q", code, errOut)
+	}
+}
