@@ -97,7 +97,7 @@ func TestRspamdDMARCSuite(t *testing.T) {
 			t.Errorf("%s: %s\nSPF %+v\nDKIM %+v\nDMARC %+v", tc.Name, strings.Join(wrong, ", "), e.SPF, e.DKIM, e.DMARC)
 		}
 	}
-	t.Logf("suite: dmarc rspamd | passed %d | of %d | argued %d", passed, len(cases), excused)
+	t.Logf("suite: DMARC, rspamd | passed %d | of %d | argued %d", passed, len(cases), excused)
 }
 
 // What the argued case on five signatures is about holds: the last of them, after

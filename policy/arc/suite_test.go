@@ -76,7 +76,7 @@ func TestValiMailValidationSuite(t *testing.T) {
 		t.Logf("%s: %d of %d", status, passed[status], total[status])
 	}
 	n := passed[mail.Pass] + passed[mail.Fail] + passed[mail.None]
-	t.Logf("suite: arc/validation | passed %d | of %d | argued 0", n, len(s.Cases))
+	t.Logf("suite: ARC, ValiMail: validation | passed %d | of %d | argued 0", n, len(s.Cases))
 }
 
 func crlf(s string) string {
@@ -119,5 +119,5 @@ func TestValiMailSigningSuite(t *testing.T) {
 		}
 		passed++
 	}
-	t.Logf("suite: arc/signing | passed %d | of %d | argued 0", passed, len(s.Cases))
+	t.Logf("suite: ARC, ValiMail: sealed messages | passed %d | of %d | argued 0", passed, len(s.Cases))
 }

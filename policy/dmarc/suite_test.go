@@ -69,7 +69,7 @@ func runSuite(t *testing.T, name, path string) {
 			t.Errorf("%s: %s", tc.Name, strings.Join(wrong, "; "))
 		}
 	}
-	t.Logf("suite: dmarc %s | passed %d | of %d | argued %d", name, passed, len(cases), excused)
+	t.Logf("suite: DMARC, %s | passed %d | of %d | argued %d", name, passed, len(cases), excused)
 }
 
 // wrong returns the expectations that are not met.

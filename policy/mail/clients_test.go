@@ -341,7 +341,7 @@ func TestNoClientReadsAnotherAuthorOfTheFuzzCorpus(t *testing.T) {
 		}
 	}
 	t.Logf("%d header blocks: %d ambiguous as given, %d behind a Received field", len(blocks), ambiguous, received)
-	t.Logf("suite: from-header-fuzz | passed %d | of %d | argued 0", passed, len(blocks))
+	t.Logf("suite: From, malformed blocks: no mail client reads another author | passed %d | of %d | argued 0", passed, len(blocks))
 }
 
 // pieces are what hostile From values are made of.

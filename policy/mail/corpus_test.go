@@ -33,7 +33,7 @@ func TestOddMessagesAreSplitWithoutLoss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("suite: odd-messages | passed %d | of %d | argued 0", passed, of)
+	t.Logf("suite: MIME, odd messages: split without loss | passed %d | of %d | argued 0", passed, of)
 }
 
 func checkOdd(t *testing.T, content string) {

@@ -84,7 +84,7 @@ func TestRFC7208Suite(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("suite: spf/rfc7208 | passed %d | of %d | argued %d", passed, total, len(notPassed))
+	t.Logf("suite: SPF, RFC 7208 (openspf 2014.05) | passed %d | of %d | argued %d", passed, total, len(notPassed))
 	if total != 193 || explained != 22 {
 		t.Errorf("the suite has %d cases, %d with an explanation", total, explained)
 	}
