@@ -56,6 +56,8 @@ type Set struct {
 	SealedAt time.Time   // t= of its seal; zero if absent or malformed
 	CV       string      // what the sealer says of the chain before: "none", "pass", "fail"; else ""
 
+	Lowest int // index in Message.Fields of the lowest of its three fields
+
 	// Results is what stands behind the instance in ARC-Authentication-Results,
 	// unfolded and otherwise as it stands: authserv-id and results. It may hold
 	// any octet. "" if it is longer than 16 KiB, as half of it might say the opposite.
@@ -93,7 +95,7 @@ func VerifyBody(ctx context.Context, r dns.Resolver, m *mail.Message, body *sig.
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
-	v := &verifier{r: r, m: m, body: body, now: now, chain: chain, keys: map[keyID]sig.KeyAnswer{}, work: maxWork}
+	v := &verifier{r: r, m: m, body: body, now: now, chain: chain, repeated: sig.FindRepeated(m), keys: map[keyID]sig.KeyAnswer{}, work: maxWork}
 	var result Result
 	result.Status, result.Why = v.verify(ctx)
 	if result.Status == mail.Pass {
@@ -136,7 +138,7 @@ func (v *verifier) screen(newest *set) string {
 			return fmt.Sprintf("the seal of set %d: %s", s.instance, s.seal.Why)
 		}
 	}
-	newest.readMessage(v.now)
+	newest.readMessage(v.now, v.repeated)
 	if newest.message.Refused != "" {
 		return fmt.Sprintf("the message signature of set %d: %s", newest.instance, newest.message.Why)
 	}

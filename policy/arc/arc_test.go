@@ -27,7 +27,7 @@ func TestASoundChainPasses(t *testing.T) {
 			t.Errorf("%d sets: %+v", n, got)
 		}
 		for i, s := range got.Sets {
-			want := Set{Instance: i + 1, Sealer: "example.net", Selector: "sel", CV: "pass", Results: "mx.example.net; spf=pass"}
+			want := Set{Instance: i + 1, Sealer: "example.net", Selector: "sel", CV: "pass", Lowest: 3*(n-i) - 1, Results: "mx.example.net; spf=pass"}
 			if i == 0 {
 				want.CV = "none"
 			}
@@ -48,6 +48,12 @@ func TestASoundChainPasses(t *testing.T) {
 		if got := verify(t, sealer{canon: canon}.add(t, plain)); got.Status != mail.Pass {
 			t.Errorf("%s: %+v", canon, got)
 		}
+	}
+	if got := verify(t, sealer{names: "From:Subject:Subject:Cc"}.add(t, plain)); got.Status != mail.Pass {
+		t.Errorf("oversigned: %+v", got)
+	}
+	if got := verify(t, "Subject: upper\r\n"+sealer{names: "From"}.add(t, plain)); got.Status != mail.Pass {
+		t.Errorf("a field that the signature says nothing of: %+v", got)
 	}
 	if got := verify(t, sealer{}.add(t, "From: erika@example.com\r\n\r\n")); got.Status != mail.Pass {
 		t.Errorf("no body: %+v", got)
@@ -94,6 +100,7 @@ func TestWhatMakesAChainFail(t *testing.T) {
 	as2 := field(three, "ARC-Seal: i=2;")
 	tests := map[string]struct{ raw, why string }{
 		"a body that was changed":               {three + "more\r\n", "set 3: the body was changed"},
+		"a second Subject above the sealed one": {"subject: upper\r\n" + three, "message signature of set 3: the message has 2 fields Subject, the signature covers 1 of them"},
 		"a field that was changed":              {edit(t, three, "a  text", "another text"), "message signature of set 3: it does not match"},
 		"results of the oldest set changed":     {edit(t, three, "i=1; mx.example.net; spf=pass", "i=1; mx.example.net; spf=fail"), "seal of set"},
 		"an older message signature changed":    {edit(t, three, ams1, edit(t, ams1, "From:To", "From:Cc")), "seal of set"},
@@ -232,7 +239,7 @@ func TestOneVerifyTakesTenSecondsAtMost(t *testing.T) {
 
 func TestSetsOfAChainThatFailsAreTold(t *testing.T) {
 	got := verify(t, sealer{cv: "icecream", seal: " t=abc;"}.add(t, chain(t, 1)))
-	if len(got.Sets) != 2 || got.Sets[0].CV != "none" || got.Sets[1] != (Set{Instance: 2, Sealer: "example.net", Selector: "sel", Results: "mx.example.net; spf=pass"}) {
+	if len(got.Sets) != 2 || got.Sets[0].CV != "none" || got.Sets[1] != (Set{Instance: 2, Sealer: "example.net", Selector: "sel", Lowest: 2, Results: "mx.example.net; spf=pass"}) {
 		t.Errorf("%+v", got)
 	}
 	if got := verify(t, edit(t, chain(t, 2), "i=2;", "i=3;")); got.Sets != nil {

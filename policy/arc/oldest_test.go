@@ -27,6 +27,7 @@ func TestOldestPass(t *testing.T) {
 		"and set 3 on top":                      {sealer{}.add(t, sealer{}.add(t, changed)), 2},
 		"the body changed before set 3":         {sealer{}.add(t, rewrite(t, chain(t, 2))), 3},
 		"a field changed before set 2":          {sealer{}.add(t, unsigned), 2},
+		"a second Subject before set 2":         {sealer{names: "From:Subject:Subject"}.add(t, "Subject: upper\r\n"+one), 2},
 		"set 1 did not cover From":              {sealer{}.add(t, sealer{names: "To"}.add(t, plain)), 2},
 		"set 3 took the text of set 2":          {sealedAfter(t, rewrite(t, one), "list.example", "evil.example"), 2},
 		"nobody but set 3 has its text":         {sealer{domain: "evil.example"}.add(t, rewrite(t, sealedBy(t, "list.example", "example.net"))), 3},

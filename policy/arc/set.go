@@ -203,7 +203,7 @@ func (s *set) readSeal(now time.Time) {
 
 // readMessage screens the message signature, which is a DKIM-Signature without v=
 // and with another i=: RFC 8617, Section 4.1.2.
-func (s *set) readMessage(now time.Time) {
+func (s *set) readMessage(now time.Time, repeated sig.Repeated) {
 	r := s.message
 	r.Require("a", "b", "bh", "d", "h", "s")
 	r.CheckNames()
@@ -223,4 +223,5 @@ func (s *set) readMessage(now time.Time) {
 	}
 	r.ReadBodyHash()
 	r.ReadOctets()
+	r.CheckRepeated(repeated)
 }

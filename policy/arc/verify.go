@@ -46,13 +46,14 @@ func idOf(s *sig.Signature) keyID { return keyID{s.KeyName(), s.KeyType} }
 
 // verifier is the verification of one chain.
 type verifier struct {
-	r     dns.Resolver
-	m     *mail.Message
-	body  *sig.Body
-	now   time.Time
-	chain []*set // that of instance 1 first
-	keys  map[keyID]sig.KeyAnswer
-	work  int // what may still be done
+	r        dns.Resolver
+	m        *mail.Message
+	body     *sig.Body
+	now      time.Time
+	chain    []*set // that of instance 1 first
+	repeated sig.Repeated
+	keys     map[keyID]sig.KeyAnswer
+	work     int // what may still be done
 }
 
 // bound returns why the chain asks for too much; else it takes the work for its
@@ -186,7 +187,7 @@ func (v *verifier) digests() [][]byte {
 // changed earlier than it was believes less, never more.
 func (v *verifier) oldestPass(ctx context.Context) int {
 	for _, s := range slices.Backward(v.chain[:len(v.chain)-1]) {
-		s.readMessage(v.now)
+		s.readMessage(v.now, v.repeated)
 		v.work -= cost(s.message) + v.m.HeaderOctets/workOctets
 		_, known := v.keys[idOf(s.message)]
 		if s.message.Refused != "" || v.work < 0 || !known && len(v.keys) == maxKeys {
@@ -201,7 +202,7 @@ func (v *verifier) oldestPass(ctx context.Context) int {
 
 // describe returns what is told of a set.
 func (v *verifier) describe(s *set) Set {
-	d := Set{Instance: s.instance, Sealer: s.seal.Domain, Selector: string(s.seal.Selector)}
+	d := Set{Instance: s.instance, Sealer: s.seal.Domain, Selector: string(s.seal.Selector), Lowest: slices.Max(s.fields[:])}
 	d.SealedAt, _ = s.seal.Time("t")
 	if cv := s.cv(); cv == "none" || cv == "pass" || cv == "fail" {
 		d.CV = cv

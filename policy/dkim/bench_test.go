@@ -16,6 +16,7 @@ import (
 	library "github.com/emersion/go-msgauth/dkim"
 
 	"mxgate/policy/mail"
+	"mxgate/policy/sig"
 )
 
 func benchmark(b *testing.B, size, signatures int) {
@@ -120,29 +121,36 @@ func hostile(t testing.TB) map[string]struct {
 	signed := func(bits int) string {
 		return "h=From; b=" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x33}, bits/8)) + "\r\n"
 	}
+	bodyHash, err := sig.NewBody(message(t, []byte(plain))).Hash(t.Context(), sig.Relaxed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overBody := strings.Replace(tags, "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=", base64.StdEncoding.EncodeToString(bodyHash), 1)
 	largest := new(big.Int).Lsh(big.NewInt(1), 8192)
 	largest.Sub(largest, big.NewInt(1)).Div(largest, big.NewInt(3)) // any signature is less
 	// All that is let through: the largest header section with the longest h=.
-	fields := strings.Repeat("To:"+strings.Repeat(" ", 200)+"\r\n", 900)
+	fields := strings.Repeat("X:"+strings.Repeat(" ", 200)+"\r\n", 900)
 	covered := sign(t, fields+plain, func(o *library.SignOptions) {
-		o.Signer, o.HeaderKeys = rsaKey(), append([]string{"From"}, slices.Repeat([]string{"To"}, 99)...)
+		o.Signer, o.HeaderKeys = rsaKey(), append([]string{"From"}, slices.Repeat([]string{"X"}, 99)...)
 	})
-	type message = struct {
+	type hostileMessage = struct {
 		raw    string
 		record string
 		want   mail.Status
 	}
-	return map[string]message{
-		"109 KB of h=":            {tags + "b=QUJD; h=From" + strings.Repeat(":To", 109<<10/3) + "\r\n" + plain, sound, mail.PermError},
-		"109 KB of empty h=":      {tags + "b=QUJD; h=" + strings.Repeat(":", 109<<10) + "From\r\n" + plain, sound, mail.Fail},
-		"109 KB of one name":      {tags + "b=QUJD; h=From:" + strings.Repeat("x", 109<<10) + "\r\n" + plain, sound, mail.Fail},
-		"109 KB of tags":          {tags + strings.Repeat("x=;", 109<<10/3) + "\r\n" + plain, sound, mail.PermError},
-		"109 KB of folds":         {tags + "h=From; b=QUJD" + strings.Repeat("\r\n ", 109<<10/3) + "\r\n" + plain, sound, mail.Fail},
-		"2000 signatures":         {strings.Repeat(tags+signed(2048), 1990) + plain, sound, mail.PermError},
-		"990 signatures":          {strings.Repeat(tags+"h=From; b=QUJD\r\n", 990) + plain, sound, mail.Fail},
-		"a 32768-bit key":         {strings.Repeat(tags+signed(32768), 5) + plain, rsaRecord(32768), mail.Policy},
-		"five 8192-bit keys":      {strings.Repeat(tags+signed(8192), 5) + plain, "p=" + base64.StdEncoding.EncodeToString(publicKey(largest, 1<<31-1)), mail.Fail},
-		"a large header, covered": {strings.Repeat(strings.TrimSuffix(covered, fields+plain), 4) + covered, sound, mail.Pass},
+	return map[string]hostileMessage{
+		"109 KB of h=":              {tags + "b=QUJD; h=From" + strings.Repeat(":To", 109<<10/3) + "\r\n" + plain, sound, mail.PermError},
+		"109 KB of empty h=":        {tags + "b=QUJD; h=" + strings.Repeat(":", 109<<10) + "From\r\n" + plain, sound, mail.Fail},
+		"109 KB of one name":        {tags + "b=QUJD; h=From:" + strings.Repeat("x", 109<<10) + "\r\n" + plain, sound, mail.Fail},
+		"109 KB of tags":            {tags + strings.Repeat("x=;", 109<<10/3) + "\r\n" + plain, sound, mail.PermError},
+		"109 KB of folds":           {tags + "h=From; b=QUJD" + strings.Repeat("\r\n ", 109<<10/3) + "\r\n" + plain, sound, mail.Fail},
+		"2000 signatures":           {strings.Repeat(tags+signed(2048), 1990) + plain, sound, mail.PermError},
+		"990 signatures":            {strings.Repeat(tags+"h=From; b=QUJD\r\n", 990) + plain, sound, mail.Fail},
+		"a 32768-bit key":           {strings.Repeat(tags+signed(32768), 5) + plain, rsaRecord(32768), mail.Policy},
+		"five 8192-bit keys":        {strings.Repeat(tags+signed(8192), 5) + plain, "p=" + base64.StdEncoding.EncodeToString(publicKey(largest, 65537)), mail.Fail},
+		"five over the body":        {strings.Repeat(overBody+signed(8192), 5) + plain, "p=" + base64.StdEncoding.EncodeToString(publicKey(largest, 65537)), mail.Fail},
+		"five exponents of 31 bits": {strings.Repeat(tags+signed(8192), 5) + plain, "p=" + base64.StdEncoding.EncodeToString(publicKey(largest, 1<<31-1)), mail.Policy},
+		"a large header, covered":   {strings.Repeat(strings.TrimSuffix(covered, fields+plain), 4) + covered, sound, mail.Pass},
 	}
 }
 

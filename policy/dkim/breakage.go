@@ -56,6 +56,8 @@ const (
 	whyHeaderOr   = "the signature does not match: header fields were changed after signing, or it was made with another key; the body hash matches"
 	whyBothOr     = "neither body hash nor signature match: the message was changed after signing, or the signature was made with another key"
 	whyNotDecided = "the signature does not match"
+
+	whyUndiagnosed = "the signature does not hold; what broke it was looked into for another one only, as its key is so large"
 )
 
 // diagnose says why a signature, which was verified and does not hold, is broken.
@@ -65,12 +67,16 @@ func diagnose(ctx context.Context, m *mail.Message, b *sig.Body, s *signature, k
 	if err != nil {
 		return "", whyNotDecided
 	}
-	made := k.Made(s.Octets)
+	digest, made := k.Recover(s.Octets)
 	if k.Recovers() && !made {
 		return OtherKey, whyOther
 	}
 	sameBody := bytes.Equal(bodyHash, s.BodyHash)
-	sameHeader := k.Verify(sig.HeaderHash(m, s.Signature, s.field), s.Octets)
+	header := sig.HeaderHash(m, s.Signature, s.field)
+	sameHeader := bytes.Equal(digest, header)
+	if !k.Recovers() {
+		sameHeader = k.Verify(header, s.Octets)
+	}
 	switch {
 	case sameHeader && sameBody:
 		return "", whyNotDecided

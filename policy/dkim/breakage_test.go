@@ -133,6 +133,7 @@ func TestOversignedAndDuplicateFields(t *testing.T) {
 	oversigned := func(o *library.SignOptions) {
 		o.HeaderKeys = []string{"From", "From", "To", "Subject", "Subject", "Reply-To"}
 	}
+	lists := func(o *library.SignOptions) { o.HeaderKeys = []string{"From", "X-To"} }
 	twice := strings.Replace(plain, "To:", "To: first@example.net\r\nTo:", 1)
 	tests := []struct {
 		name, raw, old, new string
@@ -147,8 +148,12 @@ func TestOversignedAndDuplicateFields(t *testing.T) {
 		// Which From the author is, his parser says: more than one is nobody.
 		{"signed once, a From above", plain, "From:", "From: mallory@example.org\r\nFrom:", nil, mail.Pass},
 		{"signed once, a From below", plain, "To:", "From: mallory@example.org\r\nTo:", nil, mail.Fail},
-		{"two To, one signed: the lower one", twice, "first@", "other@", nil, mail.Pass},
-		{"two To, one signed, the lower one changed", twice, "max@", "other@", nil, mail.Fail},
+		// Which To a reader sees, the signature of one does not say.
+		{"two To, one signed: the lower one", twice, "first@", "other@", nil, mail.Policy},
+		{"two X-To, one signed: the lower one", strings.ReplaceAll(twice, "To:", "X-To:"), "first@", "other@", lists, mail.Pass},
+		{"two X-To, one signed, the lower one changed", strings.ReplaceAll(twice, "To:", "X-To:"), "max@", "other@", lists, mail.Fail},
+		{"a To above the signed one", plain, "From:", "To: victim@example.net\r\nFrom:", nil, mail.Policy},
+		{"a To above, To is not signed", plain, "From:", "To: victim@example.net\r\nFrom:", lists, mail.Pass},
 		{"two To, both signed", twice, "first@", "other@", func(o *library.SignOptions) { o.HeaderKeys = []string{"From", "To", "To"} }, mail.Fail},
 		{"two To, both signed, put the other way round", twice, "To: first@example.net\r\nTo: max@example.net", "To: max@example.net\r\nTo: first@example.net",
 			func(o *library.SignOptions) { o.HeaderKeys = []string{"From", "To", "To"} }, mail.Fail},

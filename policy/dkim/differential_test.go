@@ -92,7 +92,7 @@ func TestDifferentialOverGeneratedMessages(t *testing.T) {
 	headers := []string{
 		"From: erika@example.com\r\nTo: max@example.net\r\nSubject: text\r\n",
 		"FROM : erika@example.com\r\nTo:\tmax@example.net ,\r\n\t other@example.net\r\nSubject:\r\n  folded  \t twice\r\n \t\r\n",
-		"From: erika@example.com\r\nSubject: one\r\nSubject: two\r\nX-Odd: \xff\v\f\u00a0\r\nTo: max@example.net\r\n",
+		"From: erika@example.com\r\nX-Odd: one\r\nSubject: two\r\nX-Odd: \xff\v\f\u00a0\r\nTo: max@example.net\r\n",
 	}
 	canons := []library.Canonicalization{library.CanonicalizationSimple, library.CanonicalizationRelaxed}
 	compared, passed := 0, 0

@@ -1,9 +1,12 @@
 package dkim
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -312,4 +315,49 @@ func TestKeysInMemoryAreNotWaitedFor(t *testing.T) {
 	raw := fiveTimes(t, plain, nil)
 	z := zone(t, keyRecord(edKey.Public()))
 	allPass(t, Verify(t.Context(), inMemory{z.Resolver}, message(t, []byte(raw)), "example.com", time.Now()))
+}
+
+// A diagnosis takes as long as a verification.
+func TestOneSignatureByALargeKeyIsDiagnosed(t *testing.T) {
+	fields := hostile(t)["five 8192-bit keys"]
+	small := strings.TrimSuffix(sign(t, plain, func(o *library.SignOptions) { o.Domain, o.Signer = "other.example", rsaKey() }), plain)
+	for octets, want := range map[int]int{maxDiagnosedOctets: maxEvaluated, maxDiagnosedOctets + 1: 1, 1024: 1} {
+		// Of each length as many octets as its key has.
+		b := "b=" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x33}, octets))
+		raw := regexp.MustCompile(`b=[^=;\r]*=*\r`).ReplaceAllLiteralString(fields.raw, b+"\r")
+		refused := strings.Replace(raw[:strings.Index(raw, "\r")+2], "v=1;", "v=1; l=1;", 1)
+		foreign := strings.ReplaceAll(raw, "d=example.com", "d=other.example")
+		// Those of other domains come last; one that is refused takes nothing from the others.
+		for _, raw := range []string{raw, small + raw, refused + raw, refused + foreign} {
+			z := zone(t, rsaRecord(uint(octets*8)))
+			got := Verify(t.Context(), z, message(t, []byte(raw)), "example.com", time.Now())
+			diagnosed, refusals := 0, 0
+			for i, r := range got {
+				switch {
+				case r.Status == mail.Policy && strings.Contains(r.Why, "l="):
+					refusals++
+				case r.Status != mail.Fail:
+					t.Errorf("%d octets: %+v", octets, r)
+				case r.Breakage == OtherKey && r.Why == whyOther && diagnosed+refusals == i:
+					diagnosed++
+				case r.Breakage != "" || r.Why != whyUndiagnosed:
+					t.Errorf("%d octets: %+v", octets, r)
+				}
+			}
+			if len(got) != maxEvaluated || diagnosed != min(want, maxEvaluated-refusals) {
+				t.Errorf("%d octets: %d results, %d diagnosed", octets, len(got), diagnosed)
+			}
+		}
+	}
+}
+
+// Whoever writes a header section that is too large does not choose the work.
+func TestAHeaderSectionTooLargeIsNotRead(t *testing.T) {
+	m := message(t, []byte(hostile(t)["2000 signatures"].raw))
+	if n := testing.AllocsPerRun(5, func() { choose(m, "example.com", time.Now()) }); n > 10*maxEvaluated {
+		t.Errorf("%v allocations", n)
+	}
+	if got := Verify(t.Context(), zone(t, ""), m, "example.com", time.Now()); len(got) != maxEvaluated {
+		t.Errorf("%d results", len(got))
+	}
 }

@@ -16,11 +16,14 @@ type signature struct {
 	*sig.Signature
 	field    int         // index in Message.Fields
 	identity mail.Domain // the domain of i=; d= if absent
+
+	undiagnosed bool // if it does not hold, nobody looks into what broke it
 }
 
 // screen reads all tags in the steps of RFC 6376, Section 6.1.1, unless the
-// signature was refused already. What is wrong is in Refused and Why.
-func (s *signature) screen(now time.Time) {
+// signature was refused already, and holds its names against what the message
+// repeats. What is wrong is in Refused and Why.
+func (s *signature) screen(now time.Time, repeated sig.Repeated) {
 	if s.Refused != "" {
 		return
 	}
@@ -39,6 +42,7 @@ func (s *signature) screen(now time.Time) {
 	}
 	s.ReadBodyHash()
 	s.ReadOctets()
+	s.CheckRepeated(repeated)
 }
 
 // readIdentity reads i=.

@@ -21,6 +21,11 @@ const (
 	maxKeyOctets = 8 << 10 // of the record
 )
 
+// exponents are the public exponents that count: those that key generators use.
+// The time of a verification grows with the octets and the set bits of the
+// exponent, which whoever publishes a key may choose.
+var exponents = []int{3, 17, 257, 65537}
+
 // Key is a public key and what its record says about it. RFC 6376, Section
 // 3.6.1. The zero Key verifies nothing.
 type Key struct {
@@ -117,6 +122,9 @@ func readKey(q keyQuestion) KeyAnswer {
 	}
 	if bits := k.rsa.N.BitLen(); bits < minRSABits || bits > maxRSABits {
 		return KeyAnswer{Status: mail.Policy, Why: fmt.Sprintf("has %d bits, not %d to %d", bits, minRSABits, maxRSABits)}
+	}
+	if !slices.Contains(exponents, k.rsa.E) {
+		return KeyAnswer{Status: mail.Policy, Why: fmt.Sprintf("has the public exponent %d, which is none of those in use", k.rsa.E)}
 	}
 	return KeyAnswer{Key: k}
 }

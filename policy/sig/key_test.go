@@ -42,7 +42,7 @@ func TestASignatureShowsWithWhichKeyItWasMade(t *testing.T) {
 	}
 	signature := sign(crypto.SHA256, digest[:])
 	another := sha256.Sum256([]byte("another text"))
-	if !k.Made(signature) || !k.Made(sign(crypto.SHA256, another[:])) || !k.Recovers() || !k.Verify(digest[:], signature) {
+	if !madeOver(k, signature, digest) || !madeOver(k, sign(crypto.SHA256, another[:]), another) || !k.Recovers() || !k.Verify(digest[:], signature) {
 		t.Error("a signature by the key is not known for one")
 	}
 	// The same number modulo N, where it is not too long.
@@ -75,7 +75,7 @@ func TestASignatureShowsWithWhichKeyItWasMade(t *testing.T) {
 		"an Ed25519 key":   {Key{ed25519: make([]byte, ed25519.PublicKeySize)}, signature},
 		"no key":           {Key{}, signature},
 	} {
-		if test.k.Made(test.signature) {
+		if digest, made := test.k.Recover(test.signature); made || digest != nil {
 			t.Errorf("%s: made with the key", name)
 		}
 		if test.k.Verify(digest[:], test.signature) {
@@ -88,6 +88,26 @@ func TestAKeyThatIsRevokedIsGone(t *testing.T) {
 	for record, gone := range map[string]bool{"p=": true, "v=DKIM1; k=ed25519; p= \t ": true, "v=DKIM1": false, "p=%": false, "": false, "v=DKIM2; p=": false} {
 		if a := ParseKey(record, "rsa"); a.Gone != gone || a.Status != mail.PermError || a.Why == "" {
 			t.Errorf("%q: %+v", record, a)
+		}
+	}
+}
+
+// madeOver reports whether Recover says that signature was made over digest.
+func madeOver(k Key, signature []byte, digest [32]byte) bool {
+	got, made := k.Recover(signature)
+	return made && bytes.Equal(got, digest[:])
+}
+
+// The exponent decides how long a verification takes.
+func TestPublicExponents(t *testing.T) {
+	private, _ := testKey(t, 1024)
+	for e, want := range map[int]mail.Status{
+		3: "", 17: "", 257: "", 65537: "",
+		1: mail.Policy, 2: mail.Policy, 5: mail.Policy, 65535: mail.Policy, 65539: mail.Policy, 1<<31 - 1: mail.Policy,
+	} {
+		der := x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: private.N, E: e})
+		if a := ParseKey("p="+base64.StdEncoding.EncodeToString(der), "rsa"); a.Status != want || (a.Why == "") != (want == "") {
+			t.Errorf("%d: %s %s", e, a.Status, a.Why)
 		}
 	}
 }
