@@ -1,6 +1,7 @@
 package authres
 
 import (
+	"strings"
 	"testing"
 
 	"mxgate/policy/mail"
@@ -13,6 +14,9 @@ func BenchmarkClaims(b *testing.B) {
 	for _, bb := range []struct{ name, value string }{
 		{"foreign", microsoft},
 		{"ours", "gate.example.com; spf=pass smtp.mailfrom=news.example.com"},
+		{"hostile words", "=?utf-8?q?x?= (c(d)) \"q(\" \u200b . " + strings.Repeat("\u00e9\u4e00\u4e01\u4e02 ", 600)},
+		{"hostile comments", "=?utf-8?q?x?= (c(d)) \"q(\" \u200b . " + strings.Repeat("(\u00e9 (a) \"a\")", 600)},
+		{"hostile names", "=?utf-8?q?x?= (c(d)) \"q(\" \u200b . " + strings.Repeat(strings.Repeat("\u4e00\u4e01\u4e02", 110)+" ", 8)},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportAllocs()

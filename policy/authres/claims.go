@@ -9,9 +9,12 @@ import (
 	"mxgate/policy/mail"
 )
 
-// maxClaimOctets bounds the text that is searched for our authserv-id: what a
-// header field can hold.
-const maxClaimOctets = mail.MaxFieldOctets
+// Limits of a value that is searched for our authserv-id: an honest one has some
+// hundred octets, and few words where an authserv-id can stand.
+const (
+	maxClaimOctets = 8 << 10
+	maxClaimWords  = maxMethods + 16
+)
 
 // Claims reports whether the value of an Authentication-Results field, folded or
 // not, can be read by anyone as written by one of ids. RFC 8601, Section 5.
@@ -19,27 +22,77 @@ const maxClaimOctets = mail.MaxFieldOctets
 // Readers differ in what they do with comments, quotes, broken quotes, octets
 // that have no place there, and encoded words. A field that is ours for one of
 // these readings is ours: losing a foreign field costs a line of evidence,
-// keeping a forged one costs everything that trusts ours. The version number
-// and the case are ignored. Time is linear in the value.
+// keeping a forged one costs everything that trusts ours. So is one that is too
+// long, or has too many readings, to be looked at. The version number and the
+// case are ignored. Time is linear in the value.
 func Claims(value string, ids ...string) bool {
-	ours := make([]string, 0, len(ids))
-	for _, id := range ids {
-		if id = canonical(id); id != "" {
-			ours = append(ours, id)
-		}
-	}
-	if len(ours) == 0 {
+	o := newOwners(ids)
+	if len(o.ids) == 0 {
 		return false
 	}
-	value = value[:min(len(value), maxClaimOctets)]
-	for _, text := range spellings(value) {
+	if len(value) > maxClaimOctets {
+		return true
+	}
+	texts := spellings(value)
+	if len(texts) > 1 && slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, `\`) }) {
+		return true // a number of spellings times a number of readings
+	}
+	for _, text := range texts {
 		for _, r := range readings(text) {
 			r.text = strings.ReplaceAll(r.text, `"`, "")
-			if names(r.text, ours, r.firstOnly) || strings.Contains(r.text, ".") && names(joinDots(r.text), ours, r.firstOnly) {
+			if o.named(r.text, r.firstOnly) {
+				return true
+			}
+			if joined := joinDots(r.text); joined != r.text && o.named(joined, r.firstOnly) {
 				return true
 			}
 		}
 	}
+	return false
+}
+
+// maxMapped is how many characters one becomes at most where U-labels are mapped.
+const maxMapped = 6
+
+// owners are the authserv-ids that are looked for.
+type owners struct {
+	ids     []string
+	octets  int             // of the shortest
+	runes   int             // of the shortest with U-labels
+	foreign map[string]bool // words that are no ASCII and none of them
+}
+
+func newOwners(ids []string) owners {
+	o := owners{ids: make([]string, 0, len(ids))}
+	for _, id := range ids {
+		if id = canonical(id); id == "" {
+			continue
+		}
+		shown := utf8.RuneCountInString(mail.Domain(id).Unicode())
+		if len(o.ids) == 0 {
+			o.octets, o.runes = len(id), shown
+		}
+		o.ids, o.octets, o.runes = append(o.ids, id), min(o.octets, len(id)), min(o.runes, shown)
+	}
+	return o
+}
+
+// has reports whether word is one of them. To read a word that is no ASCII costs
+// much: it is done once, and only for what is long enough to be one.
+func (o *owners) has(word string) bool {
+	if isPrintable(word) {
+		return len(word) >= o.octets && slices.Contains(o.ids, canonical(word))
+	}
+	if o.foreign[word] || utf8.RuneCountInString(word)*maxMapped < o.runes {
+		return false
+	}
+	if slices.Contains(o.ids, canonical(word)) {
+		return true
+	}
+	if o.foreign == nil {
+		o.foreign = map[string]bool{}
+	}
+	o.foreign[word] = true
 	return false
 }
 
@@ -158,14 +211,15 @@ func withoutComments(s string, quotes, nested bool, instead string) (text string
 	return b.String(), depth == 0 && !stray
 }
 
-// names reports whether one of ours stands where an authserv-id can stand: any
+// named reports whether one of them stands where an authserv-id can stand: any
 // word before the first ";", or the first word after a later one, which some
-// senders use for a second authserv-id. With firstOnly only the first word counts.
-func names(s string, ours []string, firstOnly bool) bool {
-	head := true
+// senders use for a second authserv-id. With firstOnly only the first word
+// counts. More such words than maxClaimWords are taken for one of them.
+func (o *owners) named(s string, firstOnly bool) bool {
+	head, words := true, 0
 	for segment := range strings.SplitSeq(s, ";") {
 		for word := range strings.FieldsSeq(segment) {
-			if slices.Contains(ours, canonical(word)) {
+			if words++; words > maxClaimWords || o.has(word) {
 				return true
 			}
 			if firstOnly {
@@ -185,6 +239,9 @@ func names(s string, ours []string, firstOnly bool) bool {
 // joinDots removes the space around dots: "gate . example" is one name to a
 // reader that skips white space between tokens.
 func joinDots(s string) string {
+	if !strings.Contains(s, " .") && !strings.Contains(s, ". ") {
+		return s
+	}
 	var b strings.Builder
 	b.Grow(len(s))
 	for i, part := range strings.Split(s, ".") {

@@ -158,6 +158,52 @@ func TestClaimsIsLinear(t *testing.T) {
 	}
 }
 
+// A value that would be much work is ours, or is not much work: allocations are
+// counted, which each text that is built and each name that is read costs.
+func TestClaimsOfAHostileValueAreFewAllocations(t *testing.T) {
+	var han strings.Builder
+	for i := range 330 {
+		han.WriteRune(rune(0x4e00 + i))
+	}
+	odd := "=?utf-8?q?x?= (c) \"q\" \u200b . "
+	for name, tc := range map[string]struct {
+		value string
+		most  float64
+		want  bool
+	}{
+		"longer than an honest one":      {odd + strings.Repeat(han.String()+" ", 120), 5, true},
+		"quoted pairs and encoded words": {odd + `\a ` + strings.Repeat("a ", 50), 30, true},
+		"and decoded ones":               {odd + "=?utf-8?q?=5C?= " + strings.Repeat("a ", 50), 40, true},
+		"many words":                     {odd + strings.Repeat("\u4e00\u4e01\u4e02 ", 2000), 120, true},
+		"many segments":                  {strings.Repeat("; a", 2000), 20, true},
+		"long words":                     {odd + strings.Repeat(han.String()+" ", 8), 200, false},
+		"a few words that are names":     {odd + strings.Repeat("\u00e4\u4e01\u00f6.b ", 60), 200, false},
+		"a few words that are too short": {odd + "\u00e4 \u00f6 \u00fc \u00eb \u4e00 \u4e01 \u4e02", 180, false},
+	} {
+		if got := Claims(tc.value, ours); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+		if n := testing.AllocsPerRun(10, func() { Claims(tc.value, ours) }); n > tc.most {
+			t.Errorf("%s: %v allocations, at most %v", name, n, tc.most)
+		}
+	}
+}
+
+// What is left unread because it is too short to be ours must be.
+func TestClaimsReadsShortSpellingsOfOurs(t *testing.T) {
+	for value, id := range map[string]string{
+		"\u33af.example; none":           "rad\u2215s2.example", // no domain name: as it stands in lower case
+		"\u2177.\u2177; none":            "viii.viii",
+		"\u3316.\u3316; none":            "xn--nckucudvbh5g.xn--nckucudvbh5g",
+		"\uff47\uff41\uff54\uff45; none": "gate",
+		"g\u00e4; none":                  "xn--g-0fa",
+	} {
+		if !Claims(value, id) {
+			t.Errorf("Claims(%q, %q) = false", value, id)
+		}
+	}
+}
+
 // The corpus says how values of other hosts are parsed. Of it Claims must know
 // the authserv-id, whoever wrote it, and no other.
 func TestClaimsKnowsTheAuthservIDsOfTheCorpus(t *testing.T) {

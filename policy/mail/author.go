@@ -13,4 +13,5 @@ type Author struct {
 	// Lists and forwarders set them; differing is no fault.
 	Sender     []Domain
 	ResentFrom []Domain
+	Unread     string // "Sender" or "Resent-From" if these fields show more than could be read; "" if not
 }

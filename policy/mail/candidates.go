@@ -15,10 +15,15 @@ const maxCandidates = 32
 type candidates struct {
 	most    int // how many are remembered
 	domains []Domain
-	more    bool            // there are more
-	author  Domain          // known already; then what follows an "@" is read in ASCII too
-	seen    map[Domain]bool // from fewDomains on
+	more    bool              // there are more
+	author  Domain            // known already; then what follows an "@" is read in ASCII too
+	seen    map[Domain]bool   // from fewDomains on
+	foreign map[string]Domain // what the runs that are no ASCII are, "" for no domain: each is met in most readings
 }
+
+// maxForeign bounds the names that are no ASCII in one field, valid or not: to
+// read one costs as much as a hundred others.
+const maxForeign = 256
 
 func (c *candidates) add(d Domain) {
 	switch {
@@ -115,13 +120,13 @@ func (c *candidates) scan(s string) {
 			end = len(rest)
 		}
 		run := strings.Trim(rest[:end], ".-_")
-		d := shownDomain(run)
+		d := c.shownDomain(run)
 		c.add(d)
 		if cut := strings.IndexFunc(run, Invisible); cut >= 0 {
-			c.add(shownDomain(strings.TrimRight(run[:cut], ".-_")))
+			c.add(c.shownDomain(strings.TrimRight(run[:cut], ".-_")))
 		}
 		if d == "" || c.author != "" && d != c.author && !isASCII(run) {
-			c.add(shownDomain(strings.TrimRight(validStart(run), ".-_")))
+			c.add(c.shownDomain(strings.TrimRight(validStart(run), ".-_")))
 		}
 	}
 }
@@ -130,7 +135,7 @@ func notInDomain(r rune) bool {
 	switch {
 	case r < 0x80:
 		return !(r == '.' || r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
-	case r == '\u3002', r == '\uff0e', r == '\uff61': // dots, to IDNA
+	case isDot(r):
 		return false
 	}
 	return !unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.Cf)
@@ -138,13 +143,32 @@ func notInDomain(r rune) bool {
 
 // shownDomain reads a run of domain characters; "" if no client would take it
 // for a domain: without a dot, or ending in a number.
-func shownDomain(run string) Domain {
-	if isASCII(run) && !strings.Contains(run, ".") {
+func (c *candidates) shownDomain(run string) Domain {
+	if strings.IndexFunc(run, isDot) < 0 {
 		return ""
 	}
-	d, err := ParseDomain(run)
+	if isASCII(run) {
+		return withSuffix(readDomain(run))
+	}
+	d, known := c.foreign[run]
+	switch {
+	case known:
+		return d
+	case len(c.foreign) == maxForeign:
+		c.more = true // nobody knows what
+		return ""
+	case c.foreign == nil:
+		c.foreign = map[string]Domain{}
+	}
+	d = withSuffix(readDomain(run))
+	c.foreign[run] = d
+	return d
+}
+
+// withSuffix returns d, or "" if it has one label only or ends in a number.
+func withSuffix(d Domain) Domain {
 	dot := strings.LastIndexByte(string(d), '.')
-	if err != nil || dot < 0 || strings.Trim(string(d[dot:]), ".0123456789") == "" {
+	if dot < 0 || strings.Trim(string(d[dot:]), ".0123456789") == "" {
 		return ""
 	}
 	return d

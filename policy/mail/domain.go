@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
 )
 
 // Limits of RFC 1035, Section 2.3.4, without the root label.
@@ -33,33 +34,71 @@ var lookup = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRu
 // dot is dropped. Invisible characters are refused rather than mapped away:
 // a reader of the message does not see that they are gone.
 func ParseDomain(s string) (Domain, error) {
+	if d := readDomain(s); d != "" {
+		return d, nil
+	}
+	return "", fmt.Errorf("%w: %.80q", ErrBadDomain, s)
+}
+
+// readDomain is ParseDomain with "" for what is no domain: a field may hold
+// thousands of those, and an error costs more than finding it.
+func readDomain(s string) Domain {
 	s = strings.TrimSuffix(s, ".")
-	// idna takes octets that are no UTF-8 for U+FFFD and encodes that.
-	if s == "" || len(s) > 4*maxDomainOctets || !utf8.ValidString(s) {
-		return "", fmt.Errorf("%w: %.80q", ErrBadDomain, s)
+	if s == "" || len(s) > 4*maxDomainOctets {
+		return ""
 	}
 	if !isASCII(s) {
-		for _, r := range s {
-			if unicode.In(r, unicode.Cf, unicode.Cc, unicode.Zs) {
-				return "", fmt.Errorf("%w: invisible character in %.80q", ErrBadDomain, s)
-			}
+		if s = aLabels(s); s == "" {
+			return ""
 		}
-		a, err := lookup.ToASCII(s)
-		if err != nil {
-			return "", fmt.Errorf("%w: %.80q", ErrBadDomain, s)
-		}
-		s = a
 	}
 	s = strings.ToLower(s)
 	if len(s) > maxDomainOctets {
-		return "", fmt.Errorf("%w: longer than %d octets", ErrBadDomain, maxDomainOctets)
+		return ""
 	}
 	for label := range strings.SplitSeq(s, ".") {
 		if !validLabel(label) {
-			return "", fmt.Errorf("%w: %.80q", ErrBadDomain, s)
+			return ""
 		}
 	}
-	return Domain(s), nil
+	return Domain(s)
+}
+
+// aLabels maps U-labels to A-labels; "" if that cannot be. Punycode is quadratic
+// in a label and does not ask how long it is.
+func aLabels(s string) string {
+	// idna takes octets that are no UTF-8 for U+FFFD and encodes that.
+	if !utf8.ValidString(s) || strings.IndexFunc(s, refused) >= 0 {
+		return ""
+	}
+	for label := range strings.FieldsFuncSeq(s, isDot) {
+		if overlong(label) {
+			return ""
+		}
+	}
+	a, err := lookup.ToASCII(s)
+	if err != nil {
+		return ""
+	}
+	return a
+}
+
+func refused(r rune) bool { return r >= 0x80 && unicode.In(r, unicode.Cf, unicode.Cc, unicode.Zs) }
+
+// isDot knows the label separators of RFC 3490, Section 3.1, which UTS #46 kept.
+func isDot(r rune) bool { return r == '.' || r == '\u3002' || r == '\uff0e' || r == '\uff61' }
+
+// maxComposed is how many characters become one at most when a label is normalised.
+const maxComposed = 4
+
+// overlong reports whether no A-label can hold a label: an encoded character
+// takes an octet or more.
+func overlong(label string) bool {
+	if len(label) <= maxLabelOctets {
+		return false
+	}
+	n := utf8.RuneCountInString(label)
+	return n > maxComposed*maxLabelOctets || n > maxLabelOctets && utf8.RuneCountInString(norm.NFKC.String(label)) > maxLabelOctets
 }
 
 func validLabel(label string) bool {

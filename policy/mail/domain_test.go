@@ -93,3 +93,35 @@ func FuzzParseDomain(f *testing.F) {
 		}
 	})
 }
+
+// distinct returns n runes from first on, of which none repeats: what costs
+// punycode the most.
+func distinct(n int, first rune) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteRune(first + rune(i))
+	}
+	return b.String()
+}
+
+// Punycode is quadratic in a label. A label that none can hold must not reach it:
+// what it writes would be seen among the allocations.
+func TestLabelsThatNoneCanHoldAreNotEncoded(t *testing.T) {
+	for name, text := range map[string]string{
+		"one label":               distinct(330, 0x4e00),
+		"two labels":              distinct(160, 0x4e00) + ".x\u3002" + distinct(160, 0x5e00),
+		"behind a short one":      "\u00e9." + distinct(300, 0x4e00),
+		"a little more than fits": distinct(64, 0x4e00) + ".example",
+		"an A-label":              "\u00e9.xn--" + strings.Repeat("9", 60),
+		"letters with marks":      strings.Repeat("e\u0301", 64) + ".example",
+	} {
+		if n := testing.AllocsPerRun(20, func() { readDomain(text) }); n > 3 || readDomain(text) != "" {
+			t.Errorf("%s: %v allocations, %q", name, n, readDomain(text))
+		}
+	}
+	for _, composed := range []string{"e\u0301", "e\u0323\u0302", "\u1112\u1161\u11ab", "\u314e\u314f\u3134"} {
+		if d := readDomain(strings.Repeat(composed, 22)); !strings.HasPrefix(string(d), "xn--") {
+			t.Errorf("22 times %+q: %q", composed, d)
+		}
+	}
+}

@@ -85,6 +85,8 @@ func TestDuty_B6_MailLimits(t *testing.T) {
 		{"a longer one in one line", signedBy("s", "Subject: "+strings.Repeat("x", 2*maxMIMELine)+"\r\n\r\n"), true},
 		{"many fields", signedBy("s", strings.Repeat("From:\r\n", maxProtectedOctets/7+1)+"\r\n"), true},
 		{"a long one that is not protected", parts(part(maxProtectedOctets + 1000)), false},
+		{"two that are too long together", parts("Content-Type: a/b; hp=clear\r\n" + part(maxProtectedOctets/2) + "--x\r\nContent-Type: a/b; hp=clear\r\n" + part(maxProtectedOctets/2+2000)), true},
+		{"two that are not", parts("Content-Type: a/b; hp=clear\r\n" + part(maxProtectedOctets/2-2000) + "--x\r\nContent-Type: a/b; hp=clear\r\n" + part(maxProtectedOctets/2-2000)), false},
 		{"as many parts as may be", parts(strings.Repeat("Content-Type: a/b; hp=clear\r\nFrom: a@example.com\r\n\r\n--x\r\n", maxProtectedParts)), false},
 		{"one more", parts(strings.Repeat("Content-Type: a/b; hp=clear\r\nFrom: a@example.com\r\n\r\n--x\r\n", maxProtectedParts+1)), true},
 	} {

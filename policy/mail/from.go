@@ -9,7 +9,12 @@ import (
 )
 
 // maxFromOctets bounds the From field that is parsed; a longer one is ambiguous.
-const maxFromOctets = 32 << 10
+// It is searched some fifty times.
+const maxFromOctets = 8 << 10
+
+// minFromShare is what is searched of each of many From fields: the first ones
+// are named to people.
+const minFromShare = 512
 
 // ParseAuthor reads the author out of the From field, RFC 5322, Section 3.6.2.
 //
@@ -20,23 +25,32 @@ const maxFromOctets = 32 << 10
 // strings are searched. It never fails; Ambiguous says what was wrong.
 func ParseAuthor(m *Message) Author {
 	a := fromAuthor(m)
-	a.Sender = shownBeside(m, "Sender", a.Candidates)
-	a.ResentFrom = shownBeside(m, "Resent-From", a.Candidates)
+	a.Sender = a.shownBeside(m, "Sender")
+	a.ResentFrom = a.shownBeside(m, "Resent-From")
 	return a
 }
 
 // shownBeside returns the domains that the fields of that name show and From
 // does not.
-func shownBeside(m *Message, name string, author []Domain) []Domain {
-	domains, _ := HeaderDomains(m, name, maxCandidates)
-	return slices.DeleteFunc(domains, func(d Domain) bool { return slices.Contains(author, d) })
+func (a *Author) shownBeside(m *Message, name string) []Domain {
+	domains, more := HeaderDomains(m, name, maxCandidates)
+	if more {
+		a.Unread = name
+	}
+	return slices.DeleteFunc(domains, func(d Domain) bool { return slices.Contains(a.Candidates, d) })
 }
 
 func fromAuthor(m *Message) Author {
 	values, malformed := fromValues(m)
 	found := candidates{most: maxCandidates}
+	// More than one are ambiguous whatever they show: together they are searched
+	// for as much as one.
+	left := maxFromOctets
+	share := max(left/max(len(values), 1), minFromShare)
 	for _, v := range values {
-		found.collect(v[:min(len(v), maxFromOctets)])
+		v = v[:min(len(v), share, left)]
+		left -= len(v)
+		found.collect(v)
 	}
 	refuse := func(why string) Author { return Author{Candidates: found.domains, Ambiguous: why} }
 	switch {
@@ -71,7 +85,7 @@ func fromAuthor(m *Message) Author {
 	if boxes == nil {
 		return refuse("From cannot be read strictly")
 	}
-	own := candidates{most: maxCandidates}
+	own := candidates{most: maxCandidates, foreign: found.foreign}
 	for _, b := range boxes {
 		own.add(b.address.Domain)
 	}
@@ -81,7 +95,7 @@ func fromAuthor(m *Message) Author {
 	if slices.ContainsFunc(found.domains, func(d Domain) bool { return d != own.domains[0] }) {
 		own.author = own.domains[0]
 		own.collect(value)
-		if !onlyShown(value, own.author) {
+		if own.more || !own.onlyShown(value) {
 			return Author{Candidates: own.domains, Ambiguous: addressesOf(own.domains)}
 		}
 	}

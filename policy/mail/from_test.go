@@ -1,6 +1,7 @@
 package mail
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -207,6 +208,8 @@ func TestAuthorOfOtherThanOneFromField(t *testing.T) {
 		{"a folded line that shows no domain", []string{"Received: z", " from: mx", "From: c@d.example"}, "c@d.example", "d.example", ""},
 		{"a folded line that only begins like it", []string{"Received: z", " from mx.b.example (a@b.example):", "From: c@d.example"}, "c@d.example", "d.example", ""},
 		{"the fields that a signature lists", []string{"DKIM-Signature: v=1; h=To:", " From:Subject; i=a@b.example", "From: c@d.example"}, "c@d.example", "d.example", ""},
+		{"the same in all fields that list some", []string{"ARC-Message-Signature: h=To:", " From:Subject; i=a@b.example", "ARC-Seal: h=To:", " From:Subject; i=a@b.example", "X-Google-DKIM-Signature: h=To:", " From:Subject; i=a@b.example", "From: c@d.example"}, "c@d.example", "d.example", ""},
+		{"a field that is only called a signature", []string{"X-Signature: z", " From: a@b.example", "From: c@d.example"}, "", "b.example d.example", "two From fields"},
 		{"a folded Subject", []string{"Subject: a message", " From: a@b.example", "From: c@d.example"}, "c@d.example", "d.example", ""},
 		{"a folded line that shows one far back", []string{"Received: z", " From: " + strings.Repeat("x", maxFromOctets), " <a@b.example>", "From: c@d.example"}, "", "d.example", "two From fields"},
 		{"a bare CR inside another field", []string{"Subject: z\rFrom: a@b.example", "From: c@d.example"}, "", "b.example d.example", "two From fields"},
@@ -263,6 +266,24 @@ func TestAuthorKnowsWhoElseIsShown(t *testing.T) {
 		}
 		if got := domainNames(a.ResentFrom); got != tc.resent {
 			t.Errorf("%s: ResentFrom %q, want %q", tc.name, got, tc.resent)
+		}
+	}
+}
+
+func TestAuthorSaysWhatOfTheOthersWasNotRead(t *testing.T) {
+	var many strings.Builder
+	for i := range maxCandidates + 1 {
+		fmt.Fprintf(&many, "c@d%d.example, ", i)
+	}
+	for _, tc := range []struct{ lines, unread string }{
+		{"Sender: c@d.example\r\nResent-From: e@f.example", ""},
+		{"Sender: " + strings.Repeat("x", maxRecipientOctets) + " c@d.example", "Sender"},
+		{"Sender: " + many.String(), "Sender"},
+		{"Resent-From: " + many.String(), "Resent-From"},
+		{"Sender: c@d.example\r\nSender: " + strings.Repeat("x", maxRecipientOctets-8), "Sender"},
+	} {
+		if a := ParseAuthor(message(t, "From: a@b.example", tc.lines)); a.Unread != tc.unread || a.Ambiguous != "" {
+			t.Errorf("%.40q: unread %q, want %q; ambiguous %q", tc.lines, a.Unread, tc.unread, a.Ambiguous)
 		}
 	}
 }
@@ -351,6 +372,63 @@ func TestAMegabyteOfFromIsCheap(t *testing.T) {
 		if spent := time.Since(start); spent > time.Second {
 			t.Errorf("%s: %v", name, spent)
 		}
+	}
+}
+
+// What is read of all From fields, hidden ones too, is as much as of one. Most
+// of what a reading costs is seen among the allocations.
+func TestManyFromFieldsAreReadAsOne(t *testing.T) {
+	text := "=?utf-8?q?x?= (c) \"q\" \u200b"
+	for i := range 30 {
+		text += "a@" + string(rune(0x4e00+i)) + ".1,"
+	}
+	for name, tc := range map[string]struct{ field, ambiguous string }{
+		"From fields":                    {"From: " + text, "1001 From fields"},
+		"lines inside others":            {"X: y\r\n From: " + text, "From fields"},
+		"lines inside others, no domain": {"X: y\r\n From: " + strings.ReplaceAll(text, "@", ""), "From fields"},
+		"the same behind a CR":           {"X: y\rFrom: " + strings.ReplaceAll(text, "@", ""), "From fields"},
+	} {
+		m := message(t, strings.Repeat(tc.field+"\r\n", 1000)+"From: a@b.example")
+		if got := ParseAuthor(m); !strings.HasSuffix(got.Ambiguous, tc.ambiguous) || len(got.Candidates) > 0 {
+			t.Errorf("%s: %q, ambiguous %q", name, got.Candidates, got.Ambiguous)
+		}
+		if n := testing.AllocsPerRun(3, func() { ParseAuthor(m) }); n > 7000 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// The readings that decide whether a name is mere text have no names of their own
+// to read, and do not pass what they did not read.
+func TestReadingsOfOneFromFieldShareTheirNames(t *testing.T) {
+	var names, cut strings.Builder
+	for i := range maxForeign - 1 {
+		names.WriteString("a@" + string(rune(0x4e00+i)) + ".1 ")
+		if i < maxCandidates*2/3 {
+			fmt.Fprintf(&cut, "a@d%d.example\u00e9.test ", i)
+		}
+	}
+	for text, ambiguous := range map[string]bool{
+		"\"" + names.String() + "e@f.example\" <a@b.example>": false,
+		"a@b.example (" + names.String() + "e@f.example)":     true,
+	} {
+		m := message(t, "From: "+text)
+		if a := ParseAuthor(m); (a.Ambiguous != "") != ambiguous {
+			t.Errorf("%.20q: ambiguous %q", text, a.Ambiguous)
+		}
+		if n := testing.AllocsPerRun(3, func() { ParseAuthor(m) }); n > 5*maxForeign {
+			t.Errorf("%.20q: %v allocations", text, n)
+		}
+	}
+	full := candidates{most: 1, author: "b.example", foreign: map[string]Domain{}}
+	for i := range maxForeign {
+		full.foreign[fmt.Sprint(i)] = ""
+	}
+	if full.onlyShown("a@b.example, c@\u00e9.example") {
+		t.Error("a name that was not read is mere text")
+	}
+	if a := ParseAuthor(message(t, "From: \""+cut.String()+"\" <a@b.example>")); a.Ambiguous == "" {
+		t.Errorf("shows more than %d domains, and the author is %v", maxCandidates, a.Address)
 	}
 }
 

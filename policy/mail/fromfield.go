@@ -10,11 +10,11 @@ import (
 // a From field, newest first. malformed says what is wrong with the shape of one
 // of them, or of the header section around it.
 func fromValues(m *Message) (values []string, malformed string) {
-	junk := false
+	junk, left := false, maxFromOctets
 	for i, f := range m.Fields {
 		if !strings.EqualFold(f.VisibleName(), "From") {
 			junk = junk || f.Name == ""
-			if v, ok := hiddenFrom(f); ok {
+			if v, ok := hiddenFrom(f, &left); ok {
 				values, malformed = append(values, v), "a line inside another field looks like From"
 			}
 			continue
@@ -64,15 +64,16 @@ func runsOn(m *Message, f Field) bool {
 // a field.
 //
 // Left out are continuation lines of signatures, which list field names before
-// an i= with a domain, and of Subject, where people write such things.
-func hiddenFrom(f Field) (value string, ok bool) {
+// an i= with a domain, and of Subject, where people write such things. left is
+// how many octets may be searched yet for all fields; what is more shows one.
+func hiddenFrom(f Field, left *int) (value string, ok bool) {
 	for start := 0; start < len(f.Raw); {
 		end := len(f.Raw)
 		if lf := bytes.IndexByte(f.Raw[start:], '\n'); lf >= 0 {
 			end = start + lf + 1
 		}
-		if start > 0 && hasFromName(f.Raw[start:end]) && !strings.HasSuffix(f.Name, "Signature") && !f.Is("Subject") {
-			return shownFrom(f.Raw[start:])
+		if start > 0 && hasFromName(f.Raw[start:end]) && !foldsNames(f) {
+			return shownFrom(f.Raw[start:], left)
 		}
 		for {
 			cr := bytes.IndexByte(f.Raw[start:end], '\r')
@@ -81,12 +82,18 @@ func hiddenFrom(f Field) (value string, ok bool) {
 			}
 			start += cr + 1
 			if hasFromName(f.Raw[start:end]) {
-				return shownFrom(f.Raw[start:])
+				return shownFrom(f.Raw[start:], left)
 			}
 		}
 		start = end
 	}
 	return "", false
+}
+
+// foldsNames reports whether honest fields of that name have lines that begin
+// like a field. No other name will do: its sender chooses it.
+func foldsNames(f Field) bool {
+	return f.Is("Subject") || f.Is("DKIM-Signature") || f.Is("ARC-Message-Signature") || f.Is("ARC-Seal") || f.Is("X-Google-DKIM-Signature")
 }
 
 // hasFromName reports whether line starts with "From:", white space and octets
@@ -111,9 +118,13 @@ func hasFromName(line []byte) bool {
 
 // shownFrom returns the value of the field that starts in raw, if it shows a
 // domain. All that follows in raw is part of it: it is looked at once.
-func shownFrom(raw []byte) (value string, ok bool) {
+func shownFrom(raw []byte, left *int) (value string, ok bool) {
 	value = Field{Name: "From", Raw: raw}.Value()
+	if *left -= len(value); *left < 0 {
+		*left = 0
+		return value, true
+	}
 	shown := candidates{most: 1}
-	shown.collect(value[:min(len(value), maxFromOctets)])
-	return value, len(shown.domains) > 0 || len(value) > maxFromOctets
+	shown.collect(value)
+	return value, len(shown.domains) > 0 || shown.more
 }

@@ -10,7 +10,7 @@ import (
 // has one such section, with one From and one Subject.
 const (
 	maxProtectedParts  = 8
-	maxProtectedOctets = 16 << 10 // of one section; less than maxMIMELine, so that a longer line is seen
+	maxProtectedOctets = 16 << 10 // of all; less than maxMIMELine, so that a longer line is seen
 )
 
 // ProtectedHeader holds the From and Subject fields of one part inside signed
@@ -27,6 +27,7 @@ type protection struct {
 	found   []ProtectedHeader
 	fields  ProtectedHeader // of the section being read
 	octets  int             // of it
+	kept    int             // octets of found
 	open    bool            // the last line belongs to the last of fields
 	payload bool            // the part is the first of a multipart/signed
 	awaits  bool            // a multipart/signed began and its first part has not
@@ -70,12 +71,12 @@ func (p *protection) end(contentType []byte) error {
 	switch {
 	case len(fields) == 0 || !p.payload && !mayProtect(contentType):
 		return nil
-	case octets > maxProtectedOctets:
+	case p.kept+octets > maxProtectedOctets:
 		return fmt.Errorf("%w: protected From and Subject fields of more than %d octets", ErrUnscannable, maxProtectedOctets)
 	case len(p.found) == maxProtectedParts:
 		return fmt.Errorf("%w: more than %d parts with protected header fields", ErrUnscannable, maxProtectedParts)
 	}
-	p.found = append(p.found, fields)
+	p.found, p.kept = append(p.found, fields), p.kept+octets
 	return nil
 }
 

@@ -4,19 +4,19 @@ import "strings"
 
 // onlyShown reports whether the domains in value other than the author's are
 // mere text to all mail clients: part of a name, quoted or encoded. value is an
-// address list of RFC 5322 with that one author domain.
+// address list of RFC 5322 with that one author domain, which c has collected.
 //
 // Names with an address are common in honest mail ("a@example.com via Docs").
 // But not all clients know quoted strings, comments and groups, and some decode
 // encoded words before they parse: what one of them would take for an address
 // makes the field ambiguous.
-func onlyShown(value string, author Domain) bool {
+func (c *candidates) onlyShown(value string) bool {
 	value = toUTF8(value)
 	shape := outline(value)
 	if strings.Contains(shape, ":") {
 		return false // a group: its name may show anybody
 	}
-	other := candidates{most: 2, author: author}
+	other := candidates{most: 2, author: c.author, foreign: c.foreign}
 	other.scanBare(unquoted(value, shape))
 	for _, s := range []string{value, DecodeWords(value)} {
 		shape, ok := blank(s, true, true)
@@ -35,11 +35,11 @@ func onlyShown(value string, author Domain) bool {
 		}
 	}
 	for _, d := range other.domains {
-		if d != author {
+		if d != c.author {
 			return false
 		}
 	}
-	return true
+	return !other.more
 }
 
 // unquoted returns value with the inside of quoted strings blanked out, and

@@ -69,6 +69,43 @@ func TestAMegabyteOfRecipientsIsCheap(t *testing.T) {
 	}
 }
 
+// To read a name that is no ASCII costs allocations: each is read once, however
+// many readings of a field show it, and only so many are.
+func TestHostileAddressesAreFewNames(t *testing.T) {
+	for name, unit := range hostileNames {
+		m := parsed(t, hostileFields(unit)+"\r\n")
+		if n := testing.AllocsPerRun(3, func() { ParseAuthor(m) }); n > 3*9*maxForeign {
+			t.Errorf("%s: %v allocations for From, Sender and Resent-From", name, n)
+		}
+		for _, field := range []string{"Reply-To", "To", "Cc"} {
+			if n := testing.AllocsPerRun(3, func() { HeaderDomains(m, field, 50) }); n > 9*maxForeign {
+				t.Errorf("%s: %v allocations for %s", name, n, field)
+			}
+		}
+	}
+	var b strings.Builder
+	for i := range maxForeign {
+		b.WriteString("a@" + string(rune(0x4e00+i)) + ".1,")
+	}
+	if domains, more := HeaderDomains(message(t, "To: "+b.String()), "To", 9); len(domains) > 0 || more {
+		t.Errorf("%v, more %t of %d names", domains, more, maxForeign)
+	}
+	if _, more := HeaderDomains(message(t, "To: "+b.String()+"a@\u00e9.1"), "To", 9); !more {
+		t.Error("no more of one name more")
+	}
+	if a := ParseAuthor(message(t, "From: \""+b.String()+"a@\u00e9.1\" <a@b.example>")); a.Ambiguous == "" {
+		t.Errorf("one name more, and the author is %v", a.Address)
+	}
+}
+
+// All that is searched of one message: From, the five other fields with
+// addresses, and what signed mail holds.
+func TestTheAddressFieldsOfAMessageShareABudget(t *testing.T) {
+	if sum := maxFromOctets + 5*maxRecipientOctets + maxProtectedOctets; sum > 64<<10 {
+		t.Errorf("%d octets", sum)
+	}
+}
+
 func FuzzHeaderDomains(f *testing.F) {
 	for _, from := range pretences {
 		f.Add(from, 2)

@@ -80,6 +80,12 @@ type Client struct {
 	Extended  bool   // EHLO
 	TLS       bool
 	TLSCipher string // cipher suite name, "" in clear
+	// Certificate has the DNS names of its TLS certificate, if a CA that the
+	// operator trusts vouches for it; else it is nil.
+	Certificate []string
+	// Listener is our end of the connection: behind a balancer, the one that it
+	// says the client came to.
+	Listener netip.AddrPort
 	// Origin is the host that handed the mail in, where the peer told us with
 	// XCLIENT; else the zero Addr.
 	Origin     netip.Addr

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // maxCharsetOctets bounds the name of a character set with its language tag.
@@ -231,9 +232,11 @@ func Invisible(r rune) bool {
 	if r < 0x80 { // what nearly all text consists of
 		return (r < ' ' || r == 0x7f) && !unicode.IsSpace(r)
 	}
-	return !unicode.IsSpace(r) &&
-		unicode.In(r, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+	return unicode.Is(invisible, r) && !unicode.IsSpace(r)
 }
+
+// invisible is one table, because all of a hostile text is looked up many times.
+var invisible = rangetable.Merge(unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
 
 // toUTF8 reads octets that are no UTF-8 as Latin-1.
 func toUTF8(s string) string {
