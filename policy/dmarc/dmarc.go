@@ -33,6 +33,10 @@ type Identifiers struct {
 //
 // SPFAligned and DKIMAligned mean: passed, and aligned with the author domain.
 // They are told without a record too, when Status is None or TempError.
+//
+// When it is not known which record applies (TempError, Record is ""), Policy is
+// the strictest that those above the author domain ask for below them, Domain is
+// where it stands, and both are "" if none asks for action.
 type Result struct {
 	Status         mail.Status // Pass, Fail, None, TempError, PermError
 	Domain         mail.Domain // whose record applies; "" without record
@@ -78,6 +82,9 @@ func Evaluate(ctx context.Context, r dns.Resolver, id Identifiers) Result {
 	case author.err != nil && (!ok || applied.at != id.Author):
 		// A record higher up might be the one to apply.
 		res.Status, res.Why = mail.TempError, "DNS gave no answer on the policy"
+		res.provisional(q.mayApply(ctx, author))
+		res.align(id, same)
+		return res
 	case !ok:
 		res.Status, res.Why = mail.None, "no DMARC record"
 	case applied.unusable:
@@ -87,8 +94,23 @@ func Evaluate(ctx context.Context, r dns.Resolver, id Identifiers) Result {
 		q.judge(ctx, &res, id, author, applied)
 		return res
 	}
-	res.alignBySuffix(id)
+	// Deviation: RFC 9989 has no alignment without a record of the author domain.
+	// The check for spoofs of our own domains needs one even where we publish no
+	// policy; the public suffix list then stands in for the walk, as in RFC 7489,
+	// Section 3.2.
+	res.align(id, SameSuffix)
 	return res
+}
+
+// provisional takes the strictest policy of records of which one may apply: a
+// name below a domain that never answers is no way around the policy of that
+// domain.
+func (res *Result) provisional(records []found) {
+	for _, f := range records {
+		if p := f.policyFor(true, true); strictness(p) > strictness(res.Policy) {
+			res.Domain, res.Policy, res.Lowered = f.at, p, p != f.asks(true, true)
+		}
+	}
 }
 
 // judge evaluates against the record that applies.
@@ -169,7 +191,7 @@ func (q *questions) aligned(ctx context.Context, author walk, d mail.Domain, str
 	if author.err != nil {
 		// The organizational domain is not known. A domain of another
 		// registrant cannot be below it.
-		if !sameSuffix(author.start, d) {
+		if !SameSuffix(author.start, d) {
 			return false, nil
 		}
 		return false, author.err
@@ -183,7 +205,7 @@ func (q *questions) aligned(ctx context.Context, author walk, d mail.Domain, str
 	// it, all his customers would be one organization. So names of different
 	// registrants are aligned only upwards, where d could change what the author
 	// domain publishes anyway, or if the organization is declared with psd=n.
-	if !declared && !author.start.Within(d) && !sameSuffix(author.start, d) {
+	if !declared && !author.start.Within(d) && !SameSuffix(author.start, d) {
 		return false, nil
 	}
 	w := q.walk(ctx, d)
@@ -197,25 +219,25 @@ func (q *questions) aligned(ctx context.Context, author walk, d mail.Domain, str
 	return theirs == organizational, nil
 }
 
-// alignBySuffix tells alignment where no policy is known, without DNS.
-//
-// Deviation: RFC 9989 has no alignment without a record of the author domain.
-// The check for spoofs of our own domains needs one even where we publish no
-// policy; the public suffix list then stands in for the walk, as in RFC 7489,
-// Section 3.2.
-func (res *Result) alignBySuffix(id Identifiers) {
-	res.SPFAligned = id.SPF == mail.Pass && sameSuffix(id.Author, id.SPFDomain)
+// align tells alignment where no record applies, without DNS.
+func (res *Result) align(id Identifiers, aligned func(author, d mail.Domain) bool) {
+	res.SPFAligned = id.SPF == mail.Pass && aligned(id.Author, id.SPFDomain)
 	for _, s := range id.DKIM {
-		if s.Status == mail.Pass && sameSuffix(id.Author, s.Domain) {
+		if s.Status == mail.Pass && aligned(id.Author, s.Domain) {
 			res.DKIMAligned, res.DKIMDomain = true, s.Domain
 			return
 		}
 	}
 }
 
-// sameSuffix reports whether a and b are equal or have the same registrable
-// domain in the public suffix list.
-func sameSuffix(a, b mail.Domain) bool {
+// same is the alignment that every policy allows: while the policy cannot be
+// read, nothing more is known to be aligned.
+func same(author, d mail.Domain) bool { return author == d }
+
+// SameSuffix reports whether a and b are equal or have the same registrable
+// domain in the public suffix list. Names that are not in it may be sold to
+// strangers all the same: it is a hint, no proof.
+func SameSuffix(a, b mail.Domain) bool {
 	if a == b {
 		return a != ""
 	}

@@ -235,6 +235,30 @@ func TestEvaluate(t *testing.T) {
 			"example.com", Identifiers{SPF: mail.TempError, SPFDomain: "evil.example"}, mail.Fail, "example.com", "reject", ""},
 		{"one signature without answer, one that passes", `_dmarc.example.com TXT "v=DMARC1; p=reject"`,
 			"example.com", Identifiers{DKIM: []Signature{{"example.com", mail.TempError}, {"example.com", mail.Pass}}}, mail.Pass, "example.com", "reject", "dkim"},
+		{"the author's record cannot be asked, the same domain signs", "_dmarc.a.hosting.example TXT SERVFAIL", "a.hosting.example", dkim("a.hosting.example"), mail.TempError, "", "", "dkim"},
+		{"the author's record cannot be asked, another customer of the registrant signs", "_dmarc.a.hosting.example TXT SERVFAIL", "a.hosting.example", dkim("b.hosting.example"), mail.TempError, "", "", ""},
+		{"the author's record cannot be asked, SPF of the registrant passed", "_dmarc.a.hosting.example TXT SERVFAIL", "a.hosting.example", spf("hosting.example"), mail.TempError, "", "", ""},
+		{"a lame name below a strict policy", "_dmarc.lame.example.com TXT SERVFAIL\n_dmarc.example.com TXT \"v=DMARC1; p=reject\"",
+			"lame.example.com", Identifiers{}, mail.TempError, "example.com", "reject", ""},
+		{"many lame names below a strict policy", "_dmarc.a.b.c.d.lame.example.com TXT SERVFAIL\n_dmarc.b.c.d.lame.example.com TXT SERVFAIL\n_dmarc.c.d.lame.example.com TXT SERVFAIL\n" +
+			"_dmarc.d.lame.example.com TXT SERVFAIL\n_dmarc.lame.example.com TXT SERVFAIL\n_dmarc.example.com TXT \"v=DMARC1; p=reject\"",
+			"a.b.c.d.lame.example.com", Identifiers{}, mail.TempError, "example.com", "reject", ""},
+		{"a lame name below a strict policy, and the suffix is lame too", "_dmarc.lame.example.com TXT SERVFAIL\n_dmarc.com TXT SERVFAIL\n_dmarc.example.com TXT \"v=DMARC1; p=reject\"",
+			"lame.example.com", Identifiers{}, mail.TempError, "example.com", "reject", ""},
+		{"a lame name has sp, not p", "_dmarc.lame.example.com TXT SERVFAIL\n_dmarc.example.com TXT \"v=DMARC1; p=reject; sp=quarantine; np=reject\"",
+			"lame.example.com", Identifiers{}, mail.TempError, "example.com", "quarantine", ""},
+		{"a lame name below a policy that its owner tests", "_dmarc.lame.example.com TXT SERVFAIL\n_dmarc.example.com TXT \"v=DMARC1; p=reject; t=y\"",
+			"lame.example.com", Identifiers{}, mail.TempError, "example.com", "quarantine", ""},
+		{"a lame name below a record that cannot be used", "_dmarc.lame.example.com TXT SERVFAIL\n_dmarc.example.com TXT \"v=DMARC1; p=reject; sp=bad\"",
+			"lame.example.com", Identifiers{}, mail.TempError, "", "", ""},
+		{"a lame name below p=none", "_dmarc.lame.example.com TXT SERVFAIL\n_dmarc.example.com TXT \"v=DMARC1; p=none\"",
+			"lame.example.com", Identifiers{}, mail.TempError, "", "", ""},
+		{"the strictest of several that may apply", "_dmarc.a.b.example.com TXT SERVFAIL\n_dmarc.b.example.com TXT \"v=DMARC1; p=quarantine\"\n_dmarc.example.com TXT \"v=DMARC1; p=reject\"\n_dmarc.com TXT \"v=DMARC1; p=quarantine; psd=y\"",
+			"a.b.example.com", Identifiers{}, mail.TempError, "example.com", "reject", ""},
+		{"one of those that were met on the way", "_dmarc.b.example.com TXT \"v=DMARC1; p=reject\"\n_dmarc.example.com TXT SERVFAIL\n_dmarc.com TXT \"v=DMARC1; p=quarantine\"",
+			"a.b.example.com", Identifiers{}, mail.TempError, "b.example.com", "reject", ""},
+		{"what lies above an organization that declares itself cannot apply", "_dmarc.a.b.example.com TXT SERVFAIL\n_dmarc.b.example.com TXT \"v=DMARC1; p=quarantine; psd=n\"\n_dmarc.example.com TXT \"v=DMARC1; p=reject\"",
+			"a.b.example.com", Identifiers{}, mail.TempError, "b.example.com", "quarantine", ""},
 		{"existence cannot be asked", "_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\na.example.com A SERVFAIL",
 			"a.example.com", Identifiers{}, mail.TempError, "example.com", "none", ""},
 	} {
@@ -335,6 +359,42 @@ func TestDuty_B2_DMARC_AsksFewQuestions(t *testing.T) {
 	Evaluate(t.Context(), r, Identifiers{Author: deep, DKIM: many})
 	if len(r.asked) > 8*(1+maxSignatures) {
 		t.Errorf("%d questions", len(r.asked))
+	}
+}
+
+// Of a record that may apply only its policy is told, not what it says.
+func TestWhatIsToldOfARecordThatMayApply(t *testing.T) {
+	zone := dns.MustSnapshot(t, "_dmarc.lame.example.com TXT SERVFAIL\n_dmarc.example.com TXT \"v=DMARC1; p=reject; t=y\"")
+	got := Evaluate(t.Context(), zone, Identifiers{Author: "lame.example.com"})
+	if !got.Lowered || got.Record != "" || got.Published != (Published{}) || got.Organizational != "" || got.Disposition() != "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A name whose servers are silent costs the time of few questions, however many
+// labels the sender puts before it.
+func TestSilentNamesAreAskedFor(t *testing.T) {
+	const deep = "a.b.c.d.e.f.lame.example.com"
+	for _, tc := range []struct {
+		silent string // this name and all below it, under _dmarc
+		most   int    // questions without answer
+	}{
+		{"lame.example.com", 1 + maxFailures},
+		{"com", 1 + maxFailures},
+		{deep, 1},
+	} {
+		failed := 0
+		r := failing{dns.MustSnapshot(t, `_dmarc.example.com TXT "v=DMARC1; p=reject"`), func(name string) bool {
+			fails := strings.HasSuffix(name, "."+tc.silent)
+			if fails {
+				failed++
+			}
+			return fails
+		}}
+		got := Evaluate(t.Context(), r, Identifiers{Author: deep})
+		if got.Status != mail.TempError || failed > tc.most || (got.Policy == "reject") != (tc.silent != "com") {
+			t.Errorf("%s: %d questions failed, want at most %d: %+v", tc.silent, failed, tc.most, got)
+		}
 	}
 }
 

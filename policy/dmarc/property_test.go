@@ -235,6 +235,31 @@ func TestTemporaryTroubleNeverTurnsAVerdict(t *testing.T) {
 	}
 }
 
+// While one name gives no answer, the policy that is told is none that is weaker
+// than the true one, unless that name has the record.
+func TestTemporaryTroubleNeverWeakensAPolicy(t *testing.T) {
+	seen := 0
+	rnd := rand.New(rand.NewPCG(5, 6))
+	for range worlds {
+		zone, id := drawZone(t, rnd), drawIdentifiers(rnd)
+		zone.Add(string(id.Author), "A", "192.0.2.1") // np speaks of names that do not exist: these are never lame
+		truth, dead := Evaluate(t.Context(), zone, id), pick(rnd, names...)
+		got := Evaluate(t.Context(), failing{zone, func(name string) bool { return name == "_dmarc."+string(dead) }}, id)
+		if got.Status != mail.TempError || truth.Domain == dead {
+			continue
+		}
+		if strictness(got.Policy) < strictness(truth.Policy) {
+			t.Fatalf("%+v\nis %+v without an answer for %s,\nand %+v with it\n%s", id, got, dead, truth, shown(zone))
+		}
+		if truth.Policy == policyReject {
+			seen++
+		}
+	}
+	if seen < worlds/100 {
+		t.Errorf("the draw is poor: %d", seen)
+	}
+}
+
 func shown(zone *dns.Snapshot) string {
 	var b strings.Builder
 	for _, d := range names {

@@ -106,3 +106,14 @@ func (rec *record) policyFor(below, exists bool) string {
 	}
 	return policyNone
 }
+
+// strictness orders policies; "" is none.
+func strictness(policy string) int {
+	switch policy {
+	case policyReject:
+		return 2
+	case policyQuarantine:
+		return 1
+	}
+	return 0
+}

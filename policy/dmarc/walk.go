@@ -3,6 +3,7 @@ package dmarc
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"mxgate/policy/dns"
@@ -35,12 +36,14 @@ type found struct {
 }
 
 // walk is what a DNS Tree Walk brought: records longest name first, the names
-// that have more than one, and the error that ended it too early, if one did.
+// that have more than one, the error that ended it too early, if one did, and
+// the names that it was not asked for then.
 type walk struct {
 	start   mail.Domain
 	records []found
 	several []mail.Domain
 	err     error
+	rest    []mail.Domain
 }
 
 // questions asks for DMARC records and remembers the answers, so that the walks
@@ -104,11 +107,12 @@ func (q *questions) ask(ctx context.Context, d mail.Domain) (a answer) {
 // walk performs a DNS Tree Walk from d upwards.
 func (q *questions) walk(ctx context.Context, d mail.Domain) walk {
 	w := walk{start: d}
-	for _, name := range walkNames(d) {
+	names := walkNames(d)
+	for i, name := range names {
 		a := q.record(ctx, name)
 		switch {
 		case a.err != nil:
-			w.err = a.err
+			w.err, w.rest = a.err, names[i+1:]
 			return w
 		case a.several:
 			w.several = append(w.several, name)
@@ -120,6 +124,39 @@ func (q *questions) walk(ctx context.Context, d mail.Domain) walk {
 		}
 	}
 	return w
+}
+
+// maxFailures bounds the further questions without answer behind a walk that an
+// error ended: each may cost the whole time of a question.
+const maxFailures = 2
+
+// mayApply returns the records of which one may apply, longest name first, when
+// an error ended w: those that were met, and those of the names above.
+//
+// It asks from the top. A name that is delegated to nobody keeps all below it
+// from answering, and the sender chooses how many those are; what is above it he
+// cannot keep from answering.
+func (q *questions) mayApply(ctx context.Context, w walk) []found {
+	var above []found
+	failures := 0
+	for _, name := range slices.Backward(w.rest) {
+		a := q.record(ctx, name)
+		if a.record != nil {
+			above = append(above, found{name, a.record})
+		}
+		if a.err == nil {
+			continue
+		}
+		if failures++; failures == maxFailures {
+			break
+		}
+	}
+	slices.Reverse(above)
+	all := slices.Concat(w.records, above)
+	if end := slices.IndexFunc(all, func(f found) bool { return f.says.PSD != "u" }); end >= 0 {
+		return all[:end+1] // the walk ends there
+	}
+	return all
 }
 
 // organizational returns the organizational domain: RFC 9989, Section 4.10.2.

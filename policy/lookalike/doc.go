@@ -16,5 +16,6 @@
 // Unicode Technical Standard #39, Section 4 (confusable detection) gives the
 // prototypes; its restriction levels (Section 5.2) are left out, because mixed
 // script alone says nothing about whom a name imitates. Not found by design:
-// two or more typed edits, numbers written as words, half of a brand.
+// two or more typed edits, numbers written as words, half of a brand. For names
+// of people there is the folding alone (Skeleton).
 package lookalike

@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"mxgate/policy/mail"
 )
 
 // maxGlyphs bounds a label after folding. Decomposition can lengthen a label
@@ -155,4 +157,34 @@ var pairs = map[rune]string{'m': "nn", 'w': "uu", 'v': "u", 'd': "cl"}
 // foldWord gives the plain key of an ASCII word as a string.
 func foldWord(word string) string {
 	return string(plainKey(glyphsOf(strings.ToLower(word))).runes)
+}
+
+// maxSkeleton bounds the letters of a Skeleton. No name of a person has as many.
+const maxSkeleton = 256
+
+// Skeleton folds text into what a reader takes it for at a glance: texts that
+// look alike have the same. It holds letters and digits only, of which one stands
+// for all it is confused with; space, punctuation, marks and what is not seen
+// vanish. "" if nothing is left, or more than 256 letters. Not for display.
+func Skeleton(text string) string {
+	letters := make([]rune, 0, min(len(text), maxSkeleton))
+	var read []glyph
+	for _, src := range text {
+		switch read = read[:0]; {
+		case src < 0x80:
+			read = append(read, glyph{unicode.ToLower(src), src})
+		case !mail.Invisible(src):
+			read = appendFolded(read, src)
+		}
+		for _, g := range read {
+			if !unicode.IsLetter(g.c) && !unicode.IsNumber(g.c) {
+				continue
+			}
+			if len(letters) == maxSkeleton {
+				return ""
+			}
+			letters = append(letters, plainFold(g.c))
+		}
+	}
+	return string(letters)
 }
