@@ -14,12 +14,16 @@ import (
 // admit decides by address alone, before TLS and DNS.
 func (s *Server) admit(addr netip.Addr) wire.Admission {
 	src, ok := s.cfg.SourceSet.Match(addr)
+	now := time.Now()
 	switch {
 	case !ok:
 		return wire.Admission{Verdict: wire.Stranger}
-	case src.Expired(time.Now()):
+	case src.Expired(now):
 		s.metrics.expired.Inc()
-		s.strangers.say(time.Now(), "client of an expired source refused", "client_ip", addr, "source", src.Name, "reason", string(policy.SourceExpired))
+		s.strangers.say(now, "client of an expired source refused", "client_ip", addr, "source", src.Name, "reason", string(policy.SourceExpired))
+		return wire.Admission{Verdict: wire.Stranger}
+	case src.NotYet(now):
+		s.strangers.say(now, "client of a source that has not begun refused", "client_ip", addr, "source", src.Name, "reason", string(policy.NotAdmitted))
 		return wire.Admission{Verdict: wire.Stranger}
 	}
 	return wire.Admission{Source: src.Name, Verdict: wire.Admitted, RatePerMinute: s.cfg.Grants[src.Name].ConnectionsPerMinute}
@@ -38,6 +42,7 @@ func (s *Server) nearMiss(ctx context.Context, addr netip.Addr) (source string, 
 func (s *Server) nearMissed(addr netip.Addr, source, helo, _ string) {
 	now := time.Now()
 	s.metrics.nearMisses.Inc()
+	s.metrics.path(policy.Undetermined, source)
 	s.store.Stranger(now, addr, helo)
 	s.nearMisses.say(now, "a host that seems to belong to a source is not in its ranges, its mail is deferred (451): add the address if it is right",
 		"client_ip", addr, "source", source, "helo", helo, "host", s.pipeline.names.peek(addr))
@@ -47,7 +52,13 @@ func (s *Server) nearMissed(addr netip.Addr, source, helo, _ string) {
 func (s *Server) stranger(addr netip.Addr, helo string) {
 	now := time.Now()
 	s.store.Stranger(now, addr, helo)
-	if src, ok := s.cfg.SourceSet.Match(addr); !ok || !src.Expired(now) {
+	src, known := s.cfg.SourceSet.Match(addr) // over or to come
+	if known && src.Expired(now) {
+		s.metrics.path(policy.ViaOld, src.Name)
+		return
+	}
+	s.metrics.path(policy.Direct, src.Name)
+	if !known {
 		s.strangers.say(now, "stranger refused", "client_ip", addr, "helo", helo, "reason", string(policy.NotAdmitted))
 	}
 }

@@ -152,7 +152,7 @@ func TestDuty_H5(t *testing.T) {
 	sent := cleanMail(append(strange, own...)...)
 	kept := strings.Replace(sent, strings.Join(strange, "\r\n")+"\r\n", "", 1)
 	g.wantReply(g.deliver(partner, []string{bob}, sent), "250")
-	if err := blockFault(g.block(g.only(), kept), "Received", "Authentication-Results", "X-Mxgate-Verdict"); err != nil {
+	if err := blockFault(g.block(g.only(), kept), "Received", "Authentication-Results", "X-Mxgate-Verdict", "X-Mxgate-Path"); err != nil {
 		t.Error(err)
 	}
 }

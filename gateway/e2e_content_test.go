@@ -136,7 +136,7 @@ func TestDuty_H4(t *testing.T) {
 	if !ok {
 		t.Fatalf("at the next hop:\n%s", got)
 	}
-	if err := blockFault(block, "Received", "Authentication-Results", "X-Mxgate-Verdict"); err != nil {
+	if err := blockFault(block, "Received", "Authentication-Results", "X-Mxgate-Verdict", "X-Mxgate-Path"); err != nil {
 		t.Error(err)
 	}
 	if !strings.Contains(block, "\r\nAuthentication-Results: gate.example.com;\r\n\tspf=pass smtp.mailfrom=partner.example;") {
@@ -259,7 +259,7 @@ func TestDuty_I5_Gateway(t *testing.T) {
 		if !ok {
 			t.Fatalf("message %d: sent\n%q\nwant at the end\n%q\ngot\n%q", i, sent, kept, got)
 		}
-		names := []string{"Received", "Authentication-Results", "X-Mxgate-Verdict", "X-Mxgate-Why"}
+		names := []string{"Received", "Authentication-Results", "X-Mxgate-Verdict", "X-Mxgate-Path", "X-Mxgate-Why"}
 		if strings.Contains(block, "reason=clean") {
 			names = names[:3]
 		}

@@ -292,7 +292,7 @@ func dialTalk(addr string) (*talk, error) {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}
-	c := &talk{conn, bufio.NewReader(conn)}
+	c := newTalk(conn)
 	if greeting, err := c.reply(); err != nil || !strings.HasPrefix(greeting, "220 ") {
 		c.close()
 		return nil, fmt.Errorf("greeted with %q, %v", greeting, err)
@@ -300,6 +300,8 @@ func dialTalk(addr string) (*talk, error) {
 	_, err = c.ask("EHLO mx1.provider.example")
 	return c, err
 }
+
+func newTalk(conn net.Conn) *talk { return &talk{conn, bufio.NewReader(conn)} }
 
 func (c *talk) close() { c.conn.Close() }
 

@@ -171,7 +171,7 @@ func TestObserveModeRelaysAndSaysWhatWouldHaveHappened(t *testing.T) {
 	if !ok {
 		t.Error("the message was altered")
 	}
-	if err := blockFault(block, "Received", "Authentication-Results", "X-Mxgate-Verdict", "X-Mxgate-Why"); err != nil {
+	if err := blockFault(block, "Received", "Authentication-Results", "X-Mxgate-Verdict", "X-Mxgate-Path", "X-Mxgate-Why"); err != nil {
 		t.Error(err)
 	}
 	if !strings.Contains(block, "\r\nX-Mxgate-Verdict: quarantine; reason=own-domain-spoof; mode=observe;") {

@@ -143,6 +143,7 @@ func (x *Explainer) nameless(e *policy.Evidence) {
 		return
 	}
 	e.Origin.Why = "no provider was named whose Received lines could be believed: name it with -source, or give the origin's address with -client"
+	e.Path.Why = e.Origin.Why
 	e.SPF.Why = "not evaluated, the origin is not known: " + e.Origin.Why
 }
 

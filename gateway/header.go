@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 
+	"mxgate/gateway/config"
 	"mxgate/policy"
 	"mxgate/policy/authres"
 	"mxgate/policy/mail"
@@ -33,6 +35,7 @@ func headerBlock(hostname string, tx *mail.Transaction, e *policy.Evidence, v po
 	b.WriteString(authres.Format(hostname, authMethods(e, v.Lifted)))
 	b.WriteString("\r\n")
 	b.WriteString(fold(privatePrefix+"Verdict", v.Disposition.String()+"; reason="+string(v.Reason)+liftedWords(v.Lifted)+"; mode="+mode+"; id="+tx.ID))
+	b.WriteString(fold(privatePrefix+"Path", e.Path.String()))
 	if v.Reason != policy.Clean || len(v.Lifted) > 0 {
 		b.WriteString(fold(privatePrefix+"Why", v.Sentence))
 	}
@@ -166,10 +169,20 @@ func printable(s string) string {
 	return b.String()
 }
 
-// stripped reports whether a field is removed on the way through: our private
-// prefix, and Authentication-Results that claim to be ours. SMTP-DUTIES H4, H5.
+// stripping is what is taken out of every message on its way through.
+type stripping struct {
+	authservID string
+	secrets    []string // names of fields by which sources prove our tenant: who reads one could pass for it
+}
+
+func strippingOf(c *config.Config) stripping {
+	return stripping{c.Hostname, c.SourceSet.SecretFields()}
+}
+
+// strips reports whether a field is removed: one of our private prefix, one with a
+// secret, and Authentication-Results that claim to be ours. SMTP-DUTIES H4, H5.
 // Names are compared as the most lenient reader behind us may see them.
-func stripped(f mail.Field, authservID string) bool {
+func (s stripping) strips(f mail.Field) bool {
 	if !strings.ContainsRune("XxAa", rune(firstVisible(f.Raw))) {
 		return false // of most fields no more needs to be read
 	}
@@ -177,12 +190,15 @@ func stripped(f mail.Field, authservID string) bool {
 	if len(name) >= len(privatePrefix) && strings.EqualFold(name[:len(privatePrefix)], privatePrefix) {
 		return true
 	}
+	if slices.ContainsFunc(s.secrets, func(secret string) bool { return strings.EqualFold(name, secret) }) {
+		return true
+	}
 	if !strings.EqualFold(name, "Authentication-Results") {
 		return false
 	}
 	// As it stands: what a stray CR or LF is to a reader is for Claims to say.
 	_, value, _ := strings.Cut(string(f.Raw), ":")
-	return authres.Claims(strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r"), authservID)
+	return authres.Claims(strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r"), s.authservID)
 }
 
 // firstVisible is the octet with which a visible name begins, 0 if there is none.
@@ -206,12 +222,12 @@ func guard(m *mail.Message) string {
 
 // kept returns the message as it goes on: the octets received, less the
 // stripped fields. Nothing else differs.
-func kept(m *mail.Message, content io.ReaderAt, authservID string) []io.ReadSeeker {
+func (s stripping) kept(m *mail.Message, content io.ReaderAt) []io.ReadSeeker {
 	var parts []io.ReadSeeker
 	start, at := int64(0), int64(0)
 	for _, f := range m.Fields {
 		end := at + int64(len(f.Raw))
-		if stripped(f, authservID) {
+		if s.strips(f) {
 			if at > start {
 				parts = append(parts, io.NewSectionReader(content, start, at-start))
 			}

@@ -9,6 +9,7 @@ import (
 	"mxgate/policy"
 	"mxgate/policy/authres"
 	"mxgate/policy/mail"
+	"mxgate/policy/provider"
 )
 
 func parsed(t *testing.T, text string) *mail.Message {
@@ -41,7 +42,7 @@ func TestFieldsInOurNameAreStrippedHoweverTheyAreWritten(t *testing.T) {
 		"Received: from x by gate.example.com (mxgate)":  false,
 	} {
 		m := parsed(t, field+"\r\n\r\n")
-		if got := stripped(m.Fields[0], "gate.example.com"); got != want {
+		if got := (stripping{authservID: "gate.example.com"}).strips(m.Fields[0]); got != want {
 			t.Errorf("%q: %t", field, got)
 		}
 	}
@@ -98,9 +99,9 @@ func TestDuty_H7_ChainsAndLifts(t *testing.T) {
 			}
 		})
 	}
-	e := policy.Evidence{}
+	e := policy.Evidence{Path: policy.Path{Verdict: policy.ViaCurrent, Source: "the \"gate\"\r\n", Provider: "proofpoint", Tenancy: provider.Tenancy{State: provider.Foreign, Why: "No."}}}
 	block := headerBlock("gate.example.com", &mail.Transaction{ID: "tx"}, &e, policy.Verdict{Disposition: policy.Relay, Reason: policy.Clean, Sentence: "Believed.", Lifted: append(lifts, policy.Lift{Reason: policy.DMARCNoneWeak})}, "enforce")
-	if want := "\r\nX-Mxgate-Verdict: relay; reason=clean; lifted=dmarc-fail,dmarc-none-weak;\r\n\tmode=enforce; id=tx\r\nX-Mxgate-Why: Believed.\r\n"; !strings.HasSuffix(block, want) {
+	if want := "\r\nX-Mxgate-Verdict: relay; reason=clean; lifted=dmarc-fail,dmarc-none-weak;\r\n\tmode=enforce; id=tx\r\nX-Mxgate-Path: via_current; source=\"the \\\"gate\\\"\\r\\n\"; provider=proofpoint;\r\n\ttenancy=foreign\r\nX-Mxgate-Why: Believed.\r\n"; !strings.HasSuffix(block, want) {
 		t.Errorf("%q", block)
 	}
 }

@@ -35,6 +35,7 @@ type metrics struct {
 	lifted          *prometheus.CounterVec
 	arc             *prometheus.CounterVec
 	breakage        *prometheus.CounterVec
+	paths           *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -62,7 +63,8 @@ func newMetrics() *metrics {
 	m.lifted = counters("mxgate_lifted_total", "Reasons that did not count because a sealer or a forwarder is believed.", "reason", "by")
 	m.arc = counters("mxgate_arc_total", "Judged messages by the state of their ARC chain.", "result")
 	m.breakage = counters("mxgate_dkim_breakage_total", "DKIM signatures that do not hold, by what is broken.", "breakage")
-	m.registry.MustRegister(m.providerResults, m.lifted, m.arc, m.breakage)
+	m.paths = counters("mxgate_path_total", "Judged messages, and connections refused before there was one, by the way they came.", "path", "source")
+	m.registry.MustRegister(m.providerResults, m.lifted, m.arc, m.breakage, m.paths)
 	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics, m.expired, m.nearMisses, m.hostFailures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -72,8 +74,15 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
+// path counts a message or a refused connection; source is the name of a [[source]],
+// "" for nobody's.
+func (m *metrics) path(verdict policy.PathVerdict, source string) {
+	m.paths.WithLabelValues(string(verdict), source).Inc()
+}
+
 // judged counts what was found out about a message.
 func (m *metrics) judged(e *policy.Evidence, v policy.Verdict) {
+	m.path(e.Path.Verdict, e.Path.Source)
 	for _, s := range e.Provider {
 		m.providerResults.WithLabelValues(s.Method, cmp.Or(string(s.Agreement), "not-comparable"), cmp.Or(string(s.Cause), "none")).Inc()
 	}

@@ -42,7 +42,9 @@ func gathered(t *testing.T, m *metrics) map[string]float64 {
 // with a word where there is nothing to say.
 func TestWhatWasFoundOutIsCounted(t *testing.T) {
 	m := newMetrics()
+	inside := policy.Path{Verdict: policy.Internal, Source: "the-provider"}
 	m.judged(&policy.Evidence{
+		Path: inside,
 		Provider: []policy.Statement{
 			{Method: "spf", Agreement: policy.Differs, Cause: policy.CauseOrigin}, {Method: "spf", Agreement: policy.Differs, Cause: policy.CauseOrigin},
 			{Method: "dkim", Agreement: policy.Agrees}, {Method: "dmarc"},
@@ -50,7 +52,7 @@ func TestWhatWasFoundOutIsCounted(t *testing.T) {
 		DKIM: []policy.DKIM{{Result: mail.Pass}, {Result: mail.Fail, Breakage: "body-changed"}, {Result: mail.PermError}, {Result: mail.TempError}},
 		ARC:  policy.ARC{Result: mail.Pass},
 	}, policy.Verdict{Lifted: []policy.Lift{{Reason: policy.DMARCFail, By: policy.BySealer}}})
-	m.judged(&policy.Evidence{}, policy.Verdict{})
+	m.judged(&policy.Evidence{Path: inside}, policy.Verdict{})
 	want := map[string]float64{
 		"provider_results_total{agreement=differs,cause=origin,method=spf}":        2,
 		"provider_results_total{agreement=agrees,cause=none,method=dkim}":          1,
@@ -58,6 +60,7 @@ func TestWhatWasFoundOutIsCounted(t *testing.T) {
 		"dkim_breakage_total{breakage=body-changed}":                               1,
 		"dkim_breakage_total{breakage=other}":                                      1,
 		"arc_total{result=pass}":                                                   1,
+		"path_total{path=internal,source=the-provider}":                            2,
 		"arc_total{result=none}":                                                   1,
 		"lifted_total{by=sealer,reason=dmarc-fail}":                                1,
 	}

@@ -49,6 +49,7 @@ type pipeline struct {
 	offers    *offers
 	names     *hostNames
 	senders   *senders
+	strip     stripping
 	now       func() time.Time
 	// answerWithin is how long the client waits for the answer to its content at
 	// most: maxAnswerWait but in tests.
@@ -169,7 +170,7 @@ func (t *transaction) toPostmaster() bool {
 // relay hands the message on. The next hop's final answer is ours: I1.
 func (t *transaction) relay(ctx context.Context, content *wire.Content, rec record) *smtp.SMTPError {
 	block := headerBlock(t.p.cfg.Hostname, &t.tx, rec.evidence, rec.verdict, t.p.cfg.Mode) + guard(t.tx.Message)
-	parts := append([]io.ReadSeeker{strings.NewReader(block)}, kept(t.tx.Message, content, t.p.cfg.Hostname)...)
+	parts := append([]io.ReadSeeker{strings.NewReader(block)}, t.p.strip.kept(t.tx.Message, content)...)
 	d := t.delivery
 	t.delivery = nil // Send ends it
 	r, err := d.Send(ctx, parts...)

@@ -51,7 +51,7 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 		entry.OriginIP, _ = netip.ParseAddr(e.Origin.IP) // "" is the zero Addr
 		entry.Author = e.Author.Address
 		entry.Disposition, entry.Reason, entry.Sentence = disposition, reason, rec.verdict.Sentence
-		entry.Evidence = rec.json
+		entry.Evidence, entry.Path = rec.json, string(e.Path.Verdict)
 		p.metrics.judged(e, rec.verdict)
 	} else if rec.err != nil {
 		entry.Sentence = rec.err.Error()
@@ -77,7 +77,7 @@ func (p *pipeline) logTransaction(t *transaction, entry store.Entry, rec record)
 		slog.String("next_hop", entry.NextHop), slog.Duration("duration", entry.Duration.Round(time.Microsecond)),
 	}
 	if rec.evidence != nil {
-		attrs = append(attrs, slog.String("origin_ip", rec.evidence.Origin.IP), slog.String("author_domain", string(rec.evidence.Author.Domain)),
+		attrs = append(attrs, slog.String("origin_ip", rec.evidence.Origin.IP), slog.String("path", entry.Path), slog.String("author_domain", string(rec.evidence.Author.Domain)),
 			slog.String("disposition", entry.Disposition), slog.String("reason", entry.Reason))
 	}
 	if rec.err != nil {

@@ -109,7 +109,7 @@ func (r *Released) deliver(ctx context.Context, cfg *config.Config, pool *relay.
 		return err
 	}
 	mark := fold(privatePrefix+"Released", fmt.Sprintf("%s; id=%s; by=%s; reason=%s", time.Now().UTC().Format(time.RFC3339), h.ID, by, h.Reason))
-	parts := append([]io.ReadSeeker{bytes.NewReader([]byte(mark + h.Trace + guard(m)))}, kept(m, content, cfg.Hostname)...)
+	parts := append([]io.ReadSeeker{bytes.NewReader([]byte(mark + h.Trace + guard(m)))}, strippingOf(cfg).kept(m, content)...)
 	reply, err := d.Send(ctx, parts...)
 	if err == nil && !reply.Positive() {
 		err = fmt.Errorf("answered %s to the message", said(reply))

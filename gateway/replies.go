@@ -51,6 +51,7 @@ func reply(code int, class, subject, detail int, text string) *smtp.SMTPError {
 // replyFor holds the refusals by verdict. Reasons not listed are refused with
 // `refused` when rejected and `ourFault` when deferred.
 var replyFor = map[policy.Reason]*smtp.SMTPError{
+	policy.TenantMismatch:  reply(550, 5, 7, 1, "The message did not come through our tenant of your provider"),
 	policy.FromAmbiguous:   reply(550, 5, 7, 1, "The From field does not name exactly one author domain"),
 	policy.OwnDomainSpoof:  reply(550, 5, 7, 1, "The author domain is ours, and nothing proves that we sent this"),
 	policy.AuthUnavailable: tryLaterDNS,

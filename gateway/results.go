@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"strconv"
+	"strings"
 
 	"mxgate/policy"
 	"mxgate/policy/authres"
@@ -21,7 +22,9 @@ func authMethods(e *policy.Evidence, lifts []policy.Lift) []authres.Method {
 	}
 	dmarc := authres.Method{Name: "dmarc", Status: orNone(e.DMARC.Result), Reason: reasonUnless(e.DMARC.Result, e.DMARC.Why)}
 	dmarc.Properties = state(dmarc.Properties, "header", "from", string(e.Author.Domain))
-	dmarc.Properties = state(dmarc.Properties, "policy", "dmarc", e.DMARC.Policy)
+	if e.DMARC.Result != mail.TempError { // then it is one that only may apply
+		dmarc.Properties = state(dmarc.Properties, "policy", "dmarc", e.DMARC.Policy)
+	}
 	if len(lifts) > 0 && !e.Aligned() {
 		dmarc.Properties = state(dmarc.Properties, "policy", "lifted", lifts[0].Name)
 	}
@@ -85,5 +88,9 @@ func reasonUnless(s mail.Status, why string) string {
 	case mail.TempError:
 		return "DNS did not answer"
 	}
-	return why
+	return asReason.Replace(why)
 }
+
+// asReason writes a text without what authres leaves out of a reason, so that
+// two sentences do not run together.
+var asReason = strings.NewReplacer(";", ",", " (", ", ", ")", "")

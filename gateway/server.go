@@ -82,7 +82,7 @@ func (s *Server) open() error {
 	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname, Resolver: s.resolver, OnHost: s.hostChanged})
 	s.pipeline = &pipeline{cfg: s.cfg, collector: newCollector(s.cfg, s.resolver), pool: s.pool, store: s.store, metrics: s.metrics,
 		log: s.log, trouble: newSeldom(s.log, time.Second), waiting: newWaiting(), now: time.Now, answerWithin: maxAnswerWait,
-		offers: newOffers(s.pool, s.cfg.Used, s.log), names: newHostNames(s.resolver, time.Now), senders: newSenders(s.cfg.Limits.MessagesPerSender)}
+		offers: newOffers(s.pool, s.cfg.Used, s.log), names: newHostNames(s.resolver, time.Now), senders: newSenders(s.cfg.Limits.MessagesPerSender), strip: strippingOf(s.cfg)}
 	if s.sockets, err = openSockets(s.cfg); err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (s *Server) wireConfig() wire.Config {
 		Hostname: s.cfg.Hostname, Admit: s.admit, OnStranger: s.stranger, OnNearMiss: s.nearMissed, OnProxyFault: s.proxyFault,
 		Offer:      s.pipeline.offers.now,
 		MayXclient: func(source string) bool { return s.cfg.Grants[source].Xclient },
-		RequireTLS: s.cfg.TLS.Require, MaxMessageOctets: l.MessageOctets, MaxRecipients: l.Recipients,
+		ClientCAs:  s.cfg.ClientCAs, RequireTLS: s.cfg.TLS.Require, MaxMessageOctets: l.MessageOctets, MaxRecipients: l.Recipients,
 		MaxConns: l.Connections, MaxConnsPerSource: l.ConnectionsPerSource, MaxStrangers: l.StrangerConnections,
 		SpoolDir: s.store.SpoolDir(), MemoryOctets: l.MemoryOctets,
 		CommandTimeout: time.Duration(l.CommandTimeout), ContentTimeout: time.Duration(l.ContentTimeout), Log: s.log,

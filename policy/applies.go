@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/policy/dmarc"
 	"mxgate/policy/mail"
 )
 
@@ -17,7 +18,10 @@ func fromAmbiguous(_ *Rules, e *Evidence) (string, Disposition, bool) {
 		return "", Reject, false
 	}
 	s := "It cannot be said who wrote this: " + e.Author.Ambiguous + "."
-	if len(e.Author.Candidates) > 1 {
+	_, list, _ := strings.Cut(e.Author.Ambiguous, ": ")
+	told := strings.Split(list, ", ")
+	untold := func(d mail.Domain) bool { return !slices.Contains(told, named(d)) }
+	if len(e.Author.Candidates) > 1 && slices.ContainsFunc(e.Author.Candidates, untold) {
 		s += " A reader may see any of " + joinDomains(e.Author.Candidates) + "."
 	}
 	return s, Reject, true
@@ -27,7 +31,7 @@ func ownDomainSpoof(r *Rules, e *Evidence) (string, Disposition, bool) {
 	if e.OwnDomain == "" || e.Aligned() || e.mayStillAlign() && !r.waited(e) {
 		return "", Reject, false
 	}
-	s := fmt.Sprintf("The mail claims to come from our own domain %s, but nothing proves it: %s.", e.Author.Domain.Unicode(), e.proof())
+	s := fmt.Sprintf("The mail claims to come from our own domain %s, but nothing proves it: %s.", named(e.Author.Domain), e.proof())
 	if slices.ContainsFunc(e.ForwardPaths, func(p string) bool { return strings.EqualFold(p, e.Author.Address) }) {
 		s += " Author and recipient are the same address, as in extortion mail."
 	}
@@ -96,9 +100,9 @@ func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	case i == nil:
 		return "", Reject, false
 	case i.Where != "":
-		return fmt.Sprintf("The mail is from %s, but its %s names %s, and nothing proves that.", i.Address, whereWords[i.Where], i.Domain.Unicode()), Reject, true
+		return fmt.Sprintf("The mail is from %s, but its %s names %s, and nothing proves that.", i.Address, whereWords[i.Where], named(i.Domain)), Reject, true
 	case i.Domain != "":
-		return fmt.Sprintf("A reader is shown an address of %s, but the mail is from %s.", i.Domain.Unicode(), i.Address), Reject, true
+		return fmt.Sprintf("A reader is shown an address of %s, but the mail is from %s.", named(i.Domain), i.Address), Reject, true
 	default:
 		return fmt.Sprintf("The name shown is %q, who is protected, but the address %s is not known to be theirs.", i.Name, i.Address), Reject, true
 	}
@@ -115,17 +119,20 @@ func dmarcFail(r *Rules, e *Evidence) (string, Disposition, bool) {
 	if e.Author.Ambiguous != "" || e.Aligned() || !r.strict(e) || r.pending(e) && !r.waited(e) {
 		return "", Reject, false
 	}
-	s := fmt.Sprintf("The mail claims %s, but nothing proves it: %s. ", e.Author.Domain.Unicode(), e.proof())
+	s := fmt.Sprintf("The mail claims %s, but nothing proves it: %s. ", named(e.Author.Domain), e.proof())
 	if p := r.policyFor(e); p != e.DMARC.Policy {
-		return s + fmt.Sprintf("%s %s, but our rules treat it as p=%s.", e.Author.Domain.Unicode(), e.asks(), p), Reject, true
+		return s + fmt.Sprintf("%s %s, but our rules treat it as p=%s.", named(e.Author.Domain), e.asks(), p), Reject, true
 	}
-	return s + fmt.Sprintf("%s asks to %s such mail.", e.DMARC.Domain.Unicode(), e.DMARC.Policy), Reject, true
+	if e.policyUnread() {
+		return s + fmt.Sprintf("Its policy cannot be read; %s, above it, asks to %s such mail.", named(e.DMARC.Domain), e.DMARC.Policy), Reject, true
+	}
+	return s + fmt.Sprintf("%s asks to %s such mail.", named(e.DMARC.Domain), e.DMARC.Policy), Reject, true
 }
 
 // asks says what the author domain publishes.
 func (e *Evidence) asks() string {
 	switch {
-	case e.DMARC.Result == mail.TempError && e.DMARC.Policy == "":
+	case e.policyUnread():
 		return "has a DMARC policy that cannot be read now"
 	case e.DMARC.Policy == "":
 		return "publishes no DMARC policy"
@@ -135,15 +142,22 @@ func (e *Evidence) asks() string {
 	return "asks for p=" + e.DMARC.Policy
 }
 
+// policyUnread reports whether it is not known which policy record applies. The
+// policy told is then at most that of a domain above.
+func (e *Evidence) policyUnread() bool {
+	return e.DMARC.Result == mail.TempError && e.DMARC.Published.P == ""
+}
+
 // authUnavailable defers while DNS may still prove the author. After the wait a
-// domain whose policy is known to be strict is judged by it (dmarcFail, and
-// ownDomainSpoof for ours): a lame delegation below a domain lets anybody keep a
-// signature undecided for ever.
+// domain whose policy is known to be strict, or can only be read above it and is
+// strict there, is judged by that (dmarcFail, and ownDomainSpoof for ours): a lame
+// delegation below a domain lets anybody keep a signature or a policy undecided
+// for ever.
 func authUnavailable(r *Rules, e *Evidence) (string, Disposition, bool) {
 	if e.Author.Ambiguous != "" || e.Aligned() || !r.pending(e) {
 		return "", Reject, false
 	}
-	s := fmt.Sprintf("DNS gave no answer that the verdict on %s depends on.", e.Author.Domain.Unicode())
+	s := fmt.Sprintf("DNS did not answer, and the verdict on %s depends on it.", named(e.Author.Domain))
 	if r.waited(e) {
 		return s + fmt.Sprintf(" It was deferred for %s; now it is judged without.", e.WaitedFor.Round(time.Minute)), Tag, true
 	}
@@ -160,14 +174,14 @@ func bypassSuspect(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	if !e.Origin.HopMissing {
 		return "", Reject, false
 	}
-	return fmt.Sprintf("The message should have come in through %q, but its trace does not show that: %s.", e.Source, strings.TrimSuffix(e.Origin.Why, ".")), Reject, true
+	return fmt.Sprintf("The message should have come in through %q, but its trace does not show that: %s.", e.Source, within(strings.TrimSuffix(e.Origin.Why, "."))), Reject, true
 }
 
 func dmarcNoneWeak(r *Rules, e *Evidence) (string, Disposition, bool) {
 	if e.Author.Ambiguous != "" || e.Aligned() || r.strict(e) || e.DMARC.Result == mail.TempError {
 		return "", Reject, false
 	}
-	return fmt.Sprintf("Nothing proves that %s sent this: %s; the domain %s.", e.Author.Domain.Unicode(), e.proof(), e.asks()), Reject, true
+	return fmt.Sprintf("Nothing proves that %s sent this: %s; the domain %s.", named(e.Author.Domain), e.proof(), e.asks()), Reject, true
 }
 
 func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
@@ -177,39 +191,39 @@ func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
 func clean(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	var proofs []string
 	if e.DMARC.SPFAligned {
-		proofs = append(proofs, fmt.Sprintf("it came from %s, which %s lists in SPF", e.Origin.IP, mail.Domain(e.SPF.Domain).Unicode()))
+		proofs = append(proofs, fmt.Sprintf("it came from %s, which %s lists in SPF", e.Origin.IP, named(mail.Domain(e.SPF.Domain))))
 	}
-	for _, s := range e.DKIM {
-		if s.Result == mail.Pass && e.DMARC.DKIMAligned {
-			proofs = append(proofs, fmt.Sprintf("the DKIM signature by %s holds", s.Domain.Unicode()))
-			break
-		}
+	switch {
+	case e.DMARC.DKIMDomain != "":
+		proofs = append(proofs, fmt.Sprintf("the DKIM signature by %s holds", named(e.DMARC.DKIMDomain)))
+	case e.DMARC.DKIMAligned: // older evidence does not say which
+		proofs = append(proofs, "an aligned DKIM signature holds")
 	}
 	if len(proofs) == 0 {
 		return "Nothing speaks against this message.", Reject, true
 	}
-	return fmt.Sprintf("The author domain %s is proven: %s.", e.Author.Domain.Unicode(), strings.Join(proofs, "; ")), Reject, true
+	return fmt.Sprintf("The author domain %s is proven: %s.", named(e.Author.Domain), strings.Join(proofs, "; ")), Reject, true
 }
 
 // mayStillAlign reports whether DNS trouble hides a result that could align
-// with the author domain. Trouble in domains the sender could choose freely
-// does not count: it would be a way to be deferred and then delivered.
+// with the author domain, or whether one that passed is aligned. Trouble in
+// domains the sender could choose freely does not count: it would be a way to be
+// deferred and then delivered.
 func (e *Evidence) mayStillAlign() bool {
-	if e.SPF.Result == mail.TempError && e.related(mail.Domain(e.SPF.Domain)) {
-		return true
+	open := func(s mail.Status, d mail.Domain) bool {
+		switch {
+		case s != mail.Pass && s != mail.TempError:
+			return false
+		case e.DMARC.Result == mail.TempError:
+			return e.related(d) || dmarc.SameSuffix(e.Author.Domain, d)
+		}
+		return s == mail.TempError && e.related(d)
 	}
-	return slices.ContainsFunc(e.DKIM, func(s DKIM) bool { return s.Result == mail.TempError && e.related(s.Domain) })
+	return open(e.SPF.Result, mail.Domain(e.SPF.Domain)) ||
+		slices.ContainsFunc(e.DKIM, func(s DKIM) bool { return open(s.Result, s.Domain) })
 }
 
 // related reports whether d is the author domain, or above or below it.
 func (e *Evidence) related(d mail.Domain) bool {
 	return d.Within(e.Author.Domain) || e.Author.Domain.Within(d)
-}
-
-func joinDomains(ds []mail.Domain) string {
-	names := make([]string, len(ds))
-	for i, d := range ds {
-		names[i] = d.Unicode()
-	}
-	return strings.Join(names, ", ")
 }

@@ -25,9 +25,12 @@ func sealed(m *mail.Message) bool {
 }
 
 // arc records the chain, and returns what the provider sealed last, if it did and
-// the chain holds. What the sealers found out about the author is read if the
+// the chain holds. border is the index of the field in which the provider wrote
+// down who handed it the message, -1 if not known: what the provider sealed on this
+// way stands above it, what stands below came with the message and may be the seal
+// of another one. What the sealers found out about the author is read if the
 // chain holds and nothing else proves him.
-func (e *Evidence) arc(ctx context.Context, r dns.Resolver, chain arc.Result, entry *provider.Entry) (byProvider authres.Field) {
+func (e *Evidence) arc(ctx context.Context, r dns.Resolver, chain arc.Result, entry *provider.Entry, border int) (byProvider authres.Field) {
 	e.ARC = ARC{Result: chain.Status, Why: chain.Why, OldestPass: chain.OldestPass}
 	if chain.Status == mail.None {
 		e.ARC.Why = ""
@@ -38,7 +41,7 @@ func (e *Evidence) arc(ctx context.Context, r dns.Resolver, chain arc.Result, en
 		field, err := authres.Parse(s.Results)
 		if err == nil {
 			set.ID = field.ID
-			set.Provider = slices.Contains(entry.ARCDomains, string(s.Sealer)) && sealsAs(entry, field.ID)
+			set.Provider = s.Lowest < border && slices.Contains(entry.ARCDomains, string(s.Sealer)) && sealsAs(entry, field.ID)
 		}
 		if err == nil && chain.Status == mail.Pass {
 			if e.Author.Ambiguous == "" && !e.Aligned() {
@@ -67,6 +70,9 @@ func sealsAs(entry *provider.Entry, id string) bool {
 // claimOf is what field says about author. Of DMARC it must say so once, and
 // for author; only where it is silent on DMARC its SPF and DKIM are looked at.
 func claimOf(ctx context.Context, r dns.Resolver, author mail.Domain, field authres.Field) Claim {
+	if slices.ContainsFunc(field.Methods, func(m authres.Method) bool { return m.Name == "dmarc" && m.Status == mail.Fail }) {
+		return Claim{DMARC: mail.Fail} // whatever else it says
+	}
 	if slices.ContainsFunc(field.Methods, func(m authres.Method) bool { return m.Name == "dmarc" }) {
 		m, sole := field.Sole("dmarc")
 		switch about := domainOf(m); {

@@ -26,7 +26,11 @@ func forwarded(t *testing.T, src provider.Source, text string) Evidence {
 		border = "mx.google.com"
 	}
 	hop := "Received: from h.example (h.example. [203.0.113.5]) by " + border + " with ESMTPS id 1; Sun, 22 Nov 2026 08:59:58 +0000\r\n"
-	e, err := c.Collect(t.Context(), transaction(t, "", "x@bulk.example", hop+text), src, Given{})
+	above := 0 // what the provider put above its own hop: its set, if the newest is its
+	if src.Provider == "google" && strings.Contains(text[:strings.Index(text, "\r\n")], "d=google.com") {
+		above = len(strings.Join(strings.SplitAfterN(text, "\r\n", 4)[:3], ""))
+	}
+	e, err := c.Collect(t.Context(), transaction(t, "", "x@bulk.example", text[:above]+hop+text[above:]), src, Given{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +105,18 @@ func TestDuty_B4_OnlyNamedSealersAreBelieved(t *testing.T) {
 	}
 }
 
+// A seal below the border came with the message: it may be one that the provider
+// gave another message, long ago and for somebody else.
+func TestDuty_B4_AProvidersSealIsOfThisWay(t *testing.T) {
+	text := seal(t, "google.com", "none", strings.Replace(passed, "mx.list.example", "mx.google.com", 1), message("a@partner.example"))
+	for name, below := range map[string]string{"at once": "", "behind another host": "Received: from a.example by mx.evil.example; Sun, 22 Nov 2026 08:00:00 +0000\r\n"} {
+		e := forwarded(t, viaGoogle, "X-Between: 1\r\n"+below+text)
+		if v := Decide(Rules{}, e); v.Reason != DMARCFail || e.ARC.Result != mail.Pass || e.ARC.Sets[0].Provider {
+			t.Errorf("%s: got %v %s, %+v", name, v.Disposition, v.Reason, e.ARC)
+		}
+	}
+}
+
 // Sealers never say who may write as us.
 func TestDuty_B4_OurOwnDomainIsNotForSealersToProve(t *testing.T) {
 	e := forwarded(t, viaProvider, seal(t, "list.example", "none", "mx; dmarc=pass header.from=example.com", message("bob@example.com")))
@@ -121,6 +137,16 @@ func TestClaimsAreReadOnlyWhereTheyMatter(t *testing.T) {
 	e = forwarded(t, viaProvider, seal(t, "list.example", "none", "mx; dmarc=fail", message("a@partner.example, b@other.example")))
 	if v := Decide(Rules{Sealers: []mail.Domain{"list.example"}}, e); e.ARC.Result != mail.Pass || v.Reason != FromAmbiguous || e.ARC.Sets[0].Claim != (Claim{}) {
 		t.Errorf("%+v, %s", e.ARC, v.Reason)
+	}
+}
+
+// A sealer that found a failure denies the author, whatever else it says.
+func TestAClaimOfFailureStands(t *testing.T) {
+	for _, results := range []string{"mx; dmarc=fail header.from=partner.example; dmarc=none", "mx; dmarc=none; dmarc=fail", "mx; dmarc=fail header.from=partner.example header.from=x.example", failed} {
+		e := forwarded(t, viaProvider, seal(t, "list.example", "none", results, message("a@partner.example")))
+		if e.ARC.Result != mail.Pass || !e.ARC.Sets[0].Claim.denies() {
+			t.Errorf("%s: %+v", results, e.ARC)
+		}
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
-	"mxgate/policy/sig"
 	"mxgate/policy/spf"
 )
 
@@ -56,9 +55,14 @@ func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provi
 	}
 	author := mail.ParseAuthor(tx.Message)
 	e.author(author)
+	e.Author.showFrom(tx.Message)
 	o := e.origin(tx, src, given)
-
-	if err := recovered(func() error { return c.check(ctx, tx, src, author, o, &e) }); err != nil {
+	err := recovered(func() error {
+		found := c.settle(ctx, tx, src, &o, &e)
+		e.path(tx, src, given, o)
+		return c.check(ctx, tx, src, author, o, found, &e)
+	})
+	if err != nil {
 		return Evidence{}, err
 	}
 	return e, nil
@@ -69,7 +73,7 @@ func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provi
 //
 // The policy of the author domain is asked for beside the others and remembered:
 // names that the sender chose for SPF and DKIM must not use up the time for it.
-func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provider.Source, author mail.Author, o origin, e *Evidence) error {
+func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provider.Source, author mail.Author, o origin, found evidenced, e *Evidence) error {
 	// Each is tried first with what the resolver holds in memory. Most mail is
 	// judged by records that are, and then nothing has to wait beside another.
 	var waiting []func()
@@ -97,9 +101,8 @@ func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provide
 	})
 	var helo Helo
 	try(limited, func(ctx context.Context, r dns.Resolver) { helo = heloFact(ctx, r, tx, o) })
-	body := sig.NewBody(tx.Message) // hashed once for DKIM and ARC
-	chain := arc.Result{Status: mail.None}
-	if sealed(tx.Message) {
+	body, chain := found.body, found.chain
+	if !found.verified && sealed(tx.Message) {
 		waiting = append(waiting, func() { chain = arc.VerifyBody(ctx, limited(c.Resolver), tx.Message, body, tx.ReceivedAt) })
 	}
 	err := besides(waiting, func() error {
@@ -113,7 +116,7 @@ func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provide
 	e.SPF.Helo = helo
 	e.alignment(ctx, dmarcDNS)
 	entry, _ := provider.Lookup(src.Provider)
-	c.statements(e, tx.Message, src, o, e.arc(ctx, dmarcDNS, chain, &entry))
+	c.statements(e, tx.Message, src, o, e.arc(ctx, dmarcDNS, chain, &entry, o.border))
 	c.borrowedSender(e)
 	return nil
 }

@@ -15,6 +15,7 @@ type Verdict struct {
 	Findings    []Finding   `json:"findings"` // all that apply, in the order of the list
 	Excepted    []Reason    `json:"excepted,omitempty"`
 	Lifted      []Lift      `json:"lifted,omitempty"` // because somebody else is believed
+	Disbelieved []Disbelief `json:"-"`                // who is not, though a reason stands that he could lift
 }
 
 // Decide applies the rules to the evidence. It is a pure function: the same
@@ -57,6 +58,7 @@ func Decide(rules Rules, e Evidence) Verdict {
 			top = f
 		}
 	}
+	v.Disbelieved = rules.disbeliefs(v.Findings, &e)
 	v.Disposition, v.Reason, v.Sentence = top.Disposition, top.Reason, top.Sentence
 	return v
 }

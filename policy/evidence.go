@@ -11,6 +11,7 @@ import (
 // users of `mxgate explain -json`: names are added, never renamed.
 type Evidence struct {
 	Source    string      `json:"source"`
+	Path      Path        `json:"path"`
 	Origin    Origin      `json:"origin"`
 	SPF       SPF         `json:"spf"`
 	DKIM      []DKIM      `json:"dkim"`
@@ -127,7 +128,7 @@ type Statement struct {
 type DMARC struct {
 	Result      mail.Status `json:"result"`
 	Domain      mail.Domain `json:"domain"` // whose record applies
-	Policy      string      `json:"policy"` // none, quarantine, reject; "" without a record
+	Policy      string      `json:"policy"` // none, quarantine, reject; "" without a record; what may apply if published is zero
 	SPFAligned  bool        `json:"spf_aligned"`
 	DKIMAligned bool        `json:"dkim_aligned"`
 	Why         string      `json:"why,omitempty"`
@@ -162,6 +163,7 @@ type Author struct {
 	Display    string        `json:"display,omitempty"`
 	Candidates []mail.Domain `json:"candidates"`
 	Ambiguous  string        `json:"ambiguous,omitempty"` // why there is not exactly one author domain
+	From       []string      `json:"from,omitempty"`      // if there is not: what the From fields hold, decoded, plain and shortened
 	Protected  *Protected    `json:"protected,omitempty"` // what signed mail says otherwise inside; nil if nothing
 
 	Sender     []mail.Domain `json:"sender,omitempty"`      // that the Sender field shows and From does not

@@ -13,10 +13,15 @@ import (
 // quoted: a terminal must not obey them.
 func Explain(w io.Writer, e *Evidence, v Verdict) error {
 	var x explanation
-	x.verdict(&v)
+	x.verdict(e, &v)
 	x.author(&e.Author)
+	if e.Path.Verdict != "" { // older evidence has none
+		x.line("path", "%s", e.Path.words())
+	}
 	x.origin(e)
 	x.signatures(e)
+	x.chain(e, &v)
+	x.dmarc(&e.DMARC)
 	for i := range e.Provider {
 		x.line("provider", "%s", e.Provider[i].words())
 	}
@@ -34,12 +39,21 @@ func (x *explanation) line(key, format string, args ...any) {
 	x.b.WriteString(Labelled(key, fmt.Sprintf(format, args...)))
 }
 
-func (x *explanation) verdict(v *Verdict) {
+func (x *explanation) verdict(e *Evidence, v *Verdict) {
 	fmt.Fprintf(&x.b, "verdict: %s: %s\n", strings.ToUpper(v.Disposition.String()), v.Reason)
 	x.line("why", "%s", v.Sentence)
+	told := strings.Contains(v.Sentence, e.proof())
+	// once leaves out what speaks for the author where it was told before.
+	once := func(sentence string) string {
+		if told {
+			return strings.Replace(sentence, ": "+e.proof(), "", 1)
+		}
+		told = strings.Contains(sentence, e.proof())
+		return sentence
+	}
 	for _, f := range v.Findings {
 		if f.Reason != v.Reason {
-			x.line("also", "%s (%s): %s", f.Reason, f.Disposition, f.Sentence)
+			x.line("also", "%s (%s): %s", f.Reason, f.Disposition, once(f.Sentence))
 		}
 	}
 	for _, r := range v.Excepted {
@@ -48,7 +62,7 @@ func (x *explanation) verdict(v *Verdict) {
 	for i, l := range v.Lifted {
 		text := fmt.Sprintf("%s, by the %s %q", l.Reason, l.By, l.Name)
 		if i == 0 && v.Sentence != l.Sentence { // one sentence tells of all
-			text += ": " + l.Sentence
+			text += ": " + once(l.Sentence)
 		}
 		x.line("lifted", "%s", text)
 	}
@@ -56,6 +70,9 @@ func (x *explanation) verdict(v *Verdict) {
 
 func (x *explanation) author(a *Author) {
 	x.line("author", "%s", authorWords(*a))
+	for _, value := range a.From {
+		x.line("from", "%s", value)
+	}
 	if len(a.Sender) > 0 {
 		x.line("sender", "the Sender field names %s", joinDomains(a.Sender))
 	}
@@ -69,7 +86,7 @@ func (x *explanation) author(a *Author) {
 
 func (x *explanation) origin(e *Evidence) {
 	if e.Origin.IP == "" {
-		x.line("origin", "not known: %s", e.Origin.Why)
+		x.line("origin", "not known: %s", within(e.Origin.Why))
 		x.line("SPF", "%s: not evaluated, since the origin is not known", e.SPF.Result)
 		return
 	}
@@ -88,16 +105,37 @@ func (x *explanation) signatures(e *Evidence) {
 		x.line("DKIM", "none: the message is not signed")
 	}
 	for _, s := range e.DKIM {
-		x.line("DKIM", "%s", withWhy(s.Result, fmt.Sprintf("(domain %s, selector %s)", s.Domain.Unicode(), s.Selector), s.Why))
+		x.line("DKIM", "%s", withWhy(s.Result, fmt.Sprintf("(domain %s, selector %s)", named(s.Domain), s.Selector), s.Why))
 	}
+}
+
+func (x *explanation) chain(e *Evidence, v *Verdict) {
 	if e.ARC.Result != mail.None && e.ARC.Result != "" {
 		x.line("ARC", "%s", withWhy(e.ARC.Result, fmt.Sprintf("(sets: %d)", len(e.ARC.Sets)), e.ARC.Why))
 	}
 	for i := range e.ARC.Sets {
-		x.line("ARC", "%s", e.ARC.Sets[i].words())
+		text := e.ARC.Sets[i].words()
+		for _, d := range v.Disbelieved {
+			if d.Set == e.ARC.Sets[i].Instance {
+				text += "; not believed: " + d.Why
+			}
+		}
+		x.line("ARC", "%s", text)
 	}
-	x.line("DMARC", "%s", withWhy(e.DMARC.Result, fmt.Sprintf("(policy %s; aligned: SPF %s, DKIM %s)", or(e.DMARC.Policy, "not published"), yes(e.DMARC.SPFAligned), yes(e.DMARC.DKIMAligned)), e.DMARC.Why))
-	for _, f := range e.DMARC.Faults {
+	for _, d := range v.Disbelieved {
+		if d.Set == 0 {
+			x.line("forwarder", "%q is not believed: %s", d.Name, d.Why)
+		}
+	}
+}
+
+func (x *explanation) dmarc(d *DMARC) {
+	none := "unknown"
+	if d.Result == mail.None {
+		none = "not published"
+	}
+	x.line("DMARC", "%s", withWhy(d.Result, fmt.Sprintf("(policy %s; aligned: SPF %s, DKIM %s)", or(d.Policy, none), yes(d.SPFAligned), yes(d.DKIMAligned)), d.Why))
+	for _, f := range d.Faults {
 		x.line("fault", "of the DMARC record, for its owner to mend: %s", f)
 	}
 }

@@ -61,7 +61,11 @@ func (r *Rules) lifts(reason Reason, e *Evidence) (Lift, bool) {
 			if e.Aligned() {
 				return Lift{reason, ByForwarder, f.Name, "The mail is excused: " + through}, true
 			}
-			s := fmt.Sprintf("The mail claims %s, and nothing proves it: %s. But ", e.Author.Domain.Unicode(), e.proof())
+			claim := named(e.Author.Domain)
+			if e.OwnDomain != "" {
+				claim = "to come from our own domain " + claim
+			}
+			s := fmt.Sprintf("The mail claims %s, and nothing proves it: %s. But ", claim, e.proof())
 			return Lift{reason, ByForwarder, f.Name, s + through}, true
 		}
 	}
@@ -93,17 +97,25 @@ func (f *Forwarder) names(reason Reason) bool {
 	return slices.Contains(f.Reasons, reason) && slices.Contains(ForwarderReasons(), reason)
 }
 
-// proofOf says by what f proves that the message came through it, or "".
+// proofOf says by what f proves that the message came through it, or "". A
+// forwarder that sealed that the author was not proven does not excuse him, however
+// often it sealed.
 func (r *Rules) proofOf(f *Forwarder, e *Evidence) string {
+	for i := range e.ARC.Sets {
+		s := &e.ARC.Sets[i]
+		if s.Claim.denies() && (slices.Contains(f.Sealers, s.Sealer) || slices.Contains(f.DKIM, s.Sealer)) {
+			return ""
+		}
+	}
 	for _, s := range e.DKIM {
 		if s.Result == mail.Pass && !s.Testing && slices.Contains(f.DKIM, s.Domain) {
-			return "the DKIM signature of " + s.Domain.Unicode()
+			return "the DKIM signature of " + named(s.Domain)
 		}
 	}
 	for i := len(e.ARC.Sets) - 1; i >= 0; i-- {
 		s := &e.ARC.Sets[i]
-		if !s.Testing && slices.Contains(f.Sealers, s.Sealer) && r.stands(i, e) && !s.Claim.denies() {
-			return "the ARC seal of " + s.Sealer.Unicode()
+		if !s.Testing && slices.Contains(f.Sealers, s.Sealer) && r.stands(i, e) {
+			return "the ARC seal of " + named(s.Sealer)
 		}
 	}
 	return ""
@@ -124,7 +136,7 @@ func (r *Rules) vouched(reason Reason, e *Evidence) (Lift, bool) {
 			who = fmt.Sprintf("the sealer of the provider of source %q", e.Source)
 		}
 		text := fmt.Sprintf("The mail claims %s, and nothing that reached us proves it: %s. But %s, %s, sealed that %s.",
-			e.Author.Domain.Unicode(), e.proof(), s.Sealer.Unicode(), who, s.Claim.words(e.Author.Domain.Unicode()))
+			named(e.Author.Domain), e.proof(), named(s.Sealer), who, s.Claim.words(named(e.Author.Domain)))
 		return Lift{reason, BySealer, string(s.Sealer), text}, true
 	}
 	return Lift{}, false
@@ -136,7 +148,7 @@ func (r *Rules) vouched(reason Reason, e *Evidence) (Lift, bool) {
 // another tenant sends out, states what that tenant likes.
 func (r *Rules) believes(i int, e *Evidence) bool {
 	s := &e.ARC.Sets[i]
-	return !s.Testing && (slices.Contains(r.Sealers, s.Sealer) || s.Provider && i == len(e.ARC.Sets)-1 && e.Origin.IP != "" && !r.NoProviderSealer)
+	return !s.Testing && (slices.Contains(r.Sealers, s.Sealer) || s.Provider && i == len(e.ARC.Sets)-1 && e.Origin.IP != "" && !e.Path.otherTenant() && !r.NoProviderSealer)
 }
 
 // stands reports whether what set i says still holds for the message: the chain

@@ -47,6 +47,10 @@ func TestForwarders(t *testing.T) {
 		{"a seal that only tests", with(func(f *Forwarder) { f.Sealers = []mail.Domain{"list.example"} }), chained(0, "list.example"), func(e *Evidence) { e.ARC.Sets[0].Testing = true }, DMARCFail},
 		{"a seal of a chain that does not hold", with(func(f *Forwarder) { f.Sealers = []mail.Domain{"list.example"} }), chained(0, "list.example"), func(e *Evidence) { e.ARC.Result = mail.Fail }, DMARCFail},
 		{"its own seal denies the author", with(func(f *Forwarder) { f.Sealers = []mail.Domain{"list.example"} }), chained(0, "list.example"), func(e *Evidence) { e.ARC.Sets[0].Claim.DMARC = mail.Fail }, DMARCFail},
+		{"its own first seal denies the author, its second says nothing", with(func(f *Forwarder) { f.Sealers = []mail.Domain{"list.example"} }), chained(0, "list.example", "list.example"), func(e *Evidence) { e.ARC.Sets[0].Claim.DMARC = mail.Fail }, DMARCFail},
+		{"it signs, and its own seal denies the author", list, listed("reject"), func(e *Evidence) {
+			e.ARC = ARC{Result: mail.Pass, Sets: []ARCSet{{Instance: 1, Sealer: "list.example", Claim: Claim{DMARC: mail.Fail}}}}
+		}, DMARCFail},
 		{"changed by a stranger after its seal", with(func(f *Forwarder) { f.Sealers = []mail.Domain{"list.example"} }), chained(2, "list.example", "stranger.example"), nil, DMARCFail},
 		{"sealed by a stranger after it, unchanged", with(func(f *Forwarder) { f.Sealers = []mail.Domain{"list.example"} }), chained(0, "list.example", "stranger.example"), nil, Clean},
 		{"for these authors", with(func(f *Forwarder) { f.Authors = []mail.Domain{"author.example"} }), listed("reject"), nil, Clean},

@@ -26,7 +26,8 @@ type Given struct {
 type origin struct {
 	ip     netip.Addr
 	helo   string
-	border int // index in Message.Fields of the trace field in which the provider wrote that down; -1 if not known
+	border int             // index in Message.Fields of the trace field in which the provider wrote that down; -1 if not known
+	trace  received.Origin // what the trace says; without Method it was not looked at
 }
 
 // origin finds who handed the message to the provider. TRACE, Section 7.
@@ -34,25 +35,32 @@ func (e *Evidence) origin(tx *mail.Transaction, src provider.Source, given Given
 	switch {
 	case given.Origin.IsValid():
 		e.Origin = Origin{IP: given.Origin.String(), Helo: given.Helo, Method: "given", Confidence: "high", Why: "the address was given by whoever asked"}
-		return origin{given.Origin, given.Helo, -1}
+		return origin{ip: given.Origin, helo: given.Helo, border: -1}
 	case tx.Client.Origin.IsValid() && !given.Peerless && !ownHost(src, tx.Client.Origin):
 		told := tx.Client.Origin.Unmap()
 		e.Origin = Origin{IP: told.String(), Helo: tx.Client.OriginHelo, Method: "given", Confidence: "high",
 			Why: fmt.Sprintf("source %q told the address with XCLIENT or XFORWARD", src.Name)}
-		return origin{told, tx.Client.OriginHelo, -1}
+		found := origin{ip: told, helo: tx.Client.OriginHelo, border: -1}
+		if bindsHop(src) {
+			found.trace.By = received.Find(tx, boundaryOf(src)).By
+		}
+		return found
 	case src.Origin == provider.OriginPeer && !given.Peerless:
 		e.Origin = Origin{IP: tx.Client.Addr.String(), Helo: tx.Client.Helo, Method: "peer", Confidence: "high",
 			Why: fmt.Sprintf("source %q delivers its own mail: the client is the origin", src.Name)}
-		return origin{tx.Client.Addr, tx.Client.Helo, -1}
+		return origin{ip: tx.Client.Addr, helo: tx.Client.Helo, border: -1}
 	}
-	boundary := boundaryOf(src)
-	o := received.Find(tx, boundary)
+	return e.walked(received.Find(tx, boundaryOf(src)))
+}
+
+// walked takes what the trace shows for the origin.
+func (e *Evidence) walked(o received.Origin) origin {
 	e.Origin = Origin{Helo: o.Helo, Method: o.Method, Confidence: string(o.Confidence), Why: o.Why, HopMissing: o.HopMissing}
 	if o.IP.IsValid() {
 		e.Origin.IP = o.IP.String()
-		return origin{o.IP, o.Helo, o.Field}
+		return origin{o.IP, o.Helo, o.Field, o}
 	}
-	return origin{border: -1}
+	return origin{border: -1, trace: o}
 }
 
 // ownHost reports whether a told address is one of the source's own hosts: what
@@ -63,7 +71,7 @@ func ownHost(src provider.Source, addr netip.Addr) bool {
 
 // boundaryOf joins what the operator wrote with the catalogue's roles.
 func boundaryOf(src provider.Source) received.Boundary {
-	b := received.Boundary{ReceivedBy: src.ReceivedBy}
+	b := received.Boundary{ReceivedBy: src.ReceivedBy, Tenant: src.Tenant}
 	if entry, ok := provider.Lookup(src.Provider); ok {
 		b.Ingress, b.Inner, b.Chained = entry.Ingress, entry.Inner, entry.IngressChained
 		b.Witnesses, b.TenantFields = entry.OriginalIPHeaders, entry.TenantDiscriminators

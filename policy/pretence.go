@@ -5,8 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
+	"mxgate/policy/memo"
 )
 
 // maxHeaderDomains bounds how many domains of To and Cc are compared: a message
@@ -31,6 +34,9 @@ func (c *Collector) pretence(e *Evidence, m *mail.Message, author mail.Author) {
 		if more && where == "reply-to" { // nobody replies to so many
 			e.Unscannable = fmt.Sprintf("more than %d domains in Reply-To", maxHeaderDomains)
 		}
+	}
+	if author.Unread != "" { // nobody sends for so many
+		e.Unscannable = "more domains in " + author.Unread + " than are read"
 	}
 	e.Author.Sender, e.Author.ResentFrom = author.Sender, author.ResentFrom
 	for _, d := range author.Sender {
@@ -94,7 +100,7 @@ func (c *Collector) impersonation(a mail.Author) *Impersonation {
 		theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
 			return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
 		})
-		if shown != "" && foldName(p.Name) == shown && !theirs && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
+		if shown != "" && folded.Of(p.Name, len(p.Name), foldName) == shown && !theirs && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
 			return &Impersonation{Name: p.Name, Address: a.Address.String()}
 		}
 	}
@@ -110,10 +116,15 @@ func withinAny(d mail.Domain, parents []mail.Domain) bool {
 	return slices.ContainsFunc(parents, d.Within)
 }
 
-// foldName makes "Mustermann, Erika" and "Erika  MUSTERMANN" the same.
+// foldName makes names the same that a reader takes for the same: "Mustermann,
+// Erika" and "'Erika  MUSTERMANN'", with letters of other scripts or characters
+// that are not seen. "" if nothing of s is a name.
 func foldName(s string) string {
-	if last, first, ok := strings.Cut(s, ","); ok {
-		s = first + " " + last
+	if last, first, ok := strings.Cut(norm.NFKC.String(s), ","); ok {
+		s = first + last
 	}
-	return strings.Join(strings.Fields(strings.ToLower(s)), " ")
+	return lookalike.Skeleton(s)
 }
+
+// folded remembers the names of people, which every message is compared with.
+var folded = memo.New[string, string](256 << 10)

@@ -23,6 +23,7 @@ type Protected struct {
 // and the domains that only the inner From shows with ours and our partners'.
 func (c *Collector) insideSigned(e *Evidence, m *mail.Message, author mail.Author, headers []mail.ProtectedHeader) {
 	p := Protected{Domains: []mail.Domain{}}
+	subject := subjectText(m.First("Subject"))
 	for _, h := range headers {
 		inner := &mail.Message{Fields: h}
 		domains, more := mail.HeaderDomains(inner, "From", maxHeaderDomains)
@@ -35,7 +36,7 @@ func (c *Collector) insideSigned(e *Evidence, m *mail.Message, author mail.Autho
 				p.Domains = append(p.Domains, d)
 			}
 		}
-		if s := inner.First("Subject"); s != "" && subjectText(s) != subjectText(m.First("Subject")) {
+		if s := inner.First("Subject"); s != "" && subjectText(s) != subject {
 			p.Subject = true
 		}
 	}

@@ -52,6 +52,7 @@ type Reason string
 const (
 	NotAdmitted     Reason = "not-admitted"
 	SourceExpired   Reason = "source-expired"
+	TenantMismatch  Reason = "tenant-mismatch"
 	FromAmbiguous   Reason = "from-ambiguous"
 	OwnDomainSpoof  Reason = "own-domain-spoof"
 	LookalikeDomain Reason = "lookalike"
@@ -70,6 +71,7 @@ var reasons = []struct {
 	def     Disposition
 	applies func(*Rules, *Evidence) (sentence string, ceiling Disposition, ok bool)
 }{
+	{TenantMismatch, Quarantine, tenantMismatch},
 	{FromAmbiguous, Quarantine, fromAmbiguous},
 	{OwnDomainSpoof, Quarantine, ownDomainSpoof},
 	{LookalikeDomain, Quarantine, lookalikeDomain},

@@ -56,6 +56,20 @@ func TestSenderAndResentFrom(t *testing.T) {
 	}
 }
 
+// Whom a mail client shows must not stand behind more than is read.
+func TestMoreSendersThanAreReadAreUnscannable(t *testing.T) {
+	for _, name := range []string{"Sender", "Resent-From", "Reply-To"} {
+		tx := transaction(t, "192.0.2.10", "a@partner.example", message("a@partner.example", name+": "+strings.Repeat("x", 8<<10)+" boss@example.com\r\n"))
+		e, err := collector(t).Collect(t.Context(), tx, viaProvider, Given{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := decideAgain(t, Rules{}, e); v.Reason != Unscannable || !strings.Contains(v.Sentence, name) {
+			t.Errorf("%s: %v %s: %s", name, v.Disposition, v.Reason, v.Sentence)
+		}
+	}
+}
+
 // Another author inside mail that the outer author's domain signed so is a
 // finding; inside other mail it is only told, but one of ours always counts.
 func TestDuty_B6_AnotherAuthorInsideSignedMail(t *testing.T) {

@@ -120,7 +120,7 @@ func TestExplainTellsEveryFact(t *testing.T) {
 	for _, want := range []string{
 		"verdict: RELAY: clean why The mail claims author.example, and nothing that reached us proves it: it came from 192.0.2.7, which author.example does not list in SPF; it carries no DKIM signature. But list.example, a sealer of our rules, sealed that DMARC of author.example passed when the mail came there. ",
 		"lifted dmarc-fail, by the sealer \"list.example\" ",
-		"sender the Sender field names müller.example ",
+		"sender the Sender field names müller.example (xn--mller-kva.example) ",
 		"resent the Resent-From field names resent.example ",
 		"SPF fail (mailfrom author.example): 192.0.2.7 matched -all ",
 		`SPF says author.example would tell whoever is refused: "See https://author.example/\x1bx" `,

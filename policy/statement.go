@@ -1,12 +1,10 @@
 package policy
 
 import (
-	"fmt"
-	"slices"
+	"net/netip"
 	"strings"
 
 	"mxgate/policy/authres"
-	"mxgate/policy/dkim"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
 	"mxgate/policy/received"
@@ -29,8 +27,8 @@ const (
 // Agreement says whether the provider found what we did.
 type Agreement string
 
-// The agreements. The zero Agreement is "cannot be compared". Only pass and not
-// pass are told apart: in the rest, programs that are right differ.
+// The agreements: both pass, or neither does. In the words for "not", programs that
+// are right differ. The zero Agreement is "cannot be compared".
 const (
 	Agrees  Agreement = "agrees"
 	Differs Agreement = "differs"
@@ -41,7 +39,8 @@ type Cause string
 
 // The causes.
 const (
-	CauseOrigin  Cause = "origin"  // we do not know the address that the provider saw, or take another one for it
+	CauseOrigin  Cause = "origin"  // we take another address than the provider saw for the origin, or none; or perhaps so, if it does not show it
+	CauseDNS     Cause = "dns"     // the provider read another record of SPF or DMARC than we do, or found none, or we do not
 	CauseBody    Cause = "body"    // the body was changed on the way from the provider to us
 	CauseHeader  Cause = "header"  // header fields were, or both
 	CauseKey     Cause = "key"     // the key is not what the provider found
@@ -55,11 +54,44 @@ func (c *Collector) statements(e *Evidence, m *mail.Message, src provider.Source
 		return // a partner's opinion of its own mail
 	}
 	if border := borderOf(e, m, src, o); border > 0 {
-		for _, f := range authres.Trusted(m, border, c.authservIDs(src)) {
-			e.states(f, ViaField)
+		fields := authres.Trusted(m, border, c.authservIDs(src))
+		var client netip.Addr
+		if len(fields) > 0 {
+			client = receivedSPF(m, border)
+		}
+		for _, f := range fields {
+			e.states(f, ViaField, client)
 		}
 	}
-	e.states(sealed, ViaSeal)
+	e.states(sealed, ViaSeal, netip.Addr{})
+}
+
+// receivedSPF is the client that Received-SPF above the border names; zero if none does.
+func receivedSPF(m *mail.Message, border int) netip.Addr {
+	w, _ := received.Boundary{Witnesses: []string{"Received-SPF"}}.Witness(m, received.Origin{Field: border})
+	return w.IP
+}
+
+// longComment is as much of a comment as authres keeps: one so long may be cut.
+const longComment = 200
+
+// clientOf is the client that the provider names with a result: as Microsoft,
+// Google and Hornetsecurity do in a comment, or as RFC 8617, Section 10.2 has it.
+// It is otherwise if the result names none, and zero if it names two.
+func clientOf(m authres.Method, otherwise netip.Addr) netip.Addr {
+	for _, p := range m.Properties {
+		if addr, err := netip.ParseAddr(p.Value); err == nil && p.Type == "smtp" && p.Name == "remote-ip" {
+			return addr.Unmap()
+		}
+	}
+	comment := m.Comment
+	if len(comment) >= longComment {
+		comment = comment[:strings.LastIndexByte(comment, ' ')+1]
+	}
+	if w, ok := received.Sealed(comment, -1); ok {
+		return w.IP
+	}
+	return otherwise
 }
 
 // authservIDs lists the names under which a source states its results.
@@ -83,19 +115,24 @@ func borderOf(e *Evidence, m *mail.Message, src provider.Source, o origin) int {
 	return -1
 }
 
-// states adds the results of f that are of a kind with ours.
-func (e *Evidence) states(f authres.Field, via Via) {
+// states adds the results of f that are of a kind with ours. client is the address
+// that the provider saw, as it says elsewhere.
+func (e *Evidence) states(f authres.Field, via Via, client netip.Addr) {
+	first := len(e.Provider)
 	for _, m := range f.Methods {
 		if len(e.Provider) == maxStatements {
-			return
+			break
 		}
 		if m.Version > 1 {
 			continue // nobody knows yet what it would mean: RFC 8601, Section 2.6
 		}
 		s := Statement{ID: f.ID, Via: via, Method: m.Name, Result: m.Status, Domain: domainOf(m)}
+		if s.Domain == "none" { // Microsoft's word for no domain
+			s.Domain = ""
+		}
 		switch m.Name {
 		case "spf":
-			e.compareSPF(&s)
+			e.compareSPF(&s, clientOf(m, client))
 		case "dkim":
 			for _, p := range m.Properties {
 				if p.Type == "header" && p.Name == "s" {
@@ -103,110 +140,15 @@ func (e *Evidence) states(f authres.Field, via Via) {
 				}
 			}
 			e.compareDKIM(&s)
-		case "dmarc":
-			e.compareDMARC(&s)
+		case "dmarc": // compared below, when it is known how the others compare
 		default:
 			continue
 		}
 		e.Provider = append(e.Provider, s)
 	}
-}
-
-// judge says whether theirs and ours agree; cause is why they do not.
-func (s *Statement) judge(ours mail.Status, cause Cause, why string) {
-	s.Ours = ours
-	switch {
-	case s.Result == mail.TempError || ours == mail.TempError:
-		s.Why = "DNS did not answer one of us"
-	case (s.Result == mail.Pass) == (ours == mail.Pass):
-		s.Agreement = Agrees
-	default:
-		s.Agreement, s.Cause, s.Why = Differs, cause, why
-	}
-}
-
-func (e *Evidence) compareSPF(s *Statement) {
-	switch {
-	case e.Origin.IP == "":
-		s.judge(e.SPF.Result, CauseOrigin, "we do not know the address that the provider saw")
-	case s.Domain != "" && s.Domain != mail.Domain(e.SPF.Domain):
-		s.Why = fmt.Sprintf("the provider checked another name than we did, %s", or(e.SPF.Domain, "none"))
-	default:
-		s.judge(e.SPF.Result, CauseOrigin, fmt.Sprintf("the provider may have seen another address than %s, which we take for the origin", e.Origin.IP))
-	}
-}
-
-func (e *Evidence) compareDKIM(s *Statement) {
-	if s.Result == mail.None && len(e.DKIM) == 0 {
-		s.judge(mail.None, "", "")
-		return
-	}
-	ours := e.signature(s.Domain, s.Selector)
-	if ours == nil {
-		s.Why = "no such signature is among those that we looked at"
-		return
-	}
-	s.judge(ours.Result, causeOf(dkim.Breakage(ours.Breakage)), ours.Why)
-}
-
-// signature finds the signature that a provider tells of: of several, one that
-// holds. Without a selector any of the domain will do.
-func (e *Evidence) signature(d mail.Domain, selector string) *DKIM {
-	var found *DKIM
-	for i := range e.DKIM {
-		s := &e.DKIM[i]
-		if d == "" || s.Domain != d || selector != "" && !strings.EqualFold(selector, s.Selector) {
-			continue
-		}
-		if found == nil || s.Result == mail.Pass && found.Result != mail.Pass {
-			found = s
+	for i := first; i < len(e.Provider); i++ {
+		if s := &e.Provider[i]; s.Method == "dmarc" {
+			e.compareDMARC(s)
 		}
 	}
-	return found
-}
-
-func causeOf(b dkim.Breakage) Cause {
-	switch b {
-	case dkim.BodyChanged:
-		return CauseBody
-	case dkim.HeaderChanged, dkim.HeaderAndBodyChanged, dkim.HeaderOrKey:
-		return CauseHeader
-	case dkim.OtherKey, dkim.KeyGone:
-		return CauseKey
-	}
-	return CauseUnknown
-}
-
-// compareDMARC finds the cause of a difference among the results that DMARC is
-// made of: a signature of the author that broke, else the origin.
-func (e *Evidence) compareDMARC(s *Statement) {
-	if e.Author.Ambiguous != "" || s.Domain != "" && s.Domain != e.Author.Domain {
-		s.Why = "the provider took somebody else for the author"
-		return
-	}
-	if s.Result != mail.Pass {
-		s.judge(e.DMARC.Result, CauseUnknown, "")
-		return
-	}
-	for i := range e.DKIM {
-		d := &e.DKIM[i]
-		if cause := causeOf(dkim.Breakage(d.Breakage)); cause != CauseUnknown && e.related(d.Domain) {
-			s.judge(e.DMARC.Result, cause, d.Why)
-			return
-		}
-	}
-	differs := func(o Statement) bool { return o.Method == "spf" && o.Agreement == Differs }
-	if e.Origin.IP == "" || slices.ContainsFunc(e.Provider, differs) {
-		s.judge(e.DMARC.Result, CauseOrigin, "the provider saw the address that the mail came from, and we may not")
-		return
-	}
-	s.judge(e.DMARC.Result, CauseUnknown, "")
-}
-
-// sawHold reports whether the provider found that a signature held which does
-// not any more.
-func (e *Evidence) sawHold(s *DKIM) bool {
-	return slices.ContainsFunc(e.Provider, func(p Statement) bool {
-		return p.Method == "dkim" && p.Result == mail.Pass && p.Domain == s.Domain && (p.Selector == "" || strings.EqualFold(p.Selector, s.Selector))
-	})
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -110,7 +111,7 @@ func TestDuty_B5_TheCataloguesNames(t *testing.T) {
 	text := "Authentication-Results: spf=pass (sender IP is 203.0.113.5)\r\n smtp.mailfrom=partner.example; dkim=none (message not signed)\r\n header.d=none;dmarc=fail action=oreject\r\n header.from=partner.example;compauth=fail reason=000\r\n" +
 		"Received: from mail.origin.example (203.0.113.5) by AM0EUR02FT010.mail.protection.outlook.com (10.13.54.1) with Microsoft SMTP Server id 15.20; Sun, 22 Nov 2026 08:59:58 +0000\r\n" + message("a@partner.example")
 	e, err := collector(t).Collect(t.Context(), transaction(t, "", "a@partner.example", text), src, Given{})
-	if err != nil || len(e.Provider) != 3 || e.Provider[0].Cause != CauseOrigin || e.Provider[1].Agreement != Agrees || e.Provider[2].Agreement != Agrees {
+	if err != nil || len(e.Provider) != 3 || e.Provider[0].Cause != CauseDNS || e.Provider[1].Domain != "" || e.Provider[1].Agreement != Agrees || e.Provider[2].Agreement != Agrees {
 		t.Errorf("%v: %+v", err, e.Provider)
 	}
 }
@@ -184,7 +185,7 @@ func TestCausesOfDifferences(t *testing.T) {
 			}
 			e := unproven("reject")
 			c.change(&e)
-			e.states(f, ViaField)
+			e.states(f, ViaField, netip.Addr{})
 			if s := e.Provider[0]; s.Agreement != Differs || s.Cause != c.want {
 				t.Errorf("got %+v", s)
 			}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"mxgate/policy/mail"
 )
 
 // inert replaces control and invisible characters.
@@ -24,6 +26,32 @@ func Plain(s string, most int) string {
 		return string(runes[:most-1]) + "…"
 	}
 	return string(runes)
+}
+
+// Bounds of what is kept of From fields that name no single author.
+const (
+	maxFromShown  = 3
+	maxFromLength = 300 // characters of each
+)
+
+// showFrom keeps what the From fields of m hold if they do not name one author,
+// for whoever has to find out who it is.
+func (a *Author) showFrom(m *mail.Message) {
+	if a.Ambiguous == "" {
+		return
+	}
+	fields := m.Named("From")
+	hasAddress := len(a.Candidates) > 0
+	for i, f := range fields {
+		value := mail.DecodeWords(f.Value())
+		hasAddress = hasAddress || strings.ContainsAny(value, "@＠﹫")
+		if i < maxFromShown {
+			a.From = append(a.From, Plain(strings.ToValidUTF8(value, "?"), maxFromLength))
+		}
+	}
+	if len(fields) == 1 && !hasAddress && strings.TrimSpace(a.From[0]) != "" {
+		a.Ambiguous = "From holds no address"
+	}
 }
 
 // Shape of a labelled line.

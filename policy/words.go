@@ -32,7 +32,7 @@ func (e *Evidence) spfWords() string {
 		return "the origin is not known"
 	}
 	subject := fmt.Sprintf("it came from %s", e.Origin.IP)
-	domain := mail.Domain(e.SPF.Domain).Unicode()
+	domain := named(mail.Domain(e.SPF.Domain))
 	switch e.SPF.Result {
 	case mail.Pass:
 		return fmt.Sprintf("%s, which %s lists in SPF, but that is not the author's domain", subject, domain)
@@ -53,7 +53,7 @@ func (e *Evidence) spfWords() string {
 
 // signatureWords says why s proves nothing about the author.
 func (e *Evidence) signatureWords(s *DKIM) string {
-	domain := s.Domain.Unicode()
+	domain := named(s.Domain)
 	if domain == "" {
 		domain = "an unreadable domain"
 	}
@@ -69,9 +69,23 @@ func (e *Evidence) signatureWords(s *DKIM) string {
 	}
 	text := subject + " " + s.breakageWords()
 	if e.sawHold(s) {
-		text += ", and that happened between the provider and us: the provider still saw it hold"
+		text += s.heldWords()
 	}
 	return text
+}
+
+// heldWords goes on where the provider found that the signature held.
+func (s *DKIM) heldWords() string {
+	switch dkim.Breakage(s.Breakage) {
+	case dkim.BodyChanged, dkim.HeaderChanged, dkim.HeaderAndBodyChanged:
+		return ", and that happened between the provider and us: the provider still saw it hold"
+	case dkim.KeyGone:
+		return "; when the provider looked, the key was still there"
+	}
+	if s.Result == mail.Policy { // SHA-1, a weak key, l=
+		return "; the provider still lets that count"
+	}
+	return "; the provider saw it hold"
 }
 
 // breakageWords says what became of a signature that does not hold.
@@ -88,6 +102,9 @@ func (s *DKIM) breakageWords() string {
 	case dkim.OtherKey:
 		return "was not made with the key that the domain publishes"
 	case dkim.KeyGone:
+		if strings.HasSuffix(s.Why, "was revoked") {
+			return "cannot be checked, as the domain has revoked the key for it"
+		}
 		return "cannot be checked, as the domain does not publish the key for it"
 	}
 	if s.Why == "" {
@@ -106,14 +123,39 @@ func authorWords(a Author) string {
 	return a.Address
 }
 
-// withWhy says why a check ended as it did. A temperror goes without: what the
-// resolver said is for our log.
+// withWhy says why a check ended as it did.
 func withWhy(result mail.Status, what, why string) string {
 	text := string(result) + " " + what
-	if why == "" || result == mail.TempError {
+	if why == "" {
 		return text
 	}
 	return text + ": " + why
+}
+
+// named is a domain as it is read and, where that is another, as it travels: the
+// letters of one may be taken for those of another.
+func named(d mail.Domain) string {
+	shown := d.Unicode()
+	if shown == string(d) {
+		return shown
+	}
+	return shown + " (" + string(d) + ")"
+}
+
+func joinDomains(ds []mail.Domain) string {
+	names := make([]string, len(ds))
+	for i, d := range ds {
+		names[i] = named(d)
+	}
+	return strings.Join(names, ", ")
+}
+
+// within has a sentence of ours go on in another one.
+func within(sentence string) string {
+	if strings.HasPrefix(sentence, "Received ") {
+		return sentence // the name of a field
+	}
+	return lowerFirst(sentence)
 }
 
 func yes(b bool) string {
@@ -132,7 +174,7 @@ func or(s, otherwise string) string {
 
 // words says what the set tells.
 func (s *ARCSet) words() string {
-	text := fmt.Sprintf("set %d sealed by %s", s.Instance, s.Sealer.Unicode())
+	text := fmt.Sprintf("set %d sealed by %s", s.Instance, named(s.Sealer))
 	if !s.SealedAt.IsZero() {
 		text += " on " + s.SealedAt.UTC().Format("2006-01-02 15:04 MST")
 	}
@@ -155,16 +197,22 @@ func (s *ARCSet) words() string {
 func (s *Statement) words() string {
 	about := s.Method + "=" + string(s.Result)
 	if s.Domain != "" {
-		about += " for " + s.Domain.Unicode()
+		about += " for " + named(s.Domain)
 	}
 	by := "in its seal"
-	if s.Via == ViaField {
-		by = "as " + or(s.ID, "nobody named")
+	switch {
+	case s.Via == ViaField && s.ID == "": // as Microsoft writes it
+		by = "by the provider (field without a name)"
+	case s.Via == ViaField:
+		by = "as " + s.ID
 	}
 	text := fmt.Sprintf("%s, %s", about, by)
 	switch s.Agreement {
 	case Agrees:
-		return text + "; so do we"
+		if s.Ours == s.Result {
+			return text + "; so do we"
+		}
+		return text + fmt.Sprintf("; we say %s: neither of us finds it proven", s.Ours)
 	case Differs:
 		text += fmt.Sprintf("; we say %s", s.Ours)
 	default:

@@ -22,11 +22,13 @@ ranges = ["192.0.2.0/24"]
 func TestCheckConfigExitCodesTellFileAndFaultsApart(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
+	fine := strings.Replace(fineConfig, "microsoft365", "cisco-ces", 1) // whose ranges are of one customer alone
 	for name, text := range map[string]string{
-		"fine.toml":    fineConfig,
-		"faulty.toml":  fineConfig + "range = 1\n",
-		"ending.toml":  fineConfig + "valid_until = 2020-01-31\n",
-		"nothere.toml": fineConfig + "[dns]\nservers = [\"127.0.0.1:1\"]\ntimeout = \"1s\"\n",
+		"fine.toml":    fine,
+		"shared.toml":  fineConfig,
+		"faulty.toml":  fine + "range = 1\n",
+		"ending.toml":  fine + "valid_until = 2020-01-31\n",
+		"nothere.toml": fine + "[dns]\nservers = [\"127.0.0.1:1\"]\ntimeout = \"1s\"\n",
 	} {
 		if err := os.WriteFile(path(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -43,6 +45,7 @@ func TestCheckConfigExitCodesTellFileAndFaultsApart(t *testing.T) {
 		{"positional before the flags", []string{path("fine.toml"), "-offline"}, exitFine, path("fine.toml") + ": fine", ""},
 		{"a fault", []string{"-offline", path("faulty.toml")}, exitFindings, "", path("faulty.toml") + ":9: source[0].range: unknown key: did you mean ranges?"},
 		{"a warning", []string{"-offline", path("ending.toml")}, exitFindings, "see the warnings", "warning: " + path("ending.toml") + ":9: source[0].valid_until = 2020-01-31: is over"},
+		{"a provider for all", []string{"-offline", path("shared.toml")}, exitFindings, "see the warnings", "warning: " + path("shared.toml") + ":7: source[0].provider: the ranges of Microsoft 365"},
 		{"a resolver that is not there", []string{path("nothere.toml")}, exitFindings, "", path("nothere.toml") + ":10: dns.servers"},
 		{"an absent file", []string{"-offline", path("absent.toml")}, exitCouldNot, "", "no such file"},
 		{"a directory", []string{"-offline", dir}, exitCouldNot, "", "directory"},

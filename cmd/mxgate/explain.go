@@ -188,7 +188,7 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	if e.json {
 		return json.NewEncoder(e.out).Encode(r)
 	}
-	fmt.Fprintf(e.out, "%s\n%s%s%s", heading, policy.Labelled("subject", policy.Plain(r.Subject, 200)),
+	fmt.Fprintf(e.out, "%s\n%s%s%s", heading, policy.Labelled("subject", policy.Plain(mail.DecodeWords(r.Subject), 200)),
 		policy.Labelled("to", policy.Plain(r.To, 200)), policy.Labelled("message-id", policy.Plain(r.MessageID, 200)))
 	if err := policy.Explain(e.out, &r.Evidence, r.Verdict); err != nil {
 		return err

@@ -54,6 +54,14 @@ func TestExplainOneMessage(t *testing.T) {
 	}
 }
 
+// A subject is shown as a reader sees it, less what a terminal obeys.
+func TestExplainDecodesTheSubject(t *testing.T) {
+	text := strings.Replace(letter, "Subject: Hello\x1b[2J", "Subject: =?utf-8?q?Gr=C3=BC=1B[2J?= =?utf-8?b?w59l?=", 1)
+	if _, out, _ := explain(t, map[string]string{"a.eml": text}, "-client", "192.0.2.10", "a.eml"); !strings.HasPrefix(out, "a.eml\n  subject     Grü?[2Jße\n") {
+		t.Errorf("got\n%s", out)
+	}
+}
+
 func TestExplainSaysThatNoProviderWasNamed(t *testing.T) {
 	const why = "no provider was named whose Received lines could be believed: name it with -source, or give the origin's address with -client"
 	code, out, _ := explain(t, map[string]string{"a.eml": letter}, "a.eml", "-json")

@@ -40,6 +40,7 @@ type journalLine struct {
 	EnhancedCode string          `json:"enhanced_code"`
 	NextHop      string          `json:"next_hop"`
 	DurationNS   time.Duration   `json:"duration_ns"`
+	Path         string          `json:"path"` // the way it came; "" if it never came to a verdict
 	Evidence     json.RawMessage `json:"evidence,omitempty"`
 }
 
@@ -97,13 +98,13 @@ func printJournal(out io.Writer, entries []store.Entry, since span) error {
 		return err
 	}
 	t := table{}
-	t.add("", "TIME", "CODE", "OUTCOME", "DISPOSITION", "REASON", "AUTHOR", "TO", "ORIGIN VIA CLIENT")
+	t.add("", "TIME", "CODE", "OUTCOME", "DISPOSITION", "REASON", "PATH", "AUTHOR", "TO", "ORIGIN VIA CLIENT")
 	for _, e := range entries {
 		code := "-"
 		if e.ReplyCode > 0 {
 			code = strconv.Itoa(e.ReplyCode)
 		}
-		t.add(policy.Plain(strings.TrimSpace(e.Sentence+" ("+e.ID+")"), 1000), e.At.Local().Format(stamp), code, string(e.Outcome), cmp.Or(e.Disposition, "-"), cmp.Or(e.Reason, "-"),
+		t.add(policy.Plain(strings.TrimSpace(e.Sentence+" ("+e.ID+")"), 1000), e.At.Local().Format(stamp), code, string(e.Outcome), cmp.Or(e.Disposition, "-"), cmp.Or(e.Reason, "-"), cmp.Or(e.Path, "-"),
 			shown(e.Author, 36), recipientsShown(e.ForwardPaths), addrShown(e.OriginIP)+" via "+addrShown(e.Client))
 	}
 	return t.print(out)
@@ -135,7 +136,7 @@ func printJournalJSON(out io.Writer, entries []store.Entry) error {
 			ID: e.ID, ReceivedAt: e.At, Outcome: e.Outcome, Disposition: e.Disposition, Reason: e.Reason, Sentence: e.Sentence,
 			Author: e.Author, ReversePath: e.ReversePath.String(), ForwardPaths: pathsOf(e.ForwardPaths), MessageID: e.MessageID,
 			SizeOctets: e.Size, Source: e.Source, Helo: e.Helo, ReplyCode: e.ReplyCode, EnhancedCode: e.Enhanced, NextHop: e.NextHop,
-			DurationNS: e.Duration, Evidence: e.Evidence,
+			DurationNS: e.Duration, Path: e.Path, Evidence: e.Evidence,
 		}
 		if e.Client.IsValid() {
 			line.ClientIP = e.Client.String()

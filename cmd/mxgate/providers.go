@@ -34,8 +34,6 @@ type providing struct {
 	by        string
 	force     bool
 	dns       string
-	since     span
-	limit     atMost
 }
 
 // providersVerb is one command of providers.
@@ -52,7 +50,6 @@ func providersVerbs() []providersVerb {
 		{command{"refresh", "-config FILE [-published SOURCE=PLACE] [-offline] [SOURCE...]", "fetch what providers publish and show what is new; changes nothing", nil}, (*providing).fetchFlags, (*providing).refresh, false},
 		{command{"accept", "-config FILE [-by NAME] [-force] SOURCE:DIGEST...", "take a list that refresh has shown for the good one", nil}, (*providing).acceptFlags, (*providing).accept, false},
 		{command{"detect", "[-config FILE] [-dns ADDR] DOMAIN...", "name the provider of a domain from its MX", nil}, (*providing).detectFlags, (*providing).detect, true},
-		{command{"strangers", "-config FILE [-since LONG] [-limit N] [-json]", "who tried to get around the providers: how often, first and last, over time", nil}, (*providing).strangersFlags, (*providing).strangers, false},
 	}
 }
 

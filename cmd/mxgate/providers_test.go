@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -164,42 +163,6 @@ func TestProvidersDetectNamesAndProposes(t *testing.T) {
 	if code != exitFine || out != `{"domain":"example.com","mx":[{"preference":10,"host":"example-com.mail.protection.outlook.com","provider":"microsoft365","how":"name"}],"traces":[{"preference":0,"host":"_spf.google.com","provider":"google","how":"spf record"}]}`+"\n" {
 		t.Errorf("%d\n%s", code, out)
 	}
-}
-
-func TestProvidersStrangersAreAReport(t *testing.T) {
-	l := newLab(t, "127.0.0.1:1")
-	if _, out, _ := provide(t, "strangers", "-config", l.config); out != "nobody in the last 7d\n" {
-		t.Errorf("nobody: %q", out)
-	}
-	now := time.Now()
-	for range 300 {
-		l.store.Stranger(now.Add(-49*time.Hour), netip.MustParseAddr("198.51.100.9"), "bad\x1b.example")
-	}
-	l.store.Stranger(now.Add(-time.Hour), netip.MustParseAddr("198.51.100.9"), "")
-	l.store.Stranger(now.Add(-2*time.Hour), netip.MustParseAddr("192.0.2.9"), "mx.provider.example")
-	l.store.Stranger(now.Add(-2*time.Hour), netip.MustParseAddr("40.92.1.2"), "")
-	if err := l.store.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	code, out, errOut := provide(t, "strangers", "-config", l.config)
-	if code != exitFine || errOut != "" {
-		t.Errorf("%d, %q", code, errOut)
-	}
-	lines := strings.Split(out, "\n")
-	const hour = "2006-01-02 15:04 MST"
-	at := func(back time.Duration) string { return now.Add(-back).UTC().Truncate(time.Hour).Local().Format(hour) }
-	wantIn(t, lines[1], "198.51.100.9    301      2  "+at(49*time.Hour)+"  "+at(time.Hour)+"  bad?.example ", " -")
-	wantIn(t, lines[2], "40.92.1.2         1      1  ", "microsoft365, in no source")
-	wantIn(t, lines[3], "192.0.2.9         1      1  ", "source the-provider, not admitted now")
-	wantIn(t, out, "\n303 connections from 3 networks in the last 7d, by the day (UTC):\n\n", now.Add(-49*time.Hour).UTC().Format(time.DateOnly)+"    300 "+strings.Repeat("#", 60)+"\n", now.Add(-6*24*time.Hour).UTC().Format(time.DateOnly)+"      0\n", " #\n")
-	if _, out, _ := provide(t, "strangers", "-config", l.config, "-limit", "1", "-since", "1d"); !strings.Contains(out, "and 2 networks more") || !strings.Contains(out, "by the hour (UTC)") || !strings.Contains(out, " 2 "+strings.Repeat("#", 60)+"\n") || !strings.Contains(out, " 1 "+strings.Repeat("#", 30)+"\n") {
-		t.Errorf("the last day:\n%s", out)
-	}
-	code, out, _ = provide(t, "strangers", "-config", l.config, "-json", "-limit", "1")
-	if code != exitFine || strings.Count(out, "\n") != 1 {
-		t.Errorf("%d, %q", code, out)
-	}
-	wantIn(t, out, `{"network":"198.51.100.9/32","count":301,"first":"`, `"hours":2,"helo":"bad?.example","source":"","provider":""}`)
 }
 
 func TestProvidersMisuse(t *testing.T) {

@@ -98,7 +98,7 @@ func (l *lab) journal() {
 		{ID: "old", At: now.Add(-240 * time.Hour), Outcome: store.Relayed, Disposition: "relay", Reason: "clean", Sentence: "Old."},
 		{ID: "held", At: now.Add(-time.Hour), Outcome: store.Quarantined, Disposition: "quarantine", Reason: "lookalike", Sentence: "It looks\x1b alike.",
 			Author: "anna@partner.example", ForwardPaths: []mail.Address{bob, anna}, ReversePath: anna, Client: netip.MustParseAddr("192.0.2.1"),
-			OriginIP: netip.MustParseAddr("198.51.100.7"), ReplyCode: 250, Enhanced: "2.0.0", Size: 42, Source: "the-provider", Evidence: []byte(`{"source":"x"}`)},
+			OriginIP: netip.MustParseAddr("198.51.100.7"), ReplyCode: 250, Enhanced: "2.0.0", Size: 42, Source: "the-provider", Path: "via_current", Evidence: []byte(`{"source":"x"}`)},
 		{ID: "gone", At: now.Add(-time.Minute), Outcome: store.Aborted, Client: netip.MustParseAddr("192.0.2.1")},
 	} {
 		l.store.Journal(e)
@@ -116,8 +116,8 @@ func TestJournalShowsTheNewestLast(t *testing.T) {
 	if code != exitFine || errOut != "" || len(lines) != 6 {
 		t.Fatalf("%d, %q\n%s", code, errOut, out)
 	}
-	wantIn(t, lines[0], "TIME", "CODE", "OUTCOME", "DISPOSITION", "REASON", "AUTHOR", "TO", "ORIGIN VIA CLIENT")
-	wantIn(t, lines[1], time.Now().Local().Format(" MST "), " 250 ", "quarantined  quarantine", "lookalike  anna@partner.example  bob@example.com +1  198.51.100.7 via 192.0.2.1")
+	wantIn(t, lines[0], "TIME", "CODE", "OUTCOME", "DISPOSITION", "REASON", "PATH", "AUTHOR", "TO", "ORIGIN VIA CLIENT")
+	wantIn(t, lines[1], time.Now().Local().Format(" MST "), " 250 ", "quarantined  quarantine", "lookalike  via_current  anna@partner.example  bob@example.com +1  198.51.100.7 via 192.0.2.1")
 	if lines[2] != "    It looks? alike. (held)" {
 		t.Errorf("the sentence is shown as %q", lines[2])
 	}
@@ -175,37 +175,43 @@ func TestTheNamesOfJournalJSONAreStable(t *testing.T) {
 	_, out, _ := mx(t, "journal", "-config", l.config, "-json", "-reason", "lookalike")
 	wantIn(t, out, `{"id":"held","received_at":"`, `"outcome":"quarantined","disposition":"quarantine","reason":"lookalike","sentence":"It looks\u001b alike.","author":"anna@partner.example",`+
 		`"reverse_path":"anna@partner.example","forward_paths":["bob@example.com","anna@partner.example"],"message_id":"","size_octets":42,"source":"the-provider","client_ip":"192.0.2.1",`+
-		`"helo":"","origin_ip":"198.51.100.7","reply_code":250,"enhanced_code":"2.0.0","next_hop":"","duration_ns":0,"evidence":{"source":"x"}}`)
+		`"helo":"","origin_ip":"198.51.100.7","reply_code":250,"enhanced_code":"2.0.0","next_hop":"","duration_ns":0,"path":"via_current","evidence":{"source":"x"}}`)
 }
 
-func TestStrangers(t *testing.T) {
+func TestStrangersAreAReport(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	if _, out, _ := mx(t, "strangers", "-config", l.config); out != "nobody in the last 7d\n" {
-		t.Errorf("got %q", out)
+		t.Errorf("nobody: %q", out)
 	}
 	now := time.Now()
-	for range 3 {
-		l.store.Stranger(now, netip.MustParseAddr("203.0.113.9"), "bad\x1bhost")
+	for range 300 {
+		l.store.Stranger(now.Add(-49*time.Hour), netip.MustParseAddr("198.51.100.9"), "bad\x1b.example")
 	}
-	l.store.Stranger(now, netip.MustParseAddr("2001:db8::1"), "")
-	l.store.Stranger(now.Add(-5*time.Hour), netip.MustParseAddr("203.0.113.9"), "earlier")
-	l.store.Stranger(now.Add(-240*time.Hour), netip.MustParseAddr("203.0.113.7"), "")
+	l.store.Stranger(now.Add(-time.Hour), netip.MustParseAddr("198.51.100.9"), "")
+	l.store.Stranger(now.Add(-2*time.Hour), netip.MustParseAddr("192.0.2.9"), "mx.provider.example")
+	l.store.Stranger(now.Add(-2*time.Hour), netip.MustParseAddr("40.92.1.2"), "")
 	if err := l.store.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	code, out, errOut := mx(t, "strangers", "-config", l.config)
+	if code != exitFine || errOut != "" {
+		t.Errorf("%d, %q", code, errOut)
+	}
 	lines := strings.Split(out, "\n")
-	if code != exitFine || errOut != "" || len(lines) != 7 {
-		t.Fatalf("%d, %q\n%s", code, errOut, out)
+	const hour = "2006-01-02 15:04 MST"
+	at := func(back time.Duration) string { return now.Add(-back).UTC().Truncate(time.Hour).Local().Format(hour) }
+	wantIn(t, lines[1], "198.51.100.9    301      2  "+at(49*time.Hour)+"  "+at(time.Hour)+"  bad?.example ", " -")
+	wantIn(t, lines[2], "40.92.1.2         1      1  ", "microsoft365, in no source")
+	wantIn(t, lines[3], "192.0.2.9         1      1  ", "source the-provider, not admitted now")
+	wantIn(t, out, "\n303 connections from 3 networks in the last 7d, all refused (hosts of a near miss: deferred)\nby the day (UTC):\n\n", now.Add(-49*time.Hour).UTC().Format(time.DateOnly)+"    300 "+strings.Repeat("#", 60)+"\n", now.Add(-6*24*time.Hour).UTC().Format(time.DateOnly)+"      0\n", " #\n")
+	if _, out, _ := mx(t, "strangers", "-config", l.config, "-limit", "1", "-since", "1d"); !strings.Contains(out, "and 2 networks more") || !strings.Contains(out, "by the hour (UTC)") || !strings.Contains(out, " 2 "+strings.Repeat("#", 60)+"\n") || !strings.Contains(out, " 1 "+strings.Repeat("#", 30)+"\n") {
+		t.Errorf("the last day:\n%s", out)
 	}
-	wantIn(t, lines[1], "203.0.113.9", "1  earlier")
-	wantIn(t, lines[2], now.Local().Truncate(time.Hour).Format("2006-01-02 15:04 MST"), "203.0.113.9", "3  bad?host")
-	wantIn(t, lines[3], "2001:db8::/64", "1  -")
-	if lines[5] != "5 connections from 2 networks in the last 7d, all refused (hosts of a near miss: deferred)" {
-		t.Errorf("the totals say %q", lines[5])
+	code, out, _ = mx(t, "strangers", "-config", l.config, "-json")
+	if code != exitFine || strings.Count(out, "\n") != 4 {
+		t.Errorf("%d, %q", code, out)
 	}
-	_, out, _ = mx(t, "strangers", "-config", l.config, "-since", "1h", "-json")
-	wantIn(t, out, `{"hour":"`+now.UTC().Truncate(time.Hour).Format(time.RFC3339)+`","network":"203.0.113.9/32","count":3,"helo":"bad?host"}`)
+	wantIn(t, out, `{"hour":"`+now.Add(-49*time.Hour).UTC().Truncate(time.Hour).Format(time.RFC3339)+`","network":"198.51.100.9/32","count":300,"helo":"bad?.example"}`, `"network":"40.92.1.2/32","count":1,"helo":"","provider":"microsoft365"}`, `"source":"the-provider"}`)
 }
 
 func TestCommandsDoNotCreateAStore(t *testing.T) {

@@ -10,6 +10,7 @@ package config
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"strings"
@@ -56,6 +57,7 @@ type Config struct {
 // be changed. The zero Built, as Default has it, admits nobody and knows no domain.
 type Built struct {
 	Certificate *tls.Certificate // nil: STARTTLS is not offered
+	ClientCAs   *x509.CertPool   // who vouch for certificates of clients; nil: none is asked for
 	Sockets     []Socket         // to listen on, as many as there are [[listener]]
 	SourceSet   *provider.Set    // nil only in a Config that was never checked
 	Grants      map[string]Grant // by name of the source
@@ -95,6 +97,8 @@ type TLS struct {
 	CertFile string `toml:"cert_file"`
 	KeyFile  string `toml:"key_file"`
 	Require  bool   `toml:"require"`
+
+	ClientCAFile string `toml:"client_ca_file"`
 }
 
 // Source is one provider or partner that may deliver to us.
@@ -103,8 +107,16 @@ type Source struct {
 	Provider   string          `toml:"provider"`
 	Ranges     []string        `toml:"ranges"`
 	ReceivedBy []string        `toml:"received_by"`
+	ValidFrom  *toml.LocalDate `toml:"valid_from"`
 	ValidUntil *toml.LocalDate `toml:"valid_until"`
 	Origin     string          `toml:"origin"`
+	Published  []string        `toml:"published"` // nil: as the catalogue says
+
+	Tenant          string     `toml:"tenant"`
+	BindHeader      BindHeader `toml:"bind_header"`
+	BindCertificate []string   `toml:"bind_certificate"`
+	BindTenant      []string   `toml:"bind_tenant"`
+	BindListener    []string   `toml:"bind_listener"`
 
 	Xclient              bool     `toml:"xclient"`
 	ConnectionsPerMinute int      `toml:"connections_per_minute"`

@@ -99,7 +99,7 @@ func TestUnknownKeysAreReportedWithEverythingElse(t *testing.T) {
 	want := []string{
 		"c.toml:2: hostnam: unknown key: did you mean hostname?",
 		`c.toml:5: source[0].ranges[0] = "192.0.2.0/33": expected a network such as 192.0.2.0/24 or 2001:db8::/32`,
-		"c.toml:6: source[0].listen: unknown key: expected one of name, provider, ranges, received_by, valid_until, origin, xclient, connections_per_minute, near_miss, authserv_ids",
+		"c.toml:6: source[0].listen: unknown key: expected one of name, provider, ranges, received_by, valid_from, valid_until, origin, published, tenant, bind_header, bind_certificate, bind_tenant, bind_listener, xclient, connections_per_minute, near_miss, authserv_ids",
 		"c.toml:12: limits.recipient: unknown key: did you mean recipients?",
 		"c.toml:13: limits.hostname: unknown key here: it belongs at the top of the file, above the first [table]",
 		`c.toml:15: dns.timeout = 5: expected a duration in quotes, such as "30s", "5m" or "1h"; found a whole number`,

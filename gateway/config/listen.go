@@ -142,6 +142,12 @@ func collide(a, b netip.AddrPort) bool {
 
 func (c *Config) checkTLS(k *strict.Problems) {
 	t := c.TLS
+	if t.ClientCAFile != "" {
+		c.ClientCAs = checkCAFile(k, "tls.client_ca_file", t.ClientCAFile)
+		if t.CertFile == "" && t.KeyFile == "" {
+			k.Add("tls.client_ca_file", quote(t.ClientCAFile), "expected cert_file and key_file as well: without STARTTLS no client shows a certificate")
+		}
+	}
 	switch {
 	case t.CertFile == "" && t.KeyFile == "":
 		if t.Require {

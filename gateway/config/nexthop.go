@@ -157,7 +157,7 @@ func (n NextHop) buildTLS(k *strict.Problems, key string) relay.TLSPolicy {
 	case n.CAFile != "" && len(n.Pins) > 0:
 		k.Add(key+".ca_file", quote(n.CAFile), "stands beside pins: expected one of both, because a pinned key needs no CA")
 	case n.CAFile != "":
-		t.Roots = checkCAFile(k, key, n.CAFile)
+		t.Roots = checkCAFile(k, key+".ca_file", n.CAFile)
 	}
 	if i := slices.IndexFunc(n.Hosts, func(h string) bool { return strings.HasPrefix(h, unixPrefix) }); i >= 0 && n.TLSName == "" && len(n.Pins) == 0 {
 		k.Add(key+".tls_name", "", "missing: %s has no name that a certificate could be for; expected tls_name, or pins", quote(n.Hosts[i]))
@@ -191,15 +191,15 @@ func checkTLSName(k *strict.Problems, key, text string) string {
 	return string(name)
 }
 
-// checkCAFile reads the certificates of the operator's own CA.
+// checkCAFile reads the certificates of CAs that the operator trusts.
 func checkCAFile(k *strict.Problems, key, file string) *x509.CertPool {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		k.Add(key+".ca_file", quote(file), unreadable, rootCause(err))
+		k.Add(key, quote(file), unreadable, rootCause(err))
 		return nil
 	}
 	if err := leadsWithCertificate(text); err != nil {
-		k.Add(key+".ca_file", quote(file), notCertificate, err)
+		k.Add(key, quote(file), notCertificate, err)
 		return nil
 	}
 	pool := x509.NewCertPool()

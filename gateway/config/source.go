@@ -12,6 +12,7 @@ import (
 	"mxgate/gateway/config/strict"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
+	"mxgate/policy/provider/ranges"
 )
 
 // maxPerMinute bounds limits on what may come in a minute: more is no limit.
@@ -37,6 +38,7 @@ func (c *Config) checkSources(k *strict.Problems) {
 	for i, s := range c.Sources {
 		key, before := fmt.Sprintf("source[%d]", i), len(*k)
 		source, grant := s.build(k, key), s.grant(k, key)
+		source.Published, source.Bind = s.published(k, key), s.bindings(k, key, c.ClientCAs != nil)
 		c.checkAuthservIDs(k, key, s.AuthservIDs)
 		if len(*k) > before {
 			continue
@@ -56,7 +58,8 @@ func (c *Config) checkSources(k *strict.Problems) {
 }
 
 func (s Source) build(k *strict.Problems, key string) provider.Source {
-	src := provider.Source{Name: s.Name, Provider: s.Provider, ValidUntil: lastMoment(s.ValidUntil), Origin: provider.OriginTrace}
+	src := provider.Source{Name: s.Name, Provider: s.Provider, ValidFrom: midnight(s.ValidFrom), ValidUntil: midnight(s.ValidUntil),
+		Origin: provider.OriginTrace, Tenant: s.Tenant}
 	if s.Name == "" {
 		k.Add(key+".name", "", "missing: expected a short name for reports, such as \"our-provider\"")
 	}
@@ -96,6 +99,19 @@ func (s Source) build(k *strict.Problems, key string) provider.Source {
 			`expected provider (an id of the catalogue), received_by = ["mx.provider.example"], or origin = "peer" if the client is the sender itself`)
 	}
 	return src
+}
+
+// published reads where the provider publishes its ranges.
+func (s Source) published(k *strict.Problems, key string) []ranges.Place {
+	var places []ranges.Place
+	for i, text := range s.Published {
+		place, err := ranges.ParsePlace(text)
+		if err != nil {
+			k.Add(fmt.Sprintf("%s.published[%d]", key, i), quote(text), "%s", strings.TrimPrefix(expectation(err), fmt.Sprintf("%.80q: ", text)))
+		}
+		places = append(places, place)
+	}
+	return places
 }
 
 // grant checks what s may do besides delivering.
@@ -138,11 +154,11 @@ func nearMissNames(e provider.Entry) []string {
 
 // NearMiss returns the source that a host most likely is whose forward-confirmed
 // reverse name is host: the first in the file with a name that host lies under,
-// unless its last day was before now. SMTP-DUTIES A3.
+// unless it is not admitted now at all. SMTP-DUTIES A3.
 func (c *Config) NearMiss(host mail.Domain, now time.Time) (source string, near bool) {
 	for _, s := range c.SourceSet.All() {
 		for _, name := range c.Grants[s.Name].NearMiss {
-			if (host == name || strings.HasSuffix(string(host), "."+string(name))) && !s.Expired(now) {
+			if (host == name || strings.HasSuffix(string(host), "."+string(name))) && !s.Expired(now) && !s.NotYet(now) {
 				return s.Name, true
 			}
 		}
@@ -159,7 +175,7 @@ func rangeFault(text string, err error) string {
 // sentinel, which the key before it already names.
 func expectation(err error) string {
 	text := err.Error()
-	for _, sentinel := range []error{provider.ErrBadRange, provider.ErrBadSource, provider.ErrOverlap} {
+	for _, sentinel := range []error{provider.ErrBadRange, provider.ErrBadSource, provider.ErrOverlap, ranges.ErrBadPlace} {
 		if errors.Is(err, sentinel) {
 			text = strings.TrimPrefix(text, sentinel.Error()+": ")
 		}
@@ -167,7 +183,8 @@ func expectation(err error) string {
 	return text
 }
 
-func lastMoment(d *toml.LocalDate) time.Time {
+// midnight is when the day d begins, in UTC; zero if there is none.
+func midnight(d *toml.LocalDate) time.Time {
 	if d == nil {
 		return time.Time{}
 	}

@@ -106,7 +106,7 @@ func endOf(d *toml.LocalDate) time.Time {
 	if d == nil {
 		return time.Time{}
 	}
-	return lastMoment(d).AddDate(0, 0, 1)
+	return midnight(d).AddDate(0, 0, 1)
 }
 
 // domains reads a list of domains with at least two labels; nil stays nil.

@@ -47,6 +47,7 @@ func (c *Config) Warnings(now time.Time) []Problem {
 		c.warnOfRecipient(k, key, x.Recipient, "exception")
 	}
 	c.warnOfTrust(k, today)
+	c.warnOfBindings(k)
 	for i, n := range c.NextHops {
 		if !slices.Contains(c.Used, c.named[n.Name]) {
 			k.Add(fmt.Sprintf("next_hop[%d]", i), "", "%q is next_hop of no [[domain]]: no mail goes there; use it, or remove it", n.Name)
@@ -143,8 +144,14 @@ func (c *Config) Summary() string {
 	fmt.Fprintf(&b, "  mode %s, host %s, data in %s\n", c.Mode, c.Hostname, c.DataDir)
 	for _, s := range c.SourceSet.All() {
 		fmt.Fprintf(&b, "  source %s: %s", s.Name, count(len(s.Ranges), "range", "ranges"))
+		if !s.ValidFrom.IsZero() {
+			fmt.Fprintf(&b, ", valid from %s", s.ValidFrom.Format(time.DateOnly))
+		}
 		if !s.ValidUntil.IsZero() {
 			fmt.Fprintf(&b, ", valid until %s", s.ValidUntil.Format(time.DateOnly))
+		}
+		for i, bind := range s.Bind {
+			fmt.Fprintf(&b, "%s%s", [...]string{", bound by ", " and "}[min(i, 1)], bind.Kind)
 		}
 		b.WriteByte('\n')
 	}

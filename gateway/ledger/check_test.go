@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	block = "Received: from x\r\n\tby y\r\nAuthentication-Results: y; none\r\nX-Mxgate-Verdict: relay\r\n"
+	block = "Received: from x\r\n\tby y\r\nAuthentication-Results: y; none\r\nX-Mxgate-Verdict: relay\r\nX-Mxgate-Path: via_current\r\n"
 	text  = "Subject: a\r\n\r\nbody\r\n"
 )
 

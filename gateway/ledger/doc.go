@@ -71,4 +71,4 @@ type Books struct {
 }
 
 // BlockFields are the fields that the gateway prepends to mail that it relays.
-var BlockFields = []string{"Received", "Authentication-Results", "X-Mxgate-Verdict"}
+var BlockFields = []string{"Received", "Authentication-Results", "X-Mxgate-Verdict", "X-Mxgate-Path"}

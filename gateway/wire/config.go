@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -64,8 +65,12 @@ type Config struct {
 	// PROXY header in time. It must not block.
 	OnProxyFault func(peer netip.Addr, err error)
 
-	TLSConfig  *tls.Config // for STARTTLS, with Certificates or GetCertificate; nil: not offered
-	RequireTLS bool        // MAIL in clear is refused with 530
+	TLSConfig *tls.Config // for STARTTLS, with Certificates or GetCertificate; nil: not offered
+	// ClientCAs vouch for the certificates that clients show; nil: none is asked
+	// for. One that they do not vouch for, or none, costs a client nothing but its
+	// name: sources that need none show one of any CA.
+	ClientCAs  *x509.CertPool
+	RequireTLS bool // MAIL in clear is refused with 530
 
 	MaxMessageOctets  int64 // announced with SIZE; 50 MiB
 	MaxRecipients     int   // of one transaction, at least 100; 100
@@ -149,6 +154,11 @@ func (c *Config) complete() error {
 		// with an error (golang/go #70232), and a ticket must not be good on
 		// another listener.
 		c.TLSConfig.SessionTicketsDisabled = true
+		if c.ClientCAs != nil {
+			// Not VerifyClientCertIfGiven: a certificate of another CA would
+			// end the handshake.
+			c.TLSConfig.ClientAuth = tls.RequestClientCert
+		}
 	}
 	return nil
 }

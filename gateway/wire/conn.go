@@ -32,10 +32,12 @@ const maxOutOctets = 4 << 10
 // Ended may be used from any.
 type Conn struct {
 	*link
-	sock   net.Conn // the link's, or TLS over it
-	tls    *tls.ConnectionState
-	ctx    context.Context // net.Conn has no place to pass it; ends with Close
-	cancel context.CancelFunc
+	sock net.Conn // the link's, or TLS over it
+	tls  *tls.ConnectionState
+	// vouched has the names of the client's certificate that a CA vouches for.
+	vouched []string
+	ctx     context.Context // net.Conn has no place to pass it; ends with Close
+	cancel  context.CancelFunc
 
 	turn    atomic.Bool // taken, and not given back
 	next    *Conn       // after STARTTLS; under link.mu
@@ -84,7 +86,7 @@ func (c *Conn) Client() mail.Client {
 	if c.forwarded != nil {
 		from = *c.forwarded
 	}
-	client := mail.Client{Addr: c.addr, Source: c.source, Helo: c.helo, Extended: c.terms.extended,
+	client := mail.Client{Addr: c.addr, Listener: c.at, Certificate: c.vouched, Source: c.source, Helo: c.helo, Extended: c.terms.extended,
 		Origin: from.Addr, OriginHelo: from.Helo}
 	if c.tls != nil {
 		client.TLS = true

@@ -45,6 +45,8 @@ type gate struct {
 	handling func(context.Context)
 	// keep, if set, is given the content.
 	keep func(*wire.Content)
+	// meet, if set, is given the client of each transaction.
+	meet func(mail.Client)
 	// quiet takes everything and notes nothing, for benchmarks.
 	quiet bool
 }
@@ -88,6 +90,9 @@ func act(word string) error {
 func (g *gate) Begin(_ context.Context, c mail.Client, env mail.Envelope) (session.Transaction, error) {
 	if g.quiet {
 		return taker{}, nil
+	}
+	if g.meet != nil {
+		g.meet(c)
 	}
 	cipher := ""
 	if c.TLS {
@@ -366,9 +371,9 @@ func (c *client) expect(prefixes ...string) {
 }
 
 // startTLS goes over to TLS.
-func (c *client) startTLS() {
+func (c *client) startTLS(own ...tls.Certificate) {
 	c.t.Helper()
-	conn := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
+	conn := tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true, Certificates: own})
 	if err := conn.HandshakeContext(c.t.Context()); err != nil {
 		c.t.Fatalf("handshake: %v", err)
 	}

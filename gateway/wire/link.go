@@ -20,6 +20,7 @@ type link struct {
 	raw    net.Conn // below TLS
 	id     uint64
 	addr   netip.Addr
+	at     netip.AddrPort // our end
 	source string
 	opened time.Time
 

@@ -154,7 +154,7 @@ func (l *Listener) acceptAll(in Socket) {
 			delay = 5 * time.Millisecond
 			l.stats.connections.Add(1)
 			if addr := peer(raw); in.Balancers == nil {
-				l.admit(raw, addr)
+				l.admit(raw, addr, listener(raw))
 			} else {
 				l.unwrap(raw, addr, in.Balancers)
 			}
@@ -173,12 +173,13 @@ func (l *Listener) acceptAll(in Socket) {
 	}
 }
 
-// admit decides what becomes of a connection. It does not wait for the client.
-func (l *Listener) admit(raw net.Conn, addr netip.Addr) {
+// admit decides what becomes of a connection from addr to our end at. It does not
+// wait for the client.
+func (l *Listener) admit(raw net.Conn, addr netip.Addr, at netip.AddrPort) {
 	admission := l.cfg.Admit(addr)
 	switch {
 	case admission.Verdict == Admitted:
-		l.begin(raw, addr, admission)
+		l.begin(raw, addr, at, admission)
 	case admission.Verdict == Stranger && l.hear(raw, addr):
 		l.stats.strangers.Add(1)
 		l.serve(raw, func() { l.turnAway(raw, addr) })
@@ -227,9 +228,22 @@ func peer(raw net.Conn) netip.Addr {
 	return ap.Addr().Unmap()
 }
 
+// listener returns our end of a connection, unmapped; the zero AddrPort if it has
+// none.
+func listener(raw net.Conn) netip.AddrPort {
+	at, err := netip.ParseAddrPort(raw.LocalAddr().String())
+	if tcp, ok := raw.LocalAddr().(*net.TCPAddr); ok {
+		at, err = tcp.AddrPort(), nil
+	}
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
+}
+
 // begin gives an admitted connection to go-smtp, or refuses it.
-func (l *Listener) begin(raw net.Conn, addr netip.Addr, admission Admission) {
-	k := &link{l: l, raw: raw, addr: addr, source: admission.Source, opened: time.Now()}
+func (l *Listener) begin(raw net.Conn, addr netip.Addr, at netip.AddrPort, admission Admission) {
+	k := &link{l: l, raw: raw, addr: addr, at: at, source: admission.Source, opened: time.Now()}
 	if why := l.add(k, admission.RatePerMinute); why != "" {
 		l.stats.overLimit.Add(1)
 		l.refuse(raw, "421 "+l.cfg.Hostname+" "+why+", try again\r\n")

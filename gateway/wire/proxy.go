@@ -31,23 +31,23 @@ func (l *Listener) unwrap(raw net.Conn, balancer netip.Addr, balancers []netip.P
 // itself where it names none. What has no valid header is closed without a word:
 // health checks that only connect are such.
 func (l *Listener) admitProxied(raw net.Conn, balancer netip.Addr) {
-	client, err := l.await(raw)
+	ends, err := l.await(raw)
 	if err != nil {
 		l.drop(raw)
 		l.cfg.OnProxyFault(balancer, err)
 		return
 	}
-	if !client.IsValid() {
-		client = balancer
+	if !ends.Client.IsValid() {
+		ends = proxy.Ends{Client: balancer, Listener: listener(raw)}
 	}
-	l.admit(raw, client)
+	l.admit(raw, ends.Client, ends.Listener)
 }
 
 // await reads the PROXY header of raw in time, and gives the slot of raw back.
-func (l *Listener) await(raw net.Conn) (netip.Addr, error) {
+func (l *Listener) await(raw net.Conn) (proxy.Ends, error) {
 	defer l.met(raw)
 	if err := raw.SetReadDeadline(time.Now().Add(l.cfg.ProxyTimeout)); err != nil {
-		return netip.Addr{}, err
+		return proxy.Ends{}, err
 	}
 	return proxy.ReadHeader(raw)
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"time"
 )
@@ -55,5 +56,27 @@ func (c *Conn) handshake() (*Conn, error) {
 	next := newConn(c.link, sock)
 	state := sock.ConnectionState()
 	next.tls = &state
+	next.vouched = vouched(state.PeerCertificates, c.l.cfg.ClientCAs)
 	return next, nil
+}
+
+// vouched returns the DNS names of the certificate that a client has shown, if one
+// of cas vouches for it; nil else. The handshake has proven that the client has its
+// key.
+func vouched(shown []*x509.Certificate, cas *x509.CertPool) []string {
+	if cas == nil || len(shown) == 0 {
+		return nil
+	}
+	between := x509.NewCertPool()
+	for _, c := range shown[1:] {
+		between.AddCert(c)
+	}
+	// Public CAs no longer issue certificates for clients: mail servers show the
+	// one that they have as servers.
+	_, err := shown[0].Verify(x509.VerifyOptions{Roots: cas, Intermediates: between,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}})
+	if err != nil {
+		return nil
+	}
+	return shown[0].DNSNames
 }

@@ -44,6 +44,9 @@ type Source struct {
 	// on which the source is admitted; zero: no begin, no end.
 	ValidFrom, ValidUntil time.Time
 	Origin                OriginMode
+	// Tenant is the name under which the provider knows us, as it stands in the
+	// fields that the catalogue's TenantDiscriminators name; may be empty.
+	Tenant string
 	// Bind tells our tenant from the provider's other customers, who deliver
 	// from the same ranges: each kind once, and a message must meet all.
 	Bind []Binding

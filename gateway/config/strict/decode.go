@@ -119,6 +119,9 @@ func (f *filler) composite(v reflect.Value, given any, key string) {
 		f.mismatch(key, given, fmt.Sprintf("a table { %s = ... }", strings.Join(keysOf(v.Type()), " = ..., ")))
 	case isList:
 		f.mismatch(key, given, fmt.Sprintf("[%s] in single brackets, because there is only one", key))
+	case strings.Contains(key, "["): // of a list, where it has no header of its own
+		words, _ := found(given) // the value may be what nobody shall see
+		f.reject(key, "", "expected a table { %s = ... }; found %s", strings.Join(keysOf(v.Type()), " = ..., "), words)
 	default:
 		f.mismatch(key, given, fmt.Sprintf("a table [%s] with its keys on the lines below", key))
 	}

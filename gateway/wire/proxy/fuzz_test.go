@@ -27,11 +27,12 @@ func FuzzHeader(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		whole := bytes.NewReader(in)
-		addr, err := ReadHeader(whole)
+		ends, err := ReadHeader(whole)
+		addr, at := ends.Client, ends.Listener
 		taken := len(in) - whole.Len()
 		slow := bytes.NewReader(in)
-		if again, errAgain := ReadHeader(oneByOne{slow}); again != addr || (errAgain == nil) != (err == nil) || slow.Len() != whole.Len() {
-			t.Fatalf("octet by octet: %v, %v after %d; at once %v, %v after %d", again, errAgain, len(in)-slow.Len(), addr, err, taken)
+		if again, errAgain := ReadHeader(oneByOne{slow}); again != ends || (errAgain == nil) != (err == nil) || slow.Len() != whole.Len() {
+			t.Fatalf("octet by octet: %v, %v after %d; at once %v, %v after %d", again, errAgain, len(in)-slow.Len(), ends, err, taken)
 		}
 		limit, text := maxLine, !bytes.HasPrefix(in, []byte(signature))
 		if !text {
@@ -47,8 +48,8 @@ func FuzzHeader(f *testing.F) {
 			return
 		case text && bytes.Index(in, []byte("\r\n")) != taken-2, !text && int(in[14])<<8+int(in[15]) != taken-fixedOctets:
 			t.Fatalf("%d octets of %q were read", taken, in)
-		case addr.Zone() != "" || addr.Is4In6():
-			t.Fatalf("client %v", addr)
+		case addr.Zone() != "" || addr.Is4In6() || at.Addr().Zone() != "" || at.Addr().Is4In6() || at.IsValid() != addr.IsValid():
+			t.Fatalf("client %v at %v", addr, at)
 		}
 	})
 }

@@ -41,13 +41,20 @@ const (
 // ErrHeader says that a connection does not begin with a valid header.
 var ErrHeader = errors.New("proxy: no valid PROXY header")
 
+// Ends is the connection that a balancer hands on: the address of its client, and
+// the address and port to which that connected, all unmapped. The zero Ends says
+// to use those of the balancer's own connection.
+type Ends struct {
+	Client   netip.Addr
+	Listener netip.AddrPort
+}
+
 // ReadHeader reads a header, and not an octet more: what follows is the client's,
-// who must not speak before our banner. It returns the client's address,
-// unmapped; the zero Addr if the header says to use the balancer's.
-func ReadHeader(r io.Reader) (netip.Addr, error) {
+// who must not speak before our banner.
+func ReadHeader(r io.Reader) (Ends, error) {
 	header := make([]byte, len(signature), maxLine) // no header is shorter
 	if _, err := io.ReadFull(r, header); err != nil {
-		return netip.Addr{}, fmt.Errorf("%w: %w", ErrHeader, err)
+		return Ends{}, fmt.Errorf("%w: %w", ErrHeader, err)
 	}
 	switch {
 	case string(header) == signature:
@@ -55,43 +62,44 @@ func ReadHeader(r io.Reader) (netip.Addr, error) {
 	case bytes.HasPrefix(header, []byte("PROXY ")):
 		return readLine(r, header)
 	}
-	return netip.Addr{}, ErrHeader
+	return Ends{}, ErrHeader
 }
 
 // readLine goes on with the line of version 1.
-func readLine(r io.Reader, line []byte) (netip.Addr, error) {
+func readLine(r io.Reader, line []byte) (Ends, error) {
 	for !bytes.HasSuffix(line, []byte("\r\n")) {
 		n := len(line)
 		if n == maxLine {
-			return netip.Addr{}, ErrHeader
+			return Ends{}, ErrHeader
 		}
 		// One octet at a time: its end is known only when it is there.
 		line = line[:n+1]
 		if _, err := io.ReadFull(r, line[n:]); err != nil {
-			return netip.Addr{}, fmt.Errorf("%w: %w", ErrHeader, err)
+			return Ends{}, fmt.Errorf("%w: %w", ErrHeader, err)
 		}
 	}
 	return parseLine(string(line[:len(line)-2]))
 }
 
 // parseLine parses the line without its CRLF.
-func parseLine(line string) (netip.Addr, error) {
+func parseLine(line string) (Ends, error) {
 	fields := strings.Split(line, " ")
 	if len(fields) > 1 && fields[1] == "UNKNOWN" {
-		return netip.Addr{}, nil // whatever else it says
+		return Ends{}, nil // whatever else it says
 	}
 	if len(fields) != 6 || fields[1] != "TCP4" && fields[1] != "TCP6" || !isPort(fields[4]) || !isPort(fields[5]) {
-		return netip.Addr{}, ErrHeader
+		return Ends{}, ErrHeader
 	}
 	var addrs [2]netip.Addr
 	for i, text := range fields[2:4] {
 		addr, err := netip.ParseAddr(text)
 		if err != nil || addr.Zone() != "" || addr.Is4() != (fields[1] == "TCP4") {
-			return netip.Addr{}, ErrHeader
+			return Ends{}, ErrHeader
 		}
 		addrs[i] = addr.Unmap()
 	}
-	return addrs[0], nil
+	port, _ := strconv.ParseUint(fields[5], 10, 16) // isPort
+	return Ends{addrs[0], netip.AddrPortFrom(addrs[1], uint16(port))}, nil
 }
 
 // isPort reports whether s is a port without leading zeros.
@@ -101,28 +109,28 @@ func isPort(s string) bool {
 }
 
 // readBinary goes on with the header of version 2, whose signature was read.
-func readBinary(r io.Reader, first []byte) (netip.Addr, error) {
+func readBinary(r io.Reader, first []byte) (Ends, error) {
 	fixed := first[:fixedOctets]
 	if _, err := io.ReadFull(r, fixed[len(signature):]); err != nil {
-		return netip.Addr{}, fmt.Errorf("%w: %w", ErrHeader, err)
+		return Ends{}, fmt.Errorf("%w: %w", ErrHeader, err)
 	}
 	whole := fixedOctets + int(binary.BigEndian.Uint16(fixed[fixedOctets-2:]))
 	if whole > maxOctets {
-		return netip.Addr{}, ErrHeader
+		return Ends{}, ErrHeader
 	}
 	header := slices.Grow(fixed, whole-fixedOctets)[:whole]
 	if _, err := io.ReadFull(r, header[fixedOctets:]); err != nil {
-		return netip.Addr{}, fmt.Errorf("%w: %w", ErrHeader, err)
+		return Ends{}, fmt.Errorf("%w: %w", ErrHeader, err)
 	}
 	return parseBinary(header)
 }
 
 // parseBinary parses a whole header whose length was found right. Its checksum
 // is set to zero.
-func parseBinary(header []byte) (netip.Addr, error) {
+func parseBinary(header []byte) (Ends, error) {
 	command, family, body := header[len(signature)], header[len(signature)+1], header[fixedOctets:]
 	if command == local {
-		return netip.Addr{}, nil // nothing in it is used, so nothing in it is looked at
+		return Ends{}, nil // nothing in it is used, so nothing in it is looked at
 	}
 	octets, ofAddr := 0, 0
 	switch family {
@@ -132,13 +140,17 @@ func parseBinary(header []byte) (netip.Addr, error) {
 	case tcp6:
 		octets, ofAddr = octetsOfTCP6, 16
 	default: // no TCP
-		return netip.Addr{}, ErrHeader
+		return Ends{}, ErrHeader
 	}
 	if command != onward || len(body) < octets || !validTLVs(header, body[octets:]) {
-		return netip.Addr{}, ErrHeader
+		return Ends{}, ErrHeader
 	}
-	client, _ := netip.AddrFromSlice(body[:ofAddr]) // the zero Addr of nothing
-	return client.Unmap(), nil
+	if octets == 0 {
+		return Ends{}, nil
+	}
+	client, _ := netip.AddrFromSlice(body[:ofAddr])
+	to, _ := netip.AddrFromSlice(body[ofAddr : 2*ofAddr])
+	return Ends{client.Unmap(), netip.AddrPortFrom(to.Unmap(), binary.BigEndian.Uint16(body[octets-2:]))}, nil
 }
 
 // validTLVs reports whether tlvs, the end of header, is well formed and the

@@ -7,13 +7,14 @@ import (
 	"slices"
 	"time"
 
+	"mxgate/gateway/store"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
 	"mxgate/policy/provider/ranges"
 )
 
 // Days are the spans, in days before now, over which messages are counted.
-var Days = [...]int{1, 7, 30, 90}
+var Days = store.UseDays
 
 // Use is what the journal knows of one source.
 type Use struct {
