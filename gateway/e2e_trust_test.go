@@ -108,6 +108,9 @@ func TestDuty_B4_WhoIsBelievedIsRelayed(t *testing.T) {
 			if v := policy.Decide(g.rules(), evidence); v.Disposition.String() != e.Disposition || v.Sentence != e.Sentence {
 				t.Errorf("stored %s, %q; again %s, %q", e.Disposition, e.Sentence, v.Disposition, v.Sentence)
 			}
+			if by := map[policy.LiftedBy]string{"": "", policy.BySealer: "dmarc-fail by list.example", policy.ByForwarder: "dmarc-fail by the list"}[c.by]; e.Lifted != by {
+				t.Errorf("the journal says lifted %q, want %q", e.Lifted, by)
+			}
 			if c.by == "" {
 				if e.Outcome != store.Quarantined || e.Reason != string(policy.DMARCFail) || g.sink.Count() != 0 {
 					t.Errorf("the journal says %s, %s: %s", e.Outcome, e.Reason, e.Sentence)

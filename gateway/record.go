@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -51,7 +52,7 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 		entry.OriginIP, _ = netip.ParseAddr(e.Origin.IP) // "" is the zero Addr
 		entry.Author = e.Author.Address
 		entry.Disposition, entry.Reason, entry.Sentence = disposition, reason, rec.verdict.Sentence
-		entry.Evidence, entry.Path = rec.json, string(e.Path.Verdict)
+		entry.Evidence, entry.Path, entry.Lifted = rec.json, string(e.Path.Verdict), whoLifted(rec.verdict.Lifted)
 		p.metrics.judged(e, rec.verdict)
 	} else if rec.err != nil {
 		entry.Sentence = rec.err.Error()
@@ -79,9 +80,22 @@ func (p *pipeline) logTransaction(t *transaction, entry store.Entry, rec record)
 	if rec.evidence != nil {
 		attrs = append(attrs, slog.String("origin_ip", rec.evidence.Origin.IP), slog.String("path", entry.Path), slog.String("author_domain", string(rec.evidence.Author.Domain)),
 			slog.String("disposition", entry.Disposition), slog.String("reason", entry.Reason))
+		if entry.Lifted != "" {
+			attrs = append(attrs, slog.String("lifted", entry.Lifted))
+		}
 	}
 	if rec.err != nil {
 		attrs = append(attrs, slog.String("err", rec.err.Error()))
 	}
 	p.log.LogAttrs(ctx, slog.LevelInfo, "transaction", attrs...)
+}
+
+// whoLifted says which reasons do not count, and who is believed: "dmarc-fail by
+// lists.example".
+func whoLifted(lifts []policy.Lift) string {
+	words := make([]string, len(lifts))
+	for i, l := range lifts {
+		words[i] = string(l.Reason) + " by " + l.Name
+	}
+	return strings.Join(words, ", ")
 }

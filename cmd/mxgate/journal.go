@@ -40,7 +40,8 @@ type journalLine struct {
 	EnhancedCode string          `json:"enhanced_code"`
 	NextHop      string          `json:"next_hop"`
 	DurationNS   time.Duration   `json:"duration_ns"`
-	Path         string          `json:"path"` // the way it came; "" if it never came to a verdict
+	Path         string          `json:"path"`             // the way it came; "" if it never came to a verdict
+	Lifted       string          `json:"lifted,omitempty"` // which reasons do not count, and who is believed
 	Evidence     json.RawMessage `json:"evidence,omitempty"`
 }
 
@@ -55,6 +56,9 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 	f.Var(oneOf{&filter.Reason, journalReasons()}, "reason", "only messages with this `REASON`, such as lookalike")
 	f.Var(oneOf{&filter.Disposition, []string{"relay", "tag", "defer", "quarantine", "reject"}}, "disposition", "only messages with this `VERDICT`: relay, tag, defer, quarantine, reject")
 	f.Var(oneOf{&outcome, []string{"relayed", "quarantined", "refused", "deferred", "aborted", "uncertain"}}, "outcome", "only messages that came to this `END`: relayed, quarantined, refused, deferred, aborted, uncertain")
+	f.StringVar(&filter.Source, "source", "", "only messages that came by the `SOURCE` of this name")
+	f.Var(oneOf{&filter.Path, pathVerdicts()}, "path", "only messages that came this `WAY`, such as internal")
+	f.BoolVar(&filter.Lifted, "lifted", false, "only messages of which a reason was lifted, because a sealer or a forwarder is believed")
 	f.Var(&limit, "limit", "show at most the newest `N`")
 	asJSON := f.Bool("json", false, "one JSON object on a line for each message")
 	if code, ok := parseOnly(f, args); !ok {
@@ -90,6 +94,12 @@ func journalReasons() []string {
 	}
 	slices.Sort(reasons)
 	return reasons
+}
+
+// pathVerdicts lists the ways that messages in the journal came. What came by an
+// old source or past the provider is refused before there is a message.
+func pathVerdicts() []string {
+	return []string{string(policy.ViaCurrent), string(policy.PermittedDirect), string(policy.Internal), string(policy.ProviderOrigin), string(policy.Undetermined)}
 }
 
 func printJournal(out io.Writer, entries []store.Entry, since span) error {
@@ -136,7 +146,7 @@ func printJournalJSON(out io.Writer, entries []store.Entry) error {
 			ID: e.ID, ReceivedAt: e.At, Outcome: e.Outcome, Disposition: e.Disposition, Reason: e.Reason, Sentence: e.Sentence,
 			Author: e.Author, ReversePath: e.ReversePath.String(), ForwardPaths: pathsOf(e.ForwardPaths), MessageID: e.MessageID,
 			SizeOctets: e.Size, Source: e.Source, Helo: e.Helo, ReplyCode: e.ReplyCode, EnhancedCode: e.Enhanced, NextHop: e.NextHop,
-			DurationNS: e.Duration, Path: e.Path, Evidence: e.Evidence,
+			DurationNS: e.Duration, Path: e.Path, Lifted: e.Lifted, Evidence: e.Evidence,
 		}
 		if e.Client.IsValid() {
 			line.ClientIP = e.Client.String()

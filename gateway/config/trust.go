@@ -74,6 +74,12 @@ func (c *Config) checkForwarders(k *strict.Problems) {
 		if len(x.DKIM)+len(x.Sealers) == 0 {
 			k.Add(key+".dkim", "", "missing: expected what proves that mail came through it, the d= of its DKIM signatures (dkim) or of its ARC seals (sealers)")
 		}
+		if x.Authors != nil && len(x.Authors) == 0 {
+			k.Add(key+".authors", "[]", "empty: leave the key out to mean every author")
+		}
+		if x.Reasons != nil && len(x.Reasons) == 0 {
+			k.Add(key+".reasons", "[]", "empty: leave the key out for the default, or name some of %s", strings.Join(names, ", "))
+		}
 		answeredFor(k, key, x.Owner, x.Why)
 		c.Rules.Forwarders = append(c.Rules.Forwarders, f)
 	}

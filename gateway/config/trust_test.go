@@ -89,6 +89,8 @@ func TestFaultsOfTrust(t *testing.T) {
 		{"a forwarder without owner", strings.Replace(forwarder(proof), "owner = \"erika\"\n", "", 1), []string{"c.toml:10: forwarder[0].owner: missing"}},
 		{"a forwarder without why", strings.Replace(forwarder(proof), "why = \"ticket\"\n", "", 1), []string{"c.toml:10: forwarder[0].why: missing"}},
 		{"a forwarder without proof", forwarder("authors = [\"a.example\"]\n"), []string{"c.toml:10: forwarder[0].dkim: missing", "sealers"}},
+		{"a forwarder for no authors", forwarder(proof + "authors = []\n"), []string{"c.toml:15: forwarder[0].authors = []: empty: leave the key out"}},
+		{"a forwarder that lifts nothing", forwarder(proof + "reasons = []\n"), []string{"c.toml:15: forwarder[0].reasons = []: empty: leave the key out"}},
 		{"a forwarder of everybody's mail", forwarder("dkim = [\"com\"]\n"), []string{"c.toml:14: forwarder[0].dkim[0]", "(d=)"}},
 		{"a forwarder's sealer that is an address", forwarder("sealers = [\"a@b.example\"]\n"), []string{"c.toml:14: forwarder[0].sealers[0]", "(d=)"}},
 		{"authors that are an address", forwarder(proof + "authors = [\"a@b.example\"]\n"), []string{"c.toml:15: forwarder[0].authors[0]", "a domain"}},

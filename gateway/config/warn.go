@@ -34,9 +34,9 @@ func (c *Config) Warnings(now time.Time) []Problem {
 		case left < 0:
 			k.Add(key, day, "is over: all its mail is refused (554); set a later day, or remove source %q", s.Name)
 		case left == 0:
-			k.Add(key, day, "ends today: from then on all mail of source %q is refused (554)", s.Name)
+			k.Add(key, day, "ends today: from tomorrow on all mail of source %q is refused (554)", s.Name)
 		case left <= sourceNoticeDays:
-			k.Add(key, day, "ends in %s: from then on all mail of source %q is refused (554)", count(left, "day", "days"), s.Name)
+			k.Add(key, day, "ends in %s: after that day all mail of source %q is refused (554)", count(left, "day", "days"), s.Name)
 		}
 	}
 	for i, x := range c.Exceptions {

@@ -58,6 +58,9 @@ type Filter struct {
 	Disposition  string      // entries
 	Outcome      Outcome     // entries
 	AuthorDomain mail.Domain // entries
+	Source       string      // entries
+	Path         string      // entries
+	Lifted       bool        // only entries of which something was lifted
 	Since        time.Time   // at or after
 	Until        time.Time   // before
 	Limit        int         // 0: 1000

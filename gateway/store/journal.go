@@ -46,6 +46,7 @@ type Entry struct {
 	Enhanced     string
 	NextHop      string
 	Outcome      Outcome
+	Lifted       string // which reasons do not count, and by whom; "" if none was lifted
 	Path         string // the way it came: a word of package policy; "" if it never came to a verdict
 	Duration     time.Duration
 	Evidence     []byte // JSON
@@ -93,9 +94,9 @@ func (s *Store) CatchUp(ctx context.Context) bool {
 	return true
 }
 
-const entryColumns = "id, at, client, helo, source, origin_ip, reverse_path, forward_paths, author, message_id, size, disposition, reason, sentence, reply_code, enhanced, next_hop, outcome, path, duration, evidence"
+const entryColumns = "id, at, client, helo, source, origin_ip, reverse_path, forward_paths, author, message_id, size, disposition, reason, sentence, reply_code, enhanced, next_hop, outcome, path, lifted, duration, evidence"
 
-const insertEntry = "INSERT INTO journal (" + entryColumns + ", author_domain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+const insertEntry = "INSERT INTO journal (" + entryColumns + ", author_domain) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 // insertEntries writes the journal entries that are pending.
 func (s *Store) insertEntries(tx *sql.Tx) error {
@@ -115,7 +116,7 @@ func (s *Store) insertEntries(tx *sql.Tx) error {
 		}
 		_, err = insert.Exec(e.ID, nanos(e.At), addrText(e.Client), clip(e.Helo), e.Source, addrText(e.OriginIP),
 			e.ReversePath.String(), string(forward), clip(e.Author), clip(e.MessageID), e.Size, e.Disposition, e.Reason,
-			clip(e.Sentence), e.ReplyCode, e.Enhanced, e.NextHop, string(e.Outcome), e.Path, int64(e.Duration), string(e.Evidence),
+			clip(e.Sentence), e.ReplyCode, e.Enhanced, e.NextHop, string(e.Outcome), e.Path, clip(e.Lifted), int64(e.Duration), string(e.Evidence),
 			domainOf(e.Author))
 		if err != nil {
 			return fault("journal", err)
@@ -137,6 +138,11 @@ func (s *Store) Entries(ctx context.Context, f Filter) ([]Entry, error) {
 	c.addText("reason", f.Reason)
 	c.addText("disposition", f.Disposition)
 	c.addText("outcome", string(f.Outcome))
+	c.addText("source", f.Source)
+	c.addText("path", f.Path)
+	if f.Lifted {
+		c.add("lifted <> ''")
+	}
 	c.addText("author_domain", string(f.AuthorDomain))
 	c.addSpan("at", f)
 	rows, err := s.read.QueryContext(ctx, "SELECT "+entryColumns+" FROM journal"+c.where()+" ORDER BY at DESC, seq DESC LIMIT ?", append(c.args, f.limit())...)
@@ -148,7 +154,7 @@ func scanEntry(row interface{ Scan(...any) error }) (Entry, error) {
 	var client, origin, reverse, forward, evidence string
 	var at, duration int64
 	err := row.Scan(&e.ID, &at, &client, &e.Helo, &e.Source, &origin, &reverse, &forward, &e.Author, &e.MessageID, &e.Size,
-		&e.Disposition, &e.Reason, &e.Sentence, &e.ReplyCode, &e.Enhanced, &e.NextHop, &e.Outcome, &e.Path, &duration, &evidence)
+		&e.Disposition, &e.Reason, &e.Sentence, &e.ReplyCode, &e.Enhanced, &e.NextHop, &e.Outcome, &e.Path, &e.Lifted, &duration, &evidence)
 	if err != nil {
 		return Entry{}, err
 	}

@@ -21,7 +21,7 @@ func fullEntry(t testing.TB) Entry {
 		ForwardPaths: []mail.Address{mailbox(t, "postmaster"), mailbox(t, "c@[IPv6:2001:db8::2]")},
 		Author:       "A@Examp1e.COM", MessageID: "<1@example.org>", Size: 4711, Disposition: "quarantine", Reason: "lookalike",
 		Sentence: "examp1e.com resembles example.com", ReplyCode: 250, Enhanced: "2.0.0", NextHop: "mail.example.com:25",
-		Outcome: Quarantined, Duration: 1234567, Evidence: []byte(`{"a":"\u00e4"}`),
+		Outcome: Quarantined, Path: "via_current", Lifted: "dmarc-fail by lists.example", Duration: 1234567, Evidence: []byte(`{"a":"\u00e4"}`),
 	}
 }
 
@@ -58,6 +58,7 @@ func TestEntriesFilters(t *testing.T) {
 		e.ID, e.Reason, e.At = fmt.Sprint("e", i), reason, noon.Add(time.Duration(i)*time.Hour)
 		if reason == "clean" {
 			e.Disposition, e.Outcome, e.Author = "relay", Relayed, "b@example.org"
+			e.Source, e.Path, e.Lifted = "partner", "permitted_direct", ""
 		}
 		s.Journal(e)
 	}
@@ -76,6 +77,10 @@ func TestEntriesFilters(t *testing.T) {
 		{Filter{AuthorDomain: "examp1e.com"}, "e3 e1"},
 		{Filter{Since: noon.Add(time.Hour), Until: noon.Add(2 * time.Hour)}, "e1"},
 		{Filter{ID: "e2", Reason: "clean"}, "e2"},
+		{Filter{Source: "partner"}, "e2 e0"},
+		{Filter{Path: "via_current"}, "e3 e1"},
+		{Filter{Lifted: true, Reason: "dmarc-fail"}, "e3"},
+		{Filter{Lifted: true, Source: "partner"}, ""},
 		{Filter{ID: "e2", Reason: "lookalike"}, ""},
 	} {
 		all, err := s.Entries(t.Context(), tt.f)

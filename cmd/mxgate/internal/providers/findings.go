@@ -79,7 +79,7 @@ func (s *Status) findExpiring(now time.Time) {
 	if len(s.Domains) > 0 {
 		also = ", and MX of " + list(s.Domains) + " still leads there"
 	}
-	s.add(Expiring, "Its last day is %s: from then on its mail is refused%s", day(s.Source.ValidUntil), also)
+	s.add(Expiring, "Its last day is %s: after it its mail is refused%s", day(s.Source.ValidUntil), also)
 }
 
 // findStale looks for a source that nobody needs any more, or that somebody else

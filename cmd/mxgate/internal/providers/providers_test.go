@@ -277,7 +277,7 @@ func TestStatusFindsWhatIsNotRightAnyMore(t *testing.T) {
 		}), Use{}, 200, "example.com", "", ""},
 		{"shared and unbound", with(current, func(s *provider.Source) { s.Provider = "microsoft365" }), steady, 200, "example.com", "shared-and-unbound", "The ranges of Microsoft 365"},
 
-		{"an end that is near", with(current, func(s *provider.Source) { s.ValidUntil = in(30) }), steady, 200, "old.example", "expiring", "Its last day is 2026-12-22: from then on its mail is refused"},
+		{"an end that is near", with(current, func(s *provider.Source) { s.ValidUntil = in(30) }), steady, 200, "old.example", "expiring", "Its last day is 2026-12-22: after it its mail is refused"},
 		{"an end that is far", with(current, func(s *provider.Source) { s.ValidUntil = in(32) }), steady, 200, "example.com", "", ""},
 		{"an end, and MX leads there", with(current, func(s *provider.Source) { s.ValidUntil = in(0) }), steady, 200, "example.com", "expiring", "MX of example.com still leads there"},
 		{"over, and MX leads there", with(current, func(s *provider.Source) { s.ValidUntil = in(-1) }), steady, 200, "example.com", "expiring", "all that mail is refused"},

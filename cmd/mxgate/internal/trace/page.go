@@ -1,9 +1,7 @@
 package trace
 
 import (
-	_ "embed" // of page.tmpl
 	"fmt"
-	"html/template"
 	"io"
 	"time"
 )
@@ -32,61 +30,36 @@ func (p *Page) Add(t *Traced) {
 	}
 }
 
-//go:embed page.tmpl
-var pageText string
-
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"day": dayOf, "clock": clock, "messages": messages, "dayAt": func(t time.Time) string { return day(t) },
-	"signed": func(n int) string { return fmt.Sprintf("%+d", n) }, "label": func(p DirectPeer) string { return p.label() },
-	"heading": (*Traced).heading, "hop": func(h Hop, boundary int) string { return h.line(boundary) },
-}).Parse(pageText))
-
-// pageData is what the template shows.
-type pageData struct {
-	*Report
-	Made       time.Time
-	Tiles      []tile
-	Columns    columns
-	Peers      bars
-	Recipients bars
-	Authors    bars
-	Spans      spans
-	Delays     []delayBar
-	Messages   []*Traced
-	More       int
-	Truncated  bool
-}
-
-// tile is one large figure.
-type tile struct {
-	Class Verdict
-	Count int
-	Share string
-}
-
 // Write writes the page. made is the time that it bears.
 func (p *Page) Write(w io.Writer, r *Report, made time.Time) error {
-	d := pageData{Report: r, Made: made.UTC(), Messages: p.messages, More: p.more, Truncated: p.more > 0}
-	for _, v := range r.Verdicts {
-		if v.Count == 0 && !v.Verdict.Found() {
-			continue
-		}
-		share := ""
-		if r.Messages > 0 {
-			share = fmt.Sprintf("%.1f %%", 100*float64(v.Count)/float64(r.Messages))
-		}
-		d.Tiles = append(d.Tiles, tile{v.Verdict, v.Count, share})
-	}
-	d.Columns = monthColumns(r)
-	var peers []Counted
-	for i := range r.Direct {
-		peers = append(peers, Counted{r.Direct[i].Count, r.Direct[i].label()})
-	}
-	d.Peers, d.Recipients, d.Authors = barsOf(peers), barsOf(r.Recipients), barsOf(r.Authors)
-	d.Spans = spansOf(r)
-	d.Delays = delayBars(r)
-	if err := pageTemplate.Execute(w, d); err != nil {
+	var s sheet
+	s.head(r.Verdicts)
+	s.summary(r, made)
+	s.whatToDo(r)
+	s.months(r)
+	s.spans(spansOf(r))
+	s.rankings(r)
+	s.tables(r)
+	s.delays(delayBars(r))
+	p.each(&s)
+	s.WriteString("</main></body></html>\n")
+	if _, err := io.WriteString(w, s.String()); err != nil {
 		return fmt.Errorf("trace: page: %w", err)
 	}
 	return nil
+}
+
+// each shows the messages that came past the provider, one by one.
+func (p *Page) each(s *sheet) {
+	if len(p.messages) == 0 {
+		return
+	}
+	s.section("Messages that came past the provider", func() {
+		if p.more > 0 {
+			s.soft("The first %s; %s more are in the text and in -json.", len(p.messages), p.more)
+		}
+		for _, t := range p.messages {
+			s.message(t)
+		}
+	})
 }
