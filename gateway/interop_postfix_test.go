@@ -65,7 +65,7 @@ func TestInteropFromPostfixOverTLSToPostfix(t *testing.T) {
 			}
 		case e.Outcome == store.Relayed && len(copies) == 1:
 			relayed++
-			checkDelivered(t, l, copies[0], "received", "authentication-results", "x-mxgate-verdict", "x-mxgate-why")
+			checkDelivered(t, l, copies[0], "received", "authentication-results", "x-mxgate-verdict", "x-mxgate-path", "x-mxgate-why")
 		default:
 			t.Errorf("%s (%s): the journal says %q, and it was delivered %d times", l.id, l.name, e.Outcome, len(copies))
 		}

@@ -272,7 +272,7 @@ func badBlock(block []byte, e store.Entry) string {
 		f, rest = nextField(rest)
 		names = append(names, fieldName(f))
 	}
-	want := []string{"received", "authentication-results", "x-mxgate-verdict"}
+	want := []string{"received", "authentication-results", "x-mxgate-verdict", "x-mxgate-path"}
 	if e.Reason != "clean" {
 		want = append(want, "x-mxgate-why")
 	}
