@@ -76,7 +76,7 @@ func TestDuty_A3_Gateway_TroubleIsForgotten(t *testing.T) {
 	g.dns.Behave(dnstest.Behaviour{})
 	now = now.Add(noAnswerLasts)
 	var err error
-	if names.resolver, err = newResolver(g.cfg); err != nil { // the first has a memory of its own
+	if names.resolver, err = NewResolver(g.cfg, ""); err != nil { // the first has a memory of its own
 		t.Fatal(err)
 	}
 	if got, sure := names.ofStranger(t.Context(), addr); got != "mx7.provider.example" || !sure {

@@ -72,11 +72,8 @@ func NewExplainer(q Question) (*Explainer, error) {
 		cfg = config.Default()
 		cfg.File = "explain"
 	}
-	if q.DNS != "" {
-		cfg.DNS.Servers = []string{q.DNS}
-	}
 	x := &Explainer{q: q, rules: cfg.Rules}
-	r, err := newResolver(cfg)
+	r, err := NewResolver(cfg, q.DNS)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func CheckReachable(ctx context.Context, cfg *config.Config) []config.Problem {
 	if err := checkDataDir(cfg.DataDir); err != nil {
 		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: err.Error()})
 	}
-	resolver, err := newResolver(cfg)
+	resolver, err := NewResolver(cfg, "")
 	if err != nil {
 		return append(problems, config.Problem{Key: "dns", Expected: err.Error()})
 	}

@@ -58,7 +58,7 @@ func said(r relay.Reply) string {
 // names them. It stays held, with an error, if none is taken or if one is to be
 // tried again later. With store.ErrUncertain the result says what was delivered.
 func Release(ctx context.Context, cfg *config.Config, st *store.Store, id, by string) (Released, error) {
-	resolver, err := newResolver(cfg)
+	resolver, err := NewResolver(cfg, "")
 	if err != nil {
 		return Released{}, err
 	}

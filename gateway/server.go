@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -62,7 +61,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Server, error) {
 
 func (s *Server) open() error {
 	var err error
-	if s.resolver, err = newResolver(s.cfg); err != nil {
+	if s.resolver, err = NewResolver(s.cfg, ""); err != nil {
 		return err
 	}
 	if s.store, err = (store.Config{Dir: s.cfg.DataDir, MaxOctets: s.cfg.Retention.QuarantineOctets, OnError: func(err error) { s.log.Error("store", "err", err) }}).Open(); err != nil {
@@ -95,15 +94,30 @@ func (s *Server) open() error {
 	return nil
 }
 
-// newResolver asks the configured servers, or the system's.
-func newResolver(c *config.Config) (*resolve.Resolver, error) {
-	servers, err := resolvers(c)
-	if err != nil {
-		return nil, err
+// NewResolver asks server, ADDRESS or ADDRESS:PORT; if it is "", the servers that c
+// names, or the system's.
+func NewResolver(c *config.Config, server string) (*resolve.Resolver, error) {
+	key, texts := c.File+": dns.servers", c.DNS.Servers
+	if server != "" {
+		key, texts = "-dns", []string{server}
 	}
-	r, err := resolve.New(resolve.Config{Servers: servers, Timeout: time.Duration(c.DNS.Timeout), CacheEntries: c.DNS.CacheEntries, TrustAD: c.TrustAD()})
+	settings := resolve.Config{Timeout: time.Duration(c.DNS.Timeout), CacheEntries: c.DNS.CacheEntries, TrustAD: server == "" && c.TrustAD()}
+	for _, text := range texts {
+		at, err := resolve.ParseServer(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		settings.Servers = append(settings.Servers, at)
+	}
+	if len(texts) == 0 {
+		var err error
+		if settings.Servers, err = resolve.System(); err != nil {
+			return nil, fmt.Errorf("%s is not set and the system names no resolver (%w): expected servers = [\"127.0.0.1:53\"] or the like", key, err)
+		}
+	}
+	r, err := resolve.New(settings)
 	if err != nil {
-		return nil, fmt.Errorf("%s: dns: %w", c.File, err)
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return r, nil
 }
@@ -115,26 +129,6 @@ func newCollector(c *config.Config, r dns.Resolver) *policy.Collector {
 		protected[i] = t.Domain
 	}
 	return &policy.Collector{Resolver: r, Own: c.Own, Protected: protected, Lookalike: lookalike.NewIndex(c.Targets), People: c.People, AuthservIDs: c.AuthservIDs}
-}
-
-// resolvers returns the servers to ask: the configured ones or the system's.
-func resolvers(c *config.Config) ([]netip.AddrPort, error) {
-	if len(c.DNS.Servers) == 0 {
-		servers, err := resolve.System()
-		if err != nil {
-			return nil, fmt.Errorf("%s: dns.servers is not set and the system names no resolver (%w): expected servers = [\"127.0.0.1:53\"] or the like", c.File, err)
-		}
-		return servers, nil
-	}
-	var servers []netip.AddrPort
-	for _, text := range c.DNS.Servers {
-		server, err := resolve.ParseServer(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: dns.servers: %w", c.File, err)
-		}
-		servers = append(servers, server)
-	}
-	return servers, nil
 }
 
 func (s *Server) wireConfig() wire.Config {

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"mxgate/cmd/mxgate/internal/probe"
+	"mxgate/gateway"
 	"mxgate/gateway/config"
-	"mxgate/gateway/resolve"
 	"mxgate/gateway/wire/syntax"
 	"mxgate/policy/mail"
 )
@@ -97,7 +97,7 @@ func ownOf(cfg *config.Config) probe.Own {
 }
 
 func (q *probeFlags) run(ctx context.Context, cfg *config.Config, own probe.Own, hosts []string, out, errOut io.Writer) int {
-	resolver, err := q.resolver(cfg)
+	resolver, err := gateway.NewResolver(cfg, q.dns)
 	if err != nil {
 		return fail(errOut, err)
 	}
@@ -129,29 +129,6 @@ func (q *probeFlags) run(ctx context.Context, cfg *config.Config, own probe.Own,
 		return fail(errOut, err)
 	}
 	return probeCode(results, len(faults) > 0)
-}
-
-// resolver asks the servers of -dns, of the configuration or of the system.
-func (q *probeFlags) resolver(cfg *config.Config) (*resolve.Resolver, error) {
-	texts := cfg.DNS.Servers
-	if q.dns != "" {
-		texts = []string{q.dns}
-	}
-	var servers []netip.AddrPort
-	for _, text := range texts {
-		server, err := resolve.ParseServer(text)
-		if err != nil {
-			return nil, err
-		}
-		servers = append(servers, server)
-	}
-	if len(servers) == 0 {
-		var err error
-		if servers, err = resolve.System(); err != nil {
-			return nil, fmt.Errorf("the system names no resolver (%w): name one with -dns", err)
-		}
-	}
-	return resolve.New(resolve.Config{Servers: servers, Timeout: time.Duration(cfg.DNS.Timeout)})
 }
 
 func (q *probeFlags) prober(cfg *config.Config) *probe.Prober {

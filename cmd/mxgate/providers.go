@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"mxgate/cmd/mxgate/internal/providers"
+	"mxgate/gateway"
 	"mxgate/gateway/config"
-	"mxgate/gateway/resolve"
 	"mxgate/policy/provider"
 	"mxgate/policy/provider/ranges"
 )
@@ -34,65 +34,33 @@ type providing struct {
 	by        string
 	force     bool
 	dns       string
+	bare      bool // needs no configuration
 }
 
-// providersVerb is one command of providers.
-type providersVerb struct {
-	command
-	declare func(*providing)
-	do      func(*providing, context.Context, []string) int
-	bare    bool // needs no configuration
-}
-
-func providersVerbs() []providersVerb {
-	return []providersVerb{
-		{command{"status", "-config FILE [-published SOURCE=PLACE] [-offline] [-json]", "are the sources still right: messages, MX, ranges, what to look into", nil}, (*providing).statusFlags, (*providing).status, false},
-		{command{"refresh", "-config FILE [-published SOURCE=PLACE] [-offline] [SOURCE...]", "fetch what providers publish and show what is new; changes nothing", nil}, (*providing).fetchFlags, (*providing).refresh, false},
-		{command{"accept", "-config FILE [-by NAME] [-force] SOURCE:DIGEST...", "take a list that refresh has shown for the good one", nil}, (*providing).acceptFlags, (*providing).accept, false},
-		{command{"detect", "[-config FILE] [-dns ADDR] DOMAIN...", "name the provider of a domain from its MX", nil}, (*providing).detectFlags, (*providing).detect, true},
-	}
-}
-
-// providersCommands lists the verbs under their full names, for help.
-func providersCommands() []command {
-	var all []command
-	for _, v := range providersVerbs() {
-		v.name = "providers " + v.name
-		all = append(all, v.command)
-	}
-	return all
-}
-
-func providersUsage(w io.Writer) {
-	fmt.Fprint(w, "mxgate providers: look after the providers in front of the gateway\n\nusage: mxgate providers COMMAND [flags] [arguments]\n\n")
-	for _, v := range providersVerbs() {
-		fmt.Fprintf(w, "  %-9s %s\n  %-9s   mxgate providers %s %s\n", v.name, v.does, "", v.name, v.args)
-	}
+func providersGroup() group[providing] {
+	return group[providing]{"providers", "look after the providers in front of the gateway", "COMMAND [flags] [arguments]", []verb[providing]{
+		{command{"status", "-config FILE [-published SOURCE=PLACE] [-offline] [-json]", "are the sources still right: messages, MX, ranges, what to look into", nil}, (*providing).statusFlags, (*providing).status},
+		{command{"refresh", "-config FILE [-published SOURCE=PLACE] [-offline] [SOURCE...]", "fetch what providers publish and show what is new; changes nothing", nil}, (*providing).fetchFlags, (*providing).refresh},
+		{command{"accept", "-config FILE [-by NAME] [-force] SOURCE:DIGEST...", "take a list that refresh has shown for the good one", nil}, (*providing).acceptFlags, (*providing).accept},
+		{command{"detect", "[-config FILE] [-dns ADDR] DOMAIN...", "name the provider of a domain from its MX", nil}, (*providing).detectFlags, (*providing).detect},
+	}}
 }
 
 func runProviders(ctx context.Context, args []string, out, errOut io.Writer) int {
-	if len(args) > 0 && isHelp(args[0]) {
-		providersUsage(out)
-		return exitFine
-	}
-	for _, v := range providersVerbs() {
-		if len(args) > 0 && v.name == args[0] {
-			p := providing{out: out, errOut: errOut, now: time.Now(), flags: flags("providers "+v.name, errOut), published: publishedFlag{}}
-			p.flags.StringVar(&p.file, "config", "", "configuration `FILE`")
-			v.declare(&p)
-			return p.run(ctx, args[1:], v)
-		}
-	}
-	providersUsage(errOut)
-	return exitUsage
+	return providersGroup().run(args, out, errOut, func(v verb[providing], args []string) int {
+		p := providing{out: out, errOut: errOut, now: time.Now(), flags: flags("providers "+v.name, errOut), published: publishedFlag{}}
+		p.flags.StringVar(&p.file, "config", "", "configuration `FILE`")
+		v.declare(&p)
+		return p.run(ctx, args, v.do)
+	})
 }
 
-func (p *providing) run(ctx context.Context, args []string, v providersVerb) int {
+func (p *providing) run(ctx context.Context, args []string, do func(*providing, context.Context, []string) int) int {
 	rest, code, ok := parse(p.flags, args)
 	if !ok {
 		return code
 	}
-	if p.file != "" || !v.bare {
+	if p.file != "" || !p.bare {
 		if p.cfg, code = load(p.file, p.errOut); p.cfg == nil {
 			return code
 		}
@@ -102,7 +70,7 @@ func (p *providing) run(ctx context.Context, args []string, v providersVerb) int
 	}
 	ctx, cancel := context.WithTimeout(ctx, providersTimeout)
 	defer cancel()
-	return v.do(p, ctx, rest)
+	return do(p, ctx, rest)
 }
 
 func (p *providing) fetchFlags() {
@@ -121,6 +89,7 @@ func (p *providing) acceptFlags() {
 }
 
 func (p *providing) detectFlags() {
+	p.bare = true
 	p.flags.StringVar(&p.dns, "dns", "", "resolver to ask, `ADDR` or ADDR:PORT (default: that of the configuration, or the system's)")
 	p.flags.BoolVar(&p.json, "json", false, "one JSON object on a line for each domain")
 }
@@ -176,28 +145,12 @@ func (p *providing) fetcher() (providers.Fetcher, error) {
 	if p.offline {
 		return providers.Fetcher{}, nil
 	}
-	c := resolve.Config{}
-	servers := []string{}
-	if p.cfg != nil {
-		c.Timeout, servers = time.Duration(p.cfg.DNS.Timeout), p.cfg.DNS.Servers
+	cfg := p.cfg
+	if cfg == nil {
+		cfg = config.Default()
+		cfg.File = "providers"
 	}
-	if p.dns != "" {
-		servers = []string{p.dns}
-	}
-	for _, text := range servers {
-		server, err := resolve.ParseServer(text)
-		if err != nil {
-			return providers.Fetcher{}, err
-		}
-		c.Servers = append(c.Servers, server)
-	}
-	if len(servers) == 0 {
-		var err error
-		if c.Servers, err = resolve.System(); err != nil {
-			return providers.Fetcher{}, err
-		}
-	}
-	r, err := resolve.New(c)
+	r, err := gateway.NewResolver(cfg, p.dns)
 	if err != nil {
 		return providers.Fetcher{}, err
 	}

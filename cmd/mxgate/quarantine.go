@@ -31,37 +31,13 @@ type quarantining struct {
 	limit       atMost
 }
 
-// verb is one command of the quarantine.
-type verb struct {
-	command
-	declare func(*quarantining)
-	do      func(*quarantining, context.Context, []string) int
-}
-
-func verbs() []verb {
-	return []verb{
+func quarantineGroup() group[quarantining] {
+	return group[quarantining]{"quarantine", "look at held messages and decide on them", "COMMAND -config FILE [flags] [ID...]", []verb[quarantining]{
 		{command{"list", "-config FILE [-reason R] [-all] [-limit N] [-json]", "what is held", nil}, (*quarantining).listFlags, (*quarantining).list},
 		{command{"show", "-config FILE [-raw] ID", "one message: why it is held and what was done with it; -raw prints the message itself", nil}, (*quarantining).showFlags, (*quarantining).show},
 		{command{"release", "-config FILE [-by NAME] ID...", "send to the next hop: original octets and envelope, marked, not judged again", nil}, (*quarantining).byFlags, (*quarantining).release},
 		{command{"delete", "-config FILE [-by NAME] ID...", "remove the message; the record of it stays", nil}, (*quarantining).byFlags, (*quarantining).remove},
-	}
-}
-
-// quarantineCommands lists the verbs under their full names, for help.
-func quarantineCommands() []command {
-	var all []command
-	for _, v := range verbs() {
-		v.name = "quarantine " + v.name
-		all = append(all, v.command)
-	}
-	return all
-}
-
-func quarantineUsage(w io.Writer) {
-	fmt.Fprint(w, "mxgate quarantine: look at held messages and decide on them\n\nusage: mxgate quarantine COMMAND -config FILE [flags] [ID...]\n\n")
-	for _, v := range verbs() {
-		fmt.Fprintf(w, "  %-8s %s\n  %-8s   mxgate quarantine %s %s\n", v.name, v.does, "", v.name, v.args)
-	}
+	}}
 }
 
 func (q *quarantining) listFlags() {
@@ -81,19 +57,11 @@ func (q *quarantining) byFlags() {
 }
 
 func runQuarantine(ctx context.Context, args []string, out, errOut io.Writer) int {
-	if len(args) > 0 && isHelp(args[0]) {
-		quarantineUsage(out)
-		return exitFine
-	}
-	for _, v := range verbs() {
-		if len(args) > 0 && v.name == args[0] {
-			q := quarantining{out: out, errOut: errOut, flags: flags("quarantine "+v.name, errOut)}
-			v.declare(&q)
-			return q.run(ctx, args[1:], v.do)
-		}
-	}
-	quarantineUsage(errOut)
-	return exitUsage
+	return quarantineGroup().run(args, out, errOut, func(v verb[quarantining], args []string) int {
+		q := quarantining{out: out, errOut: errOut, flags: flags("quarantine "+v.name, errOut)}
+		v.declare(&q)
+		return q.run(ctx, args, v.do)
+	})
 }
 
 func (q *quarantining) run(ctx context.Context, args []string, do func(*quarantining, context.Context, []string) int) int {

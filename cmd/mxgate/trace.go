@@ -7,14 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"time"
 
 	"mxgate/cmd/mxgate/internal/trace"
 	"mxgate/cmd/mxgate/internal/trace/container"
+	"mxgate/gateway"
 	"mxgate/gateway/config"
-	"mxgate/gateway/resolve"
 )
 
 // shownWhole is how many messages are told of one by one, whatever became of
@@ -78,13 +77,11 @@ func runTrace(ctx context.Context, args []string, out, errOut io.Writer) int {
 func (x *traceFlags) options() (trace.Options, error) {
 	o := trace.Options{Pseudonym: x.masks}
 	if x.dns != "" {
-		server, err := resolve.ParseServer(x.dns)
+		r, err := gateway.NewResolver(config.Default(), x.dns)
 		if err != nil {
-			return o, fmt.Errorf("-dns: %w", err)
-		}
-		if o.Resolver, err = resolve.New(resolve.Config{Servers: []netip.AddrPort{server}}); err != nil {
 			return o, err
 		}
+		o.Resolver = r
 	}
 	for _, name := range x.logs {
 		file, err := os.Open(name)
