@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"mxgate/policy/memo"
@@ -36,6 +37,8 @@ type term struct {
 	name      string // of the mechanism or modifier, lower case; "" for one to be ignored
 	spec      string // the domain-spec with its macros, "" if there is none
 	rest      string // of ip4 and ip6 what follows the name, of a and mx the prefix lengths
+
+	network netip.Prefix // of ip4 and ip6
 }
 
 // The grammar of RFC 7208, Sections 7.1 and 12. Section 7.2 allows the macro
@@ -85,7 +88,7 @@ type parsed struct {
 var known = memo.New[string, parsed](1 << 20)
 
 // perTerm is what a term takes in memory besides its text, about.
-const perTerm = 80
+const perTerm = 120
 
 // parseRecord reads a whole record, of which isRecord is true. RFC 7208,
 // Section 4.6 wants its syntax checked before any term is evaluated; the library
@@ -151,5 +154,13 @@ func parseTerm(text string) (term, bool) {
 		return t, true
 	}
 	ip, err := netip.ParseAddr(m[1])
-	return t, err == nil && ip.Is4() == (form == ip4Form)
+	if err != nil || ip.Is4() != (form == ip4Form) {
+		return t, false
+	}
+	bits := ip.BitLen()
+	if m[2] != "" {
+		bits, err = strconv.Atoi(m[2][1:])
+	}
+	t.network = netip.PrefixFrom(ip, bits)
+	return t, err == nil && t.network.IsValid()
 }

@@ -137,16 +137,15 @@ func (e *evaluation) rewrite(ctx context.Context, n int) string {
 	return b.String()
 }
 
-// matters reports whether the library has to see a term. It need not see an
-// address of the other kind: it would let ip6 with an IPv4-mapped address match
-// an IPv4 client. What "exp=" asks for comes later, and other modifiers are to be
+// matters reports whether the library has to see a term. It need not see a network
+// without the client, which is most of what big providers publish; one of the
+// other kind it must not: it would let ip6 with an IPv4-mapped address match an
+// IPv4 client. What "exp=" asks for comes later, and other modifiers are to be
 // ignored.
 func (e *evaluation) matters(t *term) bool {
 	switch t.name {
-	case "ip4":
-		return e.client.Is4()
-	case "ip6":
-		return e.client.Is6()
+	case "ip4", "ip6":
+		return t.network.Contains(e.client)
 	}
 	return t.name != "" && t.name != "exp"
 }
