@@ -108,30 +108,30 @@ func (t *transaction) Content(ctx context.Context, content *wire.Content) *smtp.
 		t.p.metrics.faults.Inc()
 		return t.end(ourFault, record{outcome: store.Deferred, size: content.Size, err: err})
 	}
-	v := policy.Decide(t.p.cfg.Rules, e)
+	v := policy.Decide(t.p.cfg.Rules, *e)
 	return t.dispose(ctx, content, e, v)
 }
 
-func (t *transaction) collect(ctx context.Context) (policy.Evidence, error) {
+func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 	start := time.Now()
 	defer func() { t.p.metrics.collect.Observe(time.Since(start).Seconds()) }()
 	ctx, cancel := context.WithTimeout(resolve.Budget(ctx, lookupBudget), time.Duration(t.p.cfg.Policy.TimeBudget))
 	defer cancel()
 	src, ok := t.p.cfg.SourceSet.Named(t.tx.Client.Source)
 	if !ok {
-		return policy.Evidence{}, fmt.Errorf("gateway: source %q vanished", t.tx.Client.Source)
+		return nil, fmt.Errorf("gateway: source %q vanished", t.tx.Client.Source)
 	}
 	e, err := t.p.collector.Collect(ctx, &t.tx, src, policy.Given{})
 	if err == nil && e.Pending() {
 		e.WaitedFor = t.p.waiting.waited(&t.tx, &e, t.p.now())
 	}
-	return e, err
+	return &e, err
 }
 
 // dispose does what the verdict says. In observe mode all mail is relayed, and
 // X-Mxgate-Verdict tells what would have happened.
-func (t *transaction) dispose(ctx context.Context, content *wire.Content, e policy.Evidence, v policy.Verdict) *smtp.SMTPError {
-	rec := record{size: content.Size, evidence: &e, verdict: v}
+func (t *transaction) dispose(ctx context.Context, content *wire.Content, e *policy.Evidence, v policy.Verdict) *smtp.SMTPError {
+	rec := record{size: content.Size, evidence: e, verdict: v}
 	var err error
 	if rec.json, err = json.Marshal(e); err != nil {
 		rec.outcome, rec.err = store.Deferred, err
@@ -151,11 +151,11 @@ func (t *transaction) dispose(ctx context.Context, content *wire.Content, e poli
 		return t.quarantine(ctx, content, rec)
 	case policy.Reject:
 		rec.outcome = store.Refused
-		return t.end(forVerdict(v, &e, t.p.cfg.Policy.ShowSPFExplanation), rec)
+		return t.end(forVerdict(v, e, t.p.cfg.Policy.ShowSPFExplanation), rec)
 	}
 	t.p.waiting.deferred(&t.tx, rec.evidence, t.p.now())
 	rec.outcome = store.Deferred
-	return t.end(forVerdict(v, &e, t.p.cfg.Policy.ShowSPFExplanation), rec)
+	return t.end(forVerdict(v, e, t.p.cfg.Policy.ShowSPFExplanation), rec)
 }
 
 func (t *transaction) toPostmaster() bool {

@@ -60,44 +60,68 @@ func (l *limited) PTR(ctx context.Context, addr netip.Addr) (Answer[string], err
 // bad, whatever has become of the context since. It lives as long as the
 // judgement of one message: what was learned at its start must not be lost
 // because another check used up the time.
-func Remembering(r Resolver) Resolver {
-	return &remembering{r: r, answers: map[string]any{}}
-}
+func Remembering(r Resolver) Resolver { return &remembering{r: r} }
 
 type remembering struct {
-	r       Resolver
-	mu      sync.Mutex
-	answers map[string]any // of func() (Answer[T], error), by type and name
+	r    Resolver
+	txt  remembered[string]
+	a    remembered[netip.Addr]
+	aaaa remembered[netip.Addr]
+	mx   remembered[MX]
+	ptr  remembered[string]
 }
 
-// remember asks question unless it was asked before; who comes in between waits.
-func remember[T any](m *remembering, key string, question func() (Answer[T], error)) (Answer[T], error) {
+// remembered holds the questions of one type. They are as few as one message may
+// ask: a search is cheaper than a map.
+type remembered[T any] struct {
+	mu  sync.Mutex
+	all []*once[T]
+}
+
+// once is a question with its answer.
+type once[T any] struct {
+	name   string
+	asked  sync.Once
+	answer Answer[T]
+	err    error
+}
+
+// ask asks question unless it was asked before; who comes in between waits.
+func (m *remembered[T]) ask(name string, question func() (Answer[T], error)) (Answer[T], error) {
+	o := m.of(name)
+	o.asked.Do(func() { o.answer, o.err = question() })
+	return o.answer, o.err
+}
+
+func (m *remembered[T]) of(name string) *once[T] {
 	m.mu.Lock()
-	answer, ok := m.answers[key].(func() (Answer[T], error))
-	if !ok {
-		answer = sync.OnceValues(question)
-		m.answers[key] = answer
+	defer m.mu.Unlock()
+	for _, o := range m.all {
+		if o.name == name {
+			return o
+		}
 	}
-	m.mu.Unlock()
-	return answer()
+	o := &once[T]{name: name}
+	m.all = append(m.all, o)
+	return o
 }
 
 func (m *remembering) TXT(ctx context.Context, name string) (Answer[string], error) {
-	return remember(m, "TXT "+name, func() (Answer[string], error) { return m.r.TXT(ctx, name) })
+	return m.txt.ask(name, func() (Answer[string], error) { return m.r.TXT(ctx, name) })
 }
 
 func (m *remembering) A(ctx context.Context, name string) (Answer[netip.Addr], error) {
-	return remember(m, "A "+name, func() (Answer[netip.Addr], error) { return m.r.A(ctx, name) })
+	return m.a.ask(name, func() (Answer[netip.Addr], error) { return m.r.A(ctx, name) })
 }
 
 func (m *remembering) AAAA(ctx context.Context, name string) (Answer[netip.Addr], error) {
-	return remember(m, "AAAA "+name, func() (Answer[netip.Addr], error) { return m.r.AAAA(ctx, name) })
+	return m.aaaa.ask(name, func() (Answer[netip.Addr], error) { return m.r.AAAA(ctx, name) })
 }
 
 func (m *remembering) MX(ctx context.Context, name string) (Answer[MX], error) {
-	return remember(m, "MX "+name, func() (Answer[MX], error) { return m.r.MX(ctx, name) })
+	return m.mx.ask(name, func() (Answer[MX], error) { return m.r.MX(ctx, name) })
 }
 
 func (m *remembering) PTR(ctx context.Context, addr netip.Addr) (Answer[string], error) {
-	return remember(m, "PTR "+addr.String(), func() (Answer[string], error) { return m.r.PTR(ctx, addr) })
+	return m.ptr.ask(addr.String(), func() (Answer[string], error) { return m.r.PTR(ctx, addr) })
 }

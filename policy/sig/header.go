@@ -56,7 +56,7 @@ func Covered(m *mail.Message, names []string, at int) [][]byte {
 }
 
 // appendLower appends a field name, which is ASCII, in lower case.
-func appendLower(b []byte, name string) []byte {
+func appendLower[T []byte | string](b []byte, name T) []byte {
 	for i := 0; i < len(name); i++ {
 		c := name[i]
 		if c >= 'A' && c <= 'Z' {
@@ -118,19 +118,23 @@ func AppendSimple(b, raw []byte) []byte {
 // white space reduced: RFC 6376, Section 3.4.2.
 func AppendRelaxed(b, raw []byte) []byte {
 	name, value, _ := bytes.Cut(raw, []byte(":"))
-	b = append(append(b, bytes.ToLower(bytes.Trim(name, fws))...), ':')
-	begun, space := false, false
-	for _, c := range value {
-		switch {
-		case c == ' ' || c == '\t' || c == '\r' || c == '\n':
-			space = begun
-		case space:
-			b = append(b, ' ', c)
-			space = false
-		default:
-			b = append(b, c)
-			begun = true
+	b = appendLower(b, bytes.Trim(name, fws))
+	b = append(b, ':')
+	begun := false
+	for len(value) > 0 {
+		word := value
+		if end := bytes.IndexAny(value, fws); end >= 0 {
+			word, value = value[:end], value[end+1:]
+		} else {
+			value = nil
 		}
+		if len(word) == 0 {
+			continue
+		}
+		if begun {
+			b = append(b, ' ')
+		}
+		b, begun = append(b, word...), true
 	}
 	return append(b, "\r\n"...)
 }

@@ -70,7 +70,8 @@ func (s *Signature) Refuse(status mail.Status, why string, args ...any) {
 // Prefix returns the first characters of b= for header.b: RFC 6008, Section 4.
 // They are at most 8 characters of base64.
 func (s *Signature) Prefix() string {
-	b := RemoveFWS(s.Tags.Value("b"))
+	b := s.Tags.Value("b")
+	b = RemoveFWS(b[:min(len(b), 64)]) // enough, unless it is folded very often
 	end := strings.IndexFunc(b, func(c rune) bool {
 		return (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '+' && c != '/' && c != '='
 	})

@@ -81,13 +81,14 @@ func RemoveFWS(s string) string {
 	if !strings.ContainsAny(s, fws) {
 		return s
 	}
-	kept := make([]byte, 0, len(s))
+	var kept strings.Builder
+	kept.Grow(len(s))
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
-			kept = append(kept, c)
+			kept.WriteByte(c)
 		}
 	}
-	return string(kept)
+	return kept.String()
 }
 
 // Words splits a colon-separated value, as h= or t= of a key, removes white
