@@ -181,7 +181,7 @@ func validStart(run string) string {
 	end := 0
 	for label := range strings.SplitSeq(run, ".") {
 		ascii := len(label) - len(strings.TrimLeft(label, ldh))
-		if ascii < len(label) || !validLabel(strings.ToLower(label)) {
+		if ascii < len(label) || !validLabels(strings.ToLower(label)) {
 			if ascii <= maxLabelOctets {
 				end += ascii
 			}

@@ -47,19 +47,17 @@ func readDomain(s string) Domain {
 	if s == "" || len(s) > 4*maxDomainOctets {
 		return ""
 	}
+	if len(s) <= maxDomainOctets && validLabels(s) { // most are as they are kept
+		return Domain(s)
+	}
 	if !isASCII(s) {
 		if s = aLabels(s); s == "" {
 			return ""
 		}
 	}
 	s = strings.ToLower(s)
-	if len(s) > maxDomainOctets {
+	if len(s) > maxDomainOctets || !validLabels(s) {
 		return ""
-	}
-	for label := range strings.SplitSeq(s, ".") {
-		if !validLabel(label) {
-			return ""
-		}
 	}
 	return Domain(s)
 }
@@ -101,17 +99,27 @@ func overlong(label string) bool {
 	return n > maxComposed*maxLabelOctets || n > maxLabelOctets && utf8.RuneCountInString(norm.NFKC.String(label)) > maxLabelOctets
 }
 
-func validLabel(label string) bool {
-	if label == "" || len(label) > maxLabelOctets || label[0] == '-' || label[len(label)-1] == '-' {
-		return false
-	}
-	for i := 0; i < len(label); i++ {
-		c := label[i]
-		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+// validLabels reports whether s is labels in lower case with dots between them.
+func validLabels(s string) bool {
+	start := 0 // of the label
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_':
+		case c == '-':
+			if i == start || i+1 == len(s) || s[i+1] == '.' {
+				return false
+			}
+		case c == '.':
+			if i == start || i-start > maxLabelOctets {
+				return false
+			}
+			start = i + 1
+		default:
 			return false
 		}
 	}
-	return true
+	return start < len(s) && len(s)-start <= maxLabelOctets
 }
 
 // Unicode returns d with U-labels, for display only. A label that is not valid
