@@ -189,8 +189,11 @@ func heloFact(ctx context.Context, r dns.Resolver, tx *mail.Transaction, o origi
 	if tx.Envelope.ReversePath.IsNull() || !o.ip.IsValid() || err != nil {
 		return Helo{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxHeloTime)
-	defer cancel()
+	if ctx.Err() == nil { // otherwise it takes no time
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, maxHeloTime)
+		defer cancel()
+	}
 	found := spf.CheckHelo(ctx, r, o.ip, string(name))
 	return Helo{Result: found.Status, Domain: found.Domain, Why: found.Why}
 }
