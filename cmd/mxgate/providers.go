@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"mxgate/cmd/mxgate/internal/providers"
 	"mxgate/gateway"
 	"mxgate/gateway/config"
+	"mxgate/policy"
 	"mxgate/policy/provider"
 	"mxgate/policy/provider/ranges"
 )
@@ -74,7 +76,7 @@ func (p *providing) run(ctx context.Context, args []string, do func(*providing, 
 }
 
 func (p *providing) fetchFlags() {
-	p.flags.Var(p.published, "published", "look for the ranges of a source there: `SOURCE=PLACE`, a file with an absolute path, https://URL, spf:DOMAIN or hosts:DOMAIN (default: where the catalogue says)")
+	p.flags.Var(p.published, "published", "look for the ranges of a source there: `SOURCE=PLACE`, a file, https://URL, spf:DOMAIN or hosts:DOMAIN (default: where the catalogue says)")
 	p.flags.BoolVar(&p.offline, "offline", false, "ask no resolver and fetch no URL")
 }
 
@@ -101,12 +103,27 @@ func (f publishedFlag) String() string { return "" }
 
 func (f publishedFlag) Set(text string) error {
 	source, place, ok := strings.Cut(text, "=")
-	at, err := ranges.ParsePlace(place)
+	at, err := placeOf(place)
 	if !ok || source == "" || err != nil {
-		return errors.New("expected SOURCE=PLACE, PLACE being a file with an absolute path, https://URL, spf:DOMAIN or hosts:DOMAIN")
+		return errors.New("expected SOURCE=PLACE, PLACE being a file, https://URL, spf:DOMAIN or hosts:DOMAIN")
 	}
 	f[source] = append(f[source], at)
 	return nil
+}
+
+// placeOf is ranges.ParsePlace for who types a place: the path of a file may be
+// relative. With a colon before its first slash it needs "./": it might be a slip
+// in one of the other forms.
+func placeOf(text string) (ranges.Place, error) {
+	first, _, _ := strings.Cut(text, "/")
+	if text == "" || strings.Contains(first, ":") {
+		return ranges.ParsePlace(text)
+	}
+	path, err := filepath.Abs(text)
+	if err != nil {
+		return ranges.Place{}, err
+	}
+	return ranges.ParsePlace(path)
 }
 
 // check refuses places of a source that is none.
@@ -155,4 +172,11 @@ func (p *providing) fetcher() (providers.Fetcher, error) {
 		return providers.Fetcher{}, err
 	}
 	return providers.Fetcher{Resolver: r, Client: providers.NewClient()}, nil
+}
+
+// lines tells an error on standard error, one line for each that is joined in it.
+func (p *providing) lines(about string, err error) {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(p.errOut, "mxgate providers %s: %s\n", about, policy.Plain(strings.TrimSpace(line), 400))
+	}
 }

@@ -25,27 +25,33 @@ type detectLine struct {
 type detectHost struct {
 	Preference uint16 `json:"preference"`
 	Host       string `json:"host"`
-	Provider   string `json:"provider"` // id in the catalogue, "" for none that is known
-	How        string `json:"how"`      // "name", "hearsay", "address", "spf record" or ""
+	Provider   string `json:"provider"`           // id in the catalogue, "" for none that is known
+	How        string `json:"how"`                // "name", "hearsay", "address", "spf record" or ""
+	Implicit   bool   `json:"implicit,omitempty"` // there is no MX record: the host is the domain itself
 }
 
 func (p *providing) detect(ctx context.Context, names []string) int {
 	if len(names) == 0 {
 		return misused(p.flags, "expected DOMAIN...")
 	}
+	var domains []mail.Domain
+	for _, name := range names {
+		domain, err := mail.ParseDomain(name)
+		if err != nil {
+			return misused(p.flags, fmt.Sprintf("%q: expected a domain such as example.com", name))
+		}
+		domains = append(domains, domain)
+	}
 	fetcher, err := p.fetcher()
 	if err != nil {
 		return fail(p.errOut, err)
 	}
 	code := exitFine
-	for i, name := range names {
-		domain, err := mail.ParseDomain(name)
-		if err != nil {
-			return misused(p.flags, fmt.Sprintf("%q: expected a domain such as example.com", name))
-		}
+	for i, domain := range domains {
 		d, err := providers.Detect(ctx, fetcher.Resolver, domain)
 		if err != nil {
-			code = fail(p.errOut, err)
+			p.lines("detect", err)
+			code = exitCouldNot
 			continue
 		}
 		if i > 0 && !p.json {
@@ -76,7 +82,11 @@ func (p *providing) printDetection(d providers.Detection) (found bool, err error
 	t := table{}
 	t.add("", "DOMAIN", "", "HOST", "PROVIDER", "KNOWN BY")
 	for _, f := range d.MX {
-		t.add("", string(d.Domain), fmt.Sprintf("MX %d", f.Preference), shown(f.Host, 80), cmp.Or(f.Provider, "not known"), shown(f.How, 20))
+		kind := fmt.Sprintf("MX %d", f.Preference)
+		if f.Implicit {
+			kind = "no MX"
+		}
+		t.add("", string(d.Domain), kind, shown(f.Host, 80), cmp.Or(f.Provider, "not known"), howShown(f.How))
 	}
 	for _, f := range d.Traces {
 		t.add("", string(d.Domain), "SPF", shown(f.Host, 80), f.Provider, f.How+": sends through it, or did")
@@ -87,16 +97,31 @@ func (p *providing) printDetection(d providers.Detection) (found bool, err error
 	if err := t.print(p.out); err != nil {
 		return false, err
 	}
+	if len(ids) == 0 && len(d.MX) > 0 {
+		fmt.Fprint(p.out, "\nno provider is known by these names: they are servers of the domain's own, or a provider\nthat the catalogue does not have; for that, write a [[source]] with received_by\n")
+	}
 	for _, id := range ids {
 		printSource(p, id)
 	}
 	return len(ids) > 0, nil
 }
 
+func howShown(how string) string {
+	switch how {
+	case "":
+		return "-"
+	case providers.ByHearsay:
+		return "name, by hearsay"
+	case providers.ByAddress:
+		return "address, in a range of the catalogue"
+	}
+	return how
+}
+
 func detectHosts(all []providers.Found) []detectHost {
 	hosts := []detectHost{}
 	for _, f := range all {
-		hosts = append(hosts, detectHost{f.Preference, f.Host, f.Provider, f.How})
+		hosts = append(hosts, detectHost{f.Preference, policy.Plain(f.Host, 300), f.Provider, f.How, f.Implicit})
 	}
 	return hosts
 }
@@ -108,7 +133,11 @@ func printSource(p *providing, id string) {
 	fmt.Fprintf(p.out, "\n# %s\n[[source]]\nname = %q\nprovider = %q\n", e.Name, id, id)
 	var own []netip.Prefix
 	for _, s := range e.Ranges {
-		said := fmt.Sprintf("%s, %s: %s", s.Status, s.AsOf, policy.Plain(s.Source, 200))
+		asOf := s.AsOf
+		if asOf == "unknown" {
+			asOf = "of an unknown date"
+		}
+		said := fmt.Sprintf("%s, %s: %s", s.Status, asOf, policy.Plain(s.Source, 200))
 		if s.Status == "vendor-doc" || s.Status == "vendor-json" {
 			own = append(own, s.List...)
 			fmt.Fprintf(p.out, "# in ranges by %s\n", said)

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 
 	"mxgate/cmd/mxgate/internal/providers"
 	"mxgate/policy"
+	"mxgate/policy/provider"
+	"mxgate/policy/provider/ranges"
 )
 
 func (p *providing) refresh(ctx context.Context, names []string) int {
@@ -20,12 +21,11 @@ func (p *providing) refresh(ctx context.Context, names []string) int {
 	if err != nil {
 		return fail(p.errOut, err)
 	}
-	state, err := providers.LoadState(p.cfg.DataDir)
-	if err != nil {
-		return fail(p.errOut, err)
+	if len(names) == 0 {
+		sources = p.withPlaces(sources)
 	}
-	proposals := providers.Refresh(ctx, fetcher, state, sources, p.now)
-	if err := providers.SaveState(p.cfg.DataDir, state); err != nil {
+	proposals, err := providers.Refresh(ctx, fetcher, p.cfg.DataDir, sources, p.now)
+	if err != nil {
 		return fail(p.errOut, err)
 	}
 	code := exitFine
@@ -35,12 +35,28 @@ func (p *providing) refresh(ctx context.Context, names []string) int {
 	return code
 }
 
+// withPlaces leaves out sources of which it is not known where ranges are
+// published, and says which: a partner has none, and nobody asked for it.
+func (p *providing) withPlaces(sources []provider.Source) []provider.Source {
+	var some []provider.Source
+	var without []string
+	for _, s := range sources {
+		if len(s.Published) == 0 {
+			without = append(without, s.Name)
+			continue
+		}
+		some = append(some, s)
+	}
+	if without != nil {
+		fmt.Fprintf(p.out, "left out, because it is not known where their ranges are published (-published SOURCE=PLACE): %s\n", strings.Join(without, ", "))
+	}
+	return some
+}
+
 // printProposal shows what is new and how to accept it.
 func (p *providing) printProposal(x providers.Proposal) int {
 	if x.Err != nil {
-		for line := range strings.Lines(x.Err.Error()) {
-			fmt.Fprintf(p.errOut, "mxgate providers refresh: %s: %s\n", x.Source, policy.Plain(strings.TrimSpace(line), 400))
-		}
+		p.lines("refresh: "+x.Source, x.Err)
 		return exitCouldNot
 	}
 	against := "the configuration"
@@ -71,7 +87,7 @@ func (p *providing) printProposal(x providers.Proposal) int {
 	if len(x.Doubts) > 0 {
 		force = "-force "
 	}
-	fmt.Fprintf(p.out, "  nothing is changed; if it is right:  mxgate providers accept -config %s %s'%s:%s'\n", p.file, force, x.Source, x.Digest)
+	fmt.Fprintf(p.out, "  nothing is changed; if it is right:  mxgate providers accept -config %s %s%s\n", shellWord(p.file), force, shellWord(x.Source+":"+x.Digest))
 	return exitFindings
 }
 
@@ -79,28 +95,30 @@ func (p *providing) accept(_ context.Context, lists []string) int {
 	if len(lists) == 0 {
 		return misused(p.flags, "expected SOURCE:DIGEST, as refresh shows it")
 	}
-	state, err := providers.LoadState(p.cfg.DataDir)
-	if err != nil {
-		return fail(p.errOut, err)
-	}
-	var names []string
+	var sources []provider.Source
+	var digests []string
 	for _, text := range lists {
 		colon := strings.LastIndexByte(text, ':')
 		source, ok := p.cfg.SourceSet.Named(text[:max(colon, 0)])
 		if !ok {
 			return misused(p.flags, fmt.Sprintf("%q: expected SOURCE:DIGEST, as refresh shows it", text))
 		}
-		if err := state.Accept(source.Name, text[colon+1:], p.by, source.Ranges, time.Now(), p.force); err != nil {
-			return fail(p.errOut, err) // and nothing is written: all or none
-		}
-		names = append(names, source.Name)
+		sources, digests = append(sources, source), append(digests, text[colon+1:])
 	}
-	if err := providers.SaveState(p.cfg.DataDir, state); err != nil {
+	var done strings.Builder
+	err := providers.Update(p.cfg.DataDir, func(state *ranges.State) error {
+		for i, s := range sources {
+			if err := state.Accept(s.Name, digests[i], p.by, s.Ranges, p.now, p.force); err != nil {
+				return err // and nothing is written: all or none
+			}
+			fmt.Fprintf(&done, "%s: accepted by %s. For its [[source]]:\n\nranges = [%s]\n", s.Name, p.by, quotedRanges(state.Sources[s.Name].Accepted.Ranges))
+		}
+		return nil
+	})
+	if err != nil {
 		return fail(p.errOut, err)
 	}
-	for _, name := range names {
-		fmt.Fprintf(p.out, "%s: accepted by %s. For its [[source]]:\n\nranges = [%s]\n", name, p.by, quotedRanges(state.Sources[name].Accepted.Ranges))
-	}
+	fmt.Fprint(p.out, done.String())
 	return exitFine
 }
 
@@ -111,4 +129,15 @@ func quotedRanges(list []netip.Prefix) string {
 		all = append(all, fmt.Sprintf("%q", r))
 	}
 	return strings.Join(all, ", ")
+}
+
+// shellWord writes text as one word that a shell reads as it is.
+func shellWord(text string) string {
+	odd := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+,=", r))
+	}
+	if text != "" && !strings.ContainsFunc(text, odd) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

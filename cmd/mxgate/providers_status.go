@@ -15,6 +15,7 @@ import (
 	"mxgate/policy"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
+	"mxgate/policy/provider/ranges"
 )
 
 // statusLine is one line of `mxgate providers status -json`. Its names are a
@@ -49,9 +50,10 @@ func (p *providing) status(ctx context.Context, rest []string) int {
 	if err != nil {
 		return fail(p.errOut, err)
 	}
+	unread := exitFine
 	state, err := providers.LoadState(p.cfg.DataDir)
-	if err != nil {
-		return fail(p.errOut, err)
+	if err != nil { // all else can be told without the accepted lists
+		unread, state = fail(p.errOut, err), ranges.NewState()
 	}
 	check := providers.Checker{Fetcher: fetcher, Sources: sources, Domains: p.cfg.Own, State: state, Now: p.now}
 	var all []providers.Status
@@ -60,17 +62,31 @@ func (p *providing) status(ctx context.Context, rest []string) int {
 		if all, err = check.Check(ctx, journalUses{st}); err != nil {
 			return err
 		}
+		p.explain(all)
 		return p.printStatus(all)
 	})
+	code = max(code, unread)
 	for _, s := range all {
 		if len(s.Findings) > 0 {
 			code = max(code, exitFindings)
 		}
-		if !p.offline && (s.MXUnknown || unknown(s)) {
+		if !p.offline && (s.MXErr != nil || unknown(s)) {
 			code = max(code, exitCouldNot)
 		}
 	}
 	return code
+}
+
+// explain tells what could not be learned, which no column has room for.
+func (p *providing) explain(all []providers.Status) {
+	for i, s := range all {
+		if i == 0 && s.MXErr != nil && !p.offline { // it is the same for all
+			p.lines("status", s.MXErr)
+		}
+		if unknown(s) {
+			p.lines("status: "+s.Source.Name, s.PublishedErr)
+		}
+	}
 }
 
 // unknown reports whether s has places to compare it with, and none could be read.
@@ -103,11 +119,6 @@ func (p *providing) printStatus(all []providers.Status) error {
 		for _, f := range s.Findings {
 			findings.add(policy.Plain(f.Text, 2000), s.Source.Name+": "+string(f.Code))
 		}
-		if unknown(s) {
-			for line := range strings.Lines(s.PublishedErr.Error()) {
-				fmt.Fprintf(p.errOut, "mxgate providers status: %s: %s\n", s.Source.Name, policy.Plain(strings.TrimSpace(line), 400))
-			}
-		}
 	}
 	if err := t.print(p.out); err != nil {
 		return err
@@ -136,7 +147,7 @@ func stateShown(s providers.Status) string {
 // could not be asked.
 func mxShown(s providers.Status, own int) string {
 	text := fmt.Sprintf("%d of %d", len(s.Domains), own)
-	if s.MXUnknown {
+	if s.MXErr != nil {
 		text += "?"
 	}
 	return text
@@ -163,7 +174,7 @@ func boundBy(s provider.Source) []string {
 func newStatusLine(s providers.Status) statusLine {
 	line := statusLine{
 		Source: s.Source.Name, Provider: s.Source.Provider, State: s.State, LastMessage: s.Use.Last, Messages: map[string]int64{},
-		MXOf: append([]mail.Domain{}, s.Domains...), MXUnknown: s.MXUnknown, Missing: append([]netip.Prefix{}, s.Missing...),
+		MXOf: append([]mail.Domain{}, s.Domains...), MXUnknown: s.MXErr != nil, Missing: append([]netip.Prefix{}, s.Missing...),
 		Extra: append([]netip.Prefix{}, s.Extra...), Bound: boundBy(s.Source), Findings: append([]providers.Finding{}, s.Findings...),
 	}
 	if !s.Source.ValidFrom.IsZero() {

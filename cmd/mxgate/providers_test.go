@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -33,6 +34,40 @@ func published(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// configure adds text to the configuration.
+func configure(t *testing.T, l *lab, text string) {
+	t.Helper()
+	before, err := os.ReadFile(l.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(l.config, append(before, text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The incident: a provider that was busy for years, was left, and is used again.
+func TestAProviderThatWasLeftAndIsUsedAgainIsStale(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	server := nameServer(t, "example.com. 60 IN MX 10 mx.new.example.\n")
+	configure(t, l, fmt.Sprintf("[[source]]\nname = \"new\"\nranges = [\"203.0.113.0/24\"]\nreceived_by = [\"new.example\"]\n[dns]\nservers = [%q]\n", server))
+	now := time.Now()
+	for day := range 90 {
+		if day < 3 || day >= 31 {
+			l.store.Journal(store.Entry{ID: fmt.Sprint("left", day), At: now.AddDate(0, 0, -day).Add(-2 * time.Hour), Source: "the-provider", Outcome: store.Relayed})
+		}
+		l.store.Journal(store.Entry{ID: fmt.Sprint("new", day), At: now.AddDate(0, 0, -day).Add(-2 * time.Hour), Source: "new", Outcome: store.Relayed})
+	}
+	if err := l.store.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := provide(t, "status", "-config", l.config)
+	if code != exitFindings || errOut != "" || strings.Contains(out, "new: ") {
+		t.Errorf("%d, %q\n%s", code, errOut, out)
+	}
+	wantIn(t, strings.Join(strings.Fields(out), " "), "the-provider: stale It is admitted, but MX of no domain leads there, and it is used again: 3 messages came in the last 7 days, after 24 days or more without one.")
 }
 
 func TestProvidersStatusCountsAndFinds(t *testing.T) {
@@ -74,10 +109,10 @@ func TestProvidersRefreshChangesNothingUntilAccepted(t *testing.T) {
 	if code != exitFindings || errOut != "" {
 		t.Errorf("%d, %q", code, errOut)
 	}
-	wantIn(t, out, "the-provider: 2 ranges in "+list+"; 1 more and 0 fewer than the configuration\n  + 198.51.100.0/24\n  nothing is changed; if it is right:  mxgate providers accept -config "+l.config+" 'the-provider:")
-	digest := regexp.MustCompile(`the-provider:[0-9a-f]{8}`).FindString(out)
+	wantIn(t, out, "the-provider: 2 ranges in "+list+"; 1 more and 0 fewer than the configuration\n  + 198.51.100.0/24\n  nothing is changed; if it is right:  mxgate providers accept -config "+l.config+" the-provider:")
+	digest := regexp.MustCompile(`the-provider:[0-9a-f]{32}`).FindString(out)
 
-	if code, _, errOut := provide(t, "accept", "-config", l.config, "the-provider:00000000"); code != exitCouldNot || !strings.Contains(errOut, "not the list that was shown") {
+	if code, _, errOut := provide(t, "accept", "-config", l.config, "the-provider:00000000"); code != exitCouldNot || !strings.Contains(errOut, "not the list that was shown") || strings.Contains(errOut, strings.TrimPrefix(digest, "the-provider:")) {
 		t.Errorf("a list that nobody saw: %d, %q", code, errOut)
 	}
 	state, err := providers.LoadState(l.dir)
@@ -97,8 +132,8 @@ func TestProvidersRefreshChangesNothingUntilAccepted(t *testing.T) {
 	if code, out, _ = provide(t, args...); code != exitFindings {
 		t.Errorf("a doubtful list is proposed with %d", code)
 	}
-	wantIn(t, out, "  ! 0.0.0.0/0 is wider than /11\n", "accept -config "+l.config+" -force '")
-	digest = regexp.MustCompile(`the-provider:[0-9a-f]{8}`).FindString(out)
+	wantIn(t, out, "  ! 0.0.0.0/0 is wider than /11\n", "  ! 0.0.0.0/0 is not, or not all, public\n", "accept -config "+l.config+" -force the-provider:")
+	digest = regexp.MustCompile(`the-provider:[0-9a-f]{32}`).FindString(out)
 	if code, _, errOut := provide(t, "accept", "-config", l.config, digest); code != exitCouldNot || !strings.Contains(errOut, "doubtful list") {
 		t.Errorf("a doubtful list: %d, %q", code, errOut)
 	}
@@ -156,12 +191,93 @@ func TestProvidersDetectNamesAndProposes(t *testing.T) {
 	if strings.Count(out, "\nranges = ") != 1 {
 		t.Errorf("not one line of ranges:\n%s", out)
 	}
-	if code, out, _ := provide(t, "detect", "-dns", server, "other.example"); code != exitFindings || !strings.Contains(out, "mx.other.example  not known  -") {
+	if code, out, _ := provide(t, "detect", "-dns", server, "other.example"); code != exitFindings || !strings.Contains(out, "mx.other.example  not known  -") || !strings.Contains(out, "no provider is known by these names") {
 		t.Errorf("%d\n%s", code, out)
 	}
 	code, out, _ = provide(t, "detect", "-dns", server, "-json", "example.com")
 	if code != exitFine || out != `{"domain":"example.com","mx":[{"preference":10,"host":"example-com.mail.protection.outlook.com","provider":"microsoft365","how":"name"}],"traces":[{"preference":0,"host":"_spf.google.com","provider":"google","how":"spf record"}]}`+"\n" {
 		t.Errorf("%d\n%s", code, out)
+	}
+}
+
+func TestRefreshLeavesOutWhoPublishesNothing(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if err := os.WriteFile("list.txt", []byte("192.0.2.0/24\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	configure(t, l, "[[source]]\nname = \"a partner\"\norigin = \"peer\"\nranges = [\"198.51.100.1\"]\n")
+	const left = "left out, because it is not known where their ranges are published (-published SOURCE=PLACE): "
+	for _, place := range []string{"list.txt", "./list.txt", filepath.Join(dir, "list.txt")} {
+		code, out, errOut := provide(t, "refresh", "-config", l.config, "-offline", "-published", "the-provider="+place)
+		if code != exitFine || errOut != "" || out != left+"a partner\nthe-provider: 1 range in "+filepath.Join(dir, "list.txt")+"; 0 more and 0 fewer than the configuration\n" {
+			t.Errorf("%s: %d, %q, %q", place, code, errOut, out)
+		}
+	}
+	if code, out, errOut := provide(t, "refresh", "-config", l.config); code != exitFine || errOut != "" || out != left+"the-provider, a partner\n" {
+		t.Errorf("none has a place: %d, %q, %q", code, errOut, out)
+	}
+	if code, out, errOut := provide(t, "refresh", "-config", l.config, "a partner"); code != exitCouldNot || out != "" || !strings.Contains(errOut, "a partner: ") {
+		t.Errorf("a named one: %d, %q, %q", code, errOut, out)
+	}
+	code, out, errOut := provide(t, "refresh", "-config", l.config, "-published", "a partner=list.txt")
+	if code != exitFindings || errOut != "" {
+		t.Errorf("a partner with a place: %d, %q", code, errOut)
+	}
+	wantIn(t, out, left+"the-provider\n", "accept -config "+l.config+" 'a partner:")
+}
+
+func TestPublishedTakesWhatIsMeant(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for place, want := range map[string]string{
+		"https://provider.example/list.json": "https://provider.example/list.json", "spf:_spf.provider.example": "spf:_spf.provider.example",
+		"list.txt": dir + "/list.txt", "../list.txt": filepath.Dir(dir) + "/list.txt", "./a:b": dir + "/a:b", "/etc/../list": "/list",
+		"": "", "http://provider.example/": "", "spf:": "", "hosts:a b": "", "a:b": "", "list\n": "",
+	} {
+		f := publishedFlag{}
+		err := f.Set("ours=" + place)
+		if want == "" && err == nil || want != "" && (err != nil || f["ours"][0].String() != want) {
+			t.Errorf("%q: %v, %v, want %q", place, f, err, want)
+		}
+	}
+	f := publishedFlag{}
+	for _, place := range []string{"https://provider.example/", "list.txt"} {
+		if err := f.Set("ours=" + place); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(f["ours"]) != 2 {
+		t.Errorf("a URL and a file: %v", f)
+	}
+}
+
+func TestStatusTellsWhatItCanWithADamagedState(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	if err := os.WriteFile(filepath.Join(l.dir, providers.StateName), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errOut := provide(t, "status", "-config", l.config, "-offline")
+	if code != exitCouldNot || !strings.Contains(errOut, providers.StateName) || !strings.Contains(out, "the-provider  admitted") {
+		t.Errorf("%d, %q, %q", code, errOut, out)
+	}
+}
+
+func TestStatusNamesWhatCouldNotBeLearned(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0") // and nobody listens there
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	configure(t, l, fmt.Sprintf("[dns]\nservers = [%q]\n", conn.LocalAddr()))
+	code, out, errOut := provide(t, "status", "-config", l.config)
+	if code != exitCouldNot || !strings.Contains(errOut, "mxgate providers status: MX of example.com: ") || !strings.Contains(out, "0 of 1?") {
+		t.Errorf("%d, %q, %q", code, errOut, out)
 	}
 }
 
@@ -171,12 +287,12 @@ func TestProvidersMisuse(t *testing.T) {
 		{"status", "mxgate: -config FILE is missing"},
 		{"status -config " + l.config + " x", `mxgate providers status: unexpected argument "x"; see mxgate providers status -h`},
 		{"refresh -config " + l.config + " nobody", `mxgate providers refresh: "nobody": expected the name of a [[source]] in the configuration; see mxgate providers refresh -h`},
-		{"refresh -config " + l.config + " -published x", `mxgate providers refresh: invalid value "x" for flag -published: expected SOURCE=PLACE, PLACE being a file with an absolute path, https://URL, spf:DOMAIN or hosts:DOMAIN; see mxgate providers refresh -h`},
+		{"refresh -config " + l.config + " -published x", `mxgate providers refresh: invalid value "x" for flag -published: expected SOURCE=PLACE, PLACE being a file, https://URL, spf:DOMAIN or hosts:DOMAIN; see mxgate providers refresh -h`},
 		{"refresh -config " + l.config + " -published nobody=/x", `mxgate providers refresh: -published nobody: expected the name of a [[source]] in the configuration; see mxgate providers refresh -h`},
 		{"accept -config " + l.config, "mxgate providers accept: expected SOURCE:DIGEST, as refresh shows it; see mxgate providers accept -h"},
 		{"accept -config " + l.config + " the-provider", `mxgate providers accept: "the-provider": expected SOURCE:DIGEST, as refresh shows it; see mxgate providers accept -h`},
 		{"detect", "mxgate providers detect: expected DOMAIN...; see mxgate providers detect -h"},
-		{"detect -dns 127.0.0.1:9 a..b", `mxgate providers detect: "a..b": expected a domain such as example.com; see mxgate providers detect -h`},
+		{"detect -dns 127.0.0.1:9 example.com a..b", `mxgate providers detect: "a..b": expected a domain such as example.com; see mxgate providers detect -h`},
 	} {
 		code, out, errOut := provide(t, strings.Fields(c.args)...)
 		if code != exitUsage || out != "" || strings.TrimSpace(errOut) != c.want {

@@ -178,42 +178,6 @@ func TestTheNamesOfJournalJSONAreStable(t *testing.T) {
 		`"helo":"","origin_ip":"198.51.100.7","reply_code":250,"enhanced_code":"2.0.0","next_hop":"","duration_ns":0,"path":"via_current","evidence":{"source":"x"}}`)
 }
 
-func TestStrangersAreAReport(t *testing.T) {
-	l := newLab(t, "127.0.0.1:1")
-	if _, out, _ := mx(t, "strangers", "-config", l.config); out != "nobody in the last 7d\n" {
-		t.Errorf("nobody: %q", out)
-	}
-	now := time.Now()
-	for range 300 {
-		l.store.Stranger(now.Add(-49*time.Hour), netip.MustParseAddr("198.51.100.9"), "bad\x1b.example")
-	}
-	l.store.Stranger(now.Add(-time.Hour), netip.MustParseAddr("198.51.100.9"), "")
-	l.store.Stranger(now.Add(-2*time.Hour), netip.MustParseAddr("192.0.2.9"), "mx.provider.example")
-	l.store.Stranger(now.Add(-2*time.Hour), netip.MustParseAddr("40.92.1.2"), "")
-	if err := l.store.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	code, out, errOut := mx(t, "strangers", "-config", l.config)
-	if code != exitFine || errOut != "" {
-		t.Errorf("%d, %q", code, errOut)
-	}
-	lines := strings.Split(out, "\n")
-	const hour = "2006-01-02 15:04 MST"
-	at := func(back time.Duration) string { return now.Add(-back).UTC().Truncate(time.Hour).Local().Format(hour) }
-	wantIn(t, lines[1], "198.51.100.9    301      2  "+at(49*time.Hour)+"  "+at(time.Hour)+"  bad?.example ", " -")
-	wantIn(t, lines[2], "40.92.1.2         1      1  ", "microsoft365, in no source")
-	wantIn(t, lines[3], "192.0.2.9         1      1  ", "source the-provider, not admitted now")
-	wantIn(t, out, "\n303 connections from 3 networks in the last 7d, all refused (hosts of a near miss: deferred)\nby the day (UTC):\n\n", now.Add(-49*time.Hour).UTC().Format(time.DateOnly)+"    300 "+strings.Repeat("#", 60)+"\n", now.Add(-6*24*time.Hour).UTC().Format(time.DateOnly)+"      0\n", " #\n")
-	if _, out, _ := mx(t, "strangers", "-config", l.config, "-limit", "1", "-since", "1d"); !strings.Contains(out, "and 2 networks more") || !strings.Contains(out, "by the hour (UTC)") || !strings.Contains(out, " 2 "+strings.Repeat("#", 60)+"\n") || !strings.Contains(out, " 1 "+strings.Repeat("#", 30)+"\n") {
-		t.Errorf("the last day:\n%s", out)
-	}
-	code, out, _ = mx(t, "strangers", "-config", l.config, "-json")
-	if code != exitFine || strings.Count(out, "\n") != 4 {
-		t.Errorf("%d, %q", code, out)
-	}
-	wantIn(t, out, `{"hour":"`+now.Add(-49*time.Hour).UTC().Truncate(time.Hour).Format(time.RFC3339)+`","network":"198.51.100.9/32","count":300,"helo":"bad?.example"}`, `"network":"40.92.1.2/32","count":1,"helo":"","provider":"microsoft365"}`, `"source":"the-provider"}`)
-}
-
 func TestCommandsDoNotCreateAStore(t *testing.T) {
 	l := &lab{t: t, config: filepath.Join(t.TempDir(), "mxgate.toml"), dir: filepath.Join(t.TempDir(), "none")}
 	l.write("127.0.0.1:1")

@@ -24,8 +24,10 @@ type strangerLine struct {
 	Network  string    `json:"network"` // "" for all that came in too great numbers to be told apart
 	Count    int64     `json:"count"`
 	Helo     string    `json:"helo"`               // the last one offered
-	Source   string    `json:"source,omitempty"`   // of the configuration, over or to come
+	Source   string    `json:"source,omitempty"`   // of the configuration, that has the address
 	Provider string    `json:"provider,omitempty"` // id in the catalogue
+	// State is how the source stands today: "admitted", "to come" or "over".
+	State string `json:"source_state,omitempty"`
 }
 
 // strangersReport is how `mxgate strangers` is asked.
@@ -57,24 +59,28 @@ func runStrangers(ctx context.Context, args []string, out, errOut io.Writer) int
 		}
 		a := providers.NewAttempts(rows, cfg.SourceSet, since, r.now)
 		if *asJSON {
-			return printStrangersJSON(out, rows, a)
+			return r.printJSON(out, rows, a)
 		}
 		return r.print(out, a)
 	})
 }
 
-// printStrangersJSON writes the hours, the newest last.
-func printStrangersJSON(out io.Writer, rows []store.StrangerRow, a providers.Attempts) error {
+// printJSON writes the hours, the newest last.
+func (r strangersReport) printJSON(out io.Writer, rows []store.StrangerRow, a providers.Attempts) error {
 	of := map[netip.Prefix]providers.Stranger{}
 	for _, s := range a.Strangers {
 		of[s.Network] = s
 	}
 	slices.SortStableFunc(rows, func(a, b store.StrangerRow) int { return a.Hour.Compare(b.Hour) })
 	encoder := json.NewEncoder(out)
-	for _, r := range rows {
-		line := strangerLine{Hour: r.Hour, Count: r.Count, Helo: r.Helo, Source: of[r.Network].Source, Provider: of[r.Network].Provider}
-		if r.Network.IsValid() {
-			line.Network = r.Network.String()
+	for _, row := range rows {
+		stranger := of[row.Network]
+		line := strangerLine{Hour: row.Hour, Count: row.Count, Helo: row.Helo, Source: stranger.Source.Name, Provider: stranger.Provider}
+		if row.Network.IsValid() {
+			line.Network = row.Network.String()
+		}
+		if line.Source != "" {
+			line.State = stranger.State(r.now)
 		}
 		if err := encoder.Encode(line); err != nil {
 			return err
@@ -92,7 +98,8 @@ func (r strangersReport) print(out io.Writer, a providers.Attempts) error {
 	const hour = "2006-01-02 15:04 MST"
 	t := table{}
 	t.add("", "NETWORK", "COUNT", "HOURS", "FIRST", "LAST", "LAST HELO", "BELONGS TO")
-	for _, s := range a.Strangers[:min(len(a.Strangers), int(r.limit))] {
+	top := a.Strangers[:min(len(a.Strangers), int(r.limit))]
+	for _, s := range top {
 		network := "all others"
 		if s.Network.IsValid() {
 			network = s.Network.String()
@@ -100,7 +107,7 @@ func (r strangersReport) print(out io.Writer, a providers.Attempts) error {
 				network = s.Network.Addr().String()
 			}
 		}
-		t.add("", network, fmt.Sprintf("%5d", s.Count), fmt.Sprintf("%5d", s.Hours), s.First.Local().Format(hour), s.Last.Local().Format(hour), shown(s.Helo, 60), belongsTo(s))
+		t.add("", network, fmt.Sprintf("%5d", s.Count), fmt.Sprintf("%5d", s.Hours), s.First.Local().Format(hour), s.Last.Local().Format(hour), shown(s.Helo, 60), r.belongsTo(s))
 	}
 	if err := t.print(out); err != nil {
 		return err
@@ -108,20 +115,34 @@ func (r strangersReport) print(out io.Writer, a providers.Attempts) error {
 	if more := len(a.Strangers) - int(r.limit); more > 0 {
 		fmt.Fprintf(out, "and %s more: -limit N shows others\n", counted(int64(more), "network"))
 	}
-	_, err := fmt.Fprintf(out, "\n%s from %s in the last %s, all refused (hosts of a near miss: deferred)\nby the %s (UTC):\n\n%s",
+	if slices.ContainsFunc(top, func(s providers.Stranger) bool { return s.Source.Name != "" && s.State(r.now) == providers.Admitted }) {
+		fmt.Fprintln(out, "\nadmitted now: it came before the configuration was as it is, or the gateway runs with an older one")
+	}
+	_, err := fmt.Fprintf(out, "\n%s from %s in the last %s, all refused (hosts of a near miss: deferred)\nby %s (UTC):\n\n%s",
 		counted(a.Count, "connection"), counted(int64(len(a.Strangers)), "network"), &r.since, unitName(a.Unit), picture(a))
 	return err
 }
 
-// belongsTo says what the configuration and the catalogue know of a stranger.
-func belongsTo(s providers.Stranger) string {
-	switch {
-	case s.Source != "":
-		return "source " + s.Source + ", not admitted now"
-	case s.Provider != "":
+// belongsTo says what the configuration, as it is today, and the catalogue know of
+// a stranger.
+func (r strangersReport) belongsTo(s providers.Stranger) string {
+	if s.Source.Name == "" {
+		if s.Provider == "" {
+			return "-"
+		}
 		return s.Provider + ", in no source"
 	}
-	return "-"
+	text := "source " + s.Source.Name
+	if s.Part {
+		text = "in part source " + s.Source.Name
+	}
+	switch s.State(r.now) {
+	case providers.ToCome:
+		return text + ", admitted from " + s.Source.ValidFrom.UTC().Format(time.DateOnly)
+	case providers.Over:
+		return text + ", over since " + s.Source.ValidUntil.UTC().Format(time.DateOnly)
+	}
+	return text + ", admitted now"
 }
 
 // picture draws a bar for each hour, day or week.
@@ -145,13 +166,16 @@ func picture(a providers.Attempts) string {
 }
 
 func unitName(unit time.Duration) string {
-	switch unit {
-	case time.Hour:
-		return "hour"
-	case 24 * time.Hour:
-		return "day"
+	const day = 24 * time.Hour
+	switch {
+	case unit == time.Hour:
+		return "the hour"
+	case unit == day:
+		return "the day"
+	case unit == 7*day:
+		return "the week"
 	}
-	return "week"
+	return counted(int64(unit/(7*day)), "week")
 }
 
 // counted is "1 network", "2 networks".

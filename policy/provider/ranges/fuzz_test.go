@@ -59,7 +59,7 @@ func FuzzDocument(f *testing.F) {
 
 func FuzzReadState(f *testing.F) {
 	s := NewState()
-	s.Propose("a", List{Ranges: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, noon)
+	s.Propose("a", List{Ranges: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, nil, noon)
 	f.Add(s.Text())
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := ReadState(text)

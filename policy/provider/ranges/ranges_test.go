@@ -208,7 +208,7 @@ func TestNothingIsGoodUntilItIsAccepted(t *testing.T) {
 	s, ours := NewState(), prefixes("192.0.2.0/24")
 	propose := func(want bool, texts ...string) string {
 		t.Helper()
-		differs, err := s.Propose("ours", List{Ranges: prefixes(texts...), From: []Place{{KindSPF, "_spf.example.com"}}}, noon)
+		differs, err := s.Propose("ours", List{Ranges: prefixes(texts...), From: []Place{{KindSPF, "_spf.example.com"}}}, ours, noon)
 		if err != nil || differs != want {
 			t.Fatalf("Propose: %v, %v", differs, err)
 		}
@@ -217,6 +217,7 @@ func TestNothingIsGoodUntilItIsAccepted(t *testing.T) {
 		}
 		return s.Sources["ours"].Pending.Digest()
 	}
+	propose(false, "192.0.2.0/25", "192.0.2.128/25") // what the operator wrote is good already
 	first := propose(true, "192.0.2.0/24", "198.51.100.0/24")
 	if got := s.Base("ours", ours); len(got) != 1 {
 		t.Errorf("a proposal is already good: %v", got)
@@ -237,8 +238,11 @@ func TestNothingIsGoodUntilItIsAccepted(t *testing.T) {
 	}
 	propose(false, "203.0.113.0/24", "192.0.2.0/25", "192.0.2.128/25") // the same addresses
 	third := propose(true, "203.0.113.0/24")
-	if _, err := s.Propose("ours", List{}, noon); !errors.Is(err, ErrNothing) || s.Sources["ours"].Pending.Digest() != third {
+	if _, err := s.Propose("ours", List{}, ours, noon); !errors.Is(err, ErrNothing) || s.Sources["ours"].Pending.Digest() != third {
 		t.Errorf("an empty list: %v, %+v", err, s.Sources["ours"])
+	}
+	if _, err := s.Propose("ours", List{Ranges: make([]netip.Prefix, maxRanges+1)}, ours, noon); !errors.Is(err, ErrBounds) || s.Sources["ours"].Pending.Digest() != third {
+		t.Errorf("a list that is too long: %v", err)
 	}
 	if err := s.Accept("ours", third, "erika", ours, noon, false); err != nil || s.Sources["ours"].Before.Digest() != second {
 		t.Errorf("the list before is not kept: %v, %+v", err, s.Sources["ours"])
@@ -249,10 +253,17 @@ func TestNothingIsGoodUntilItIsAccepted(t *testing.T) {
 	}
 }
 
+func TestADigestCannotBeMadeTwice(t *testing.T) {
+	v := &Version{Ranges: prefixes("192.0.2.0/24")}
+	if d := v.Digest(); len(d) < 32 { // a collision of n bits is found after 2^(n/2) lists
+		t.Errorf("%q has %d bits", d, 4*len(d))
+	}
+}
+
 func TestAListThatChangesTooMuchNeedsForce(t *testing.T) {
 	many := func(n int) (list []netip.Prefix) {
 		for i := range n {
-			list = append(list, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), 16))
+			list = append(list, netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + i), 0, 0}), 16))
 		}
 		return list
 	}
@@ -269,7 +280,10 @@ func TestAListThatChangesTooMuchNeedsForce(t *testing.T) {
 		{"a few addresses, thrice as many", prefixes("192.0.2.0/30"), prefixes("192.0.2.0/24", "198.51.100.0/24"), nil},
 		{"a new IPv6 range", many(1), append(many(1), prefixes("2001:db8::/32")...), nil},
 		{"two large ones", many(1), append(many(1), prefixes("2001:db8::/31")...), []string{"IPv6 grows"}},
-		{"all of IPv4", prefixes("0.0.0.0/1"), prefixes("0.0.0.0/0"), []string{"0.0.0.0/0 is wider than /11"}},
+		{"all of IPv4", prefixes("0.0.0.0/1"), prefixes("0.0.0.0/0"), []string{"0.0.0.0/0 is not, or not all, public", "0.0.0.0/0 is wider than /11"}},
+		{"private addresses", many(1), append(many(1), prefixes("10.1.0.0/24", "127.0.0.1/32", "192.168.0.0/16")...), []string{"10.1.0.0/24 is not", "127.0.0.1/32 is not", "192.168.0.0/16 is not"}},
+		{"private addresses in part", prefixes("172.0.0.0/11"), prefixes("172.0.0.0/11"), []string{"172.0.0.0/11 is not, or not all, public"}},
+		{"private IPv6 addresses", prefixes("fd00::/64"), prefixes("fd00::/64"), []string{"fd00::/64 is not"}},
 		{"a wide IPv6 range", prefixes("2001:d00::/24"), prefixes("2001:d00::/24"), []string{"2001:d00::/24 is wider than /29"}},
 	} {
 		doubts := Doubts(c.before, c.list)
@@ -281,7 +295,7 @@ func TestAListThatChangesTooMuchNeedsForce(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, doubts, c.doubts)
 		}
 		s := NewState()
-		if _, err := s.Propose("ours", List{Ranges: c.list}, noon); err != nil {
+		if _, err := s.Propose("ours", List{Ranges: c.list}, nil, noon); err != nil {
 			t.Fatal(err)
 		}
 		digest := s.Sources["ours"].Pending.Digest()
@@ -302,7 +316,7 @@ func TestAListThatChangesTooMuchNeedsForce(t *testing.T) {
 
 func TestAStateThatIsNotOursIsRefused(t *testing.T) {
 	for _, text := range []string{
-		"", "{}", "[]", `{"schema": 2}`, `{"schema": 1} {}`, `{"schema": 1, "extra": 1}`,
+		"", "{}", "[]", `{"schema": 2}`, `{"schema": 1} {}`, `{"schema": 1} }`, `{"schema": 1, "extra": 1}`,
 		`{"schema": 1, "sources": {"a": {"accepted": {"ranges": []}}}}`,
 		`{"schema": 1, "sources": {"a": {"pending": {"ranges": ["192.0.2.1/24"]}}}}`,
 		`{"schema": 1, "sources": {"a": {"before": {"ranges": ["::ffff:192.0.2.0/120"]}}}}`,

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
@@ -49,14 +50,15 @@ type Version struct {
 	By       string         `json:"by,omitempty"` // who accepted it
 }
 
-// Digest names the ranges of v in eight hexadecimal digits, so that nobody
-// accepts another list than the one he saw.
+// Digest names the ranges of v in 32 hexadecimal digits, so that nobody accepts
+// another list than the one he saw. Fewer digits would let whoever publishes the
+// list make a harmless one and a harmful one of the same name.
 func (v *Version) Digest() string {
 	h := sha256.New()
 	for _, p := range v.Ranges {
 		fmt.Fprintln(h, p)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:4])
+	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // Record is what is kept for one source. Accepted is the last good list, Before
@@ -94,7 +96,7 @@ func ReadState(text []byte) (*State, error) {
 	if err := decoder.Decode(s); err != nil {
 		return bad("%w", err)
 	}
-	if decoder.More() {
+	if _, err := decoder.Token(); err != io.EOF {
 		return bad("more than one JSON value")
 	}
 	if s.Schema != stateSchema || len(s.Sources) > maxSources {
@@ -131,18 +133,22 @@ func (s *State) Text() []byte {
 }
 
 // Propose keeps l for a person to accept, and reports whether it differs from
-// what is accepted. An empty list is ErrNothing, and what was pending stays.
-func (s *State) Propose(source string, l List, now time.Time) (differs bool, err error) {
+// what was good so far, the Base of written. An empty list is ErrNothing, one that
+// is too long ErrBounds, and what was pending stays.
+func (s *State) Propose(source string, l List, written []netip.Prefix, now time.Time) (differs bool, err error) {
 	if len(l.Ranges) == 0 {
 		return false, fmt.Errorf("%w: an empty list for source %q", ErrNothing, source)
 	}
-	r := s.Sources[source]
+	if len(l.Ranges) > maxRanges { // of several documents; ReadState would refuse all
+		return false, fmt.Errorf("%w: over %d ranges for source %q", ErrBounds, maxRanges, source)
+	}
+	r, base := s.Sources[source], s.Base(source, written)
 	from := make([]string, len(l.From))
 	for i, p := range l.From {
 		from[i] = p.String()
 	}
 	r.Pending = &Version{Ranges: Join(l.Ranges), From: from, Unread: l.Unread, Fetched: now.UTC()}
-	if r.Accepted != nil && slices.Equal(Join(r.Accepted.Ranges), r.Pending.Ranges) {
+	if slices.Equal(Join(base), r.Pending.Ranges) {
 		r.Pending = nil
 	}
 	s.Sources[source] = r
@@ -150,18 +156,18 @@ func (s *State) Propose(source string, l List, now time.Time) (differs bool, err
 }
 
 // Accept makes the pending list of source the good one. digest must be that of
-// the list. One that Doubts about, against base, needs force.
+// the list. One of which there are Doubts, against the Base of written, needs force.
 //
 // Errors: ErrNoPending, ErrOther, ErrDoubtful; then nothing has changed.
-func (s *State) Accept(source, digest, by string, base []netip.Prefix, now time.Time, force bool) error {
+func (s *State) Accept(source, digest, by string, written []netip.Prefix, now time.Time, force bool) error {
 	r := s.Sources[source]
 	if r.Pending == nil {
 		return fmt.Errorf("%w for source %q: refresh first", ErrNoPending, source)
 	}
-	if got := r.Pending.Digest(); got != digest {
-		return fmt.Errorf("%w: source %q has %s pending, fetched %s", ErrOther, source, got, r.Pending.Fetched.Format(time.RFC3339))
+	if r.Pending.Digest() != digest { // which it is stays untold: it would be accepted unseen
+		return fmt.Errorf("%w: for source %q another one was fetched at %s: refresh, and look at it", ErrOther, source, r.Pending.Fetched.Format(time.RFC3339))
 	}
-	if doubts := Doubts(s.Base(source, base), r.Pending.Ranges); len(doubts) > 0 && !force {
+	if doubts := Doubts(s.Base(source, written), r.Pending.Ranges); len(doubts) > 0 && !force {
 		return fmt.Errorf("%w for source %q: %s", ErrDoubtful, source, strings.Join(doubts, "; "))
 	}
 	r.Before, r.Accepted, r.Pending = r.Accepted, r.Pending, nil
@@ -179,11 +185,23 @@ func (s *State) Base(source string, written []netip.Prefix) []netip.Prefix {
 	return written
 }
 
+// special are networks from which no provider delivers over the Internet: who gets
+// one onto a list opens the gateway to our own machines. RFC 6890.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("224.0.0.0/3"),
+	netip.MustParsePrefix("::/8"), netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("ff00::/8"),
+}
+
 // Doubts tells why a list that follows base should not be accepted unseen: a
-// range too wide, or far more or fewer addresses than before.
+// range too wide or not public, or far more or fewer addresses than before.
 func Doubts(base, list []netip.Prefix) []string {
 	var doubts []string
 	for _, p := range list {
+		if slices.ContainsFunc(special, p.Overlaps) {
+			doubts = append(doubts, fmt.Sprintf("%s is not, or not all, public", p))
+		}
 		if least := map[bool]int{true: minBits4, false: minBits6}[p.Addr().Is4()]; p.Bits() < least {
 			doubts = append(doubts, fmt.Sprintf("%s is wider than /%d", p, least))
 		}

@@ -1,12 +1,14 @@
 package providers
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
 
 	"mxgate/gateway/store"
 	"mxgate/policy/provider"
+	"mxgate/policy/provider/ranges"
 )
 
 // maxBuckets is how many lines a picture over time has at most, about.
@@ -19,11 +21,18 @@ type Stranger struct {
 	First, Last time.Time    // begin of the hour, UTC
 	Hours       int          // in which it came
 	Helo        string       // the last one offered
-	// Source is a source of the configuration that it belongs to and that is
-	// over or to come, Provider one of the catalogue: a provider left behind,
-	// or a range that is missing. Each may be "".
-	Source, Provider string
+	// Source is the source of the configuration that has its address: one that is
+	// over or to come, or one that is admitted now and was not when it came. With
+	// Part the source has only some of the network. It may have no Name.
+	Source provider.Source
+	Part   bool
+	// Provider is that of the source, or one of the catalogue in whose ranges the
+	// network lies: one left behind, or a range that is missing. It may be "".
+	Provider string
 }
+
+// State says how the source of s stands at now: Admitted, ToCome or Over.
+func (s Stranger) State(now time.Time) string { return stateOf(s.Source, now) }
 
 // Bucket is a bar of the picture over time.
 type Bucket struct {
@@ -35,7 +44,7 @@ type Bucket struct {
 type Attempts struct {
 	Strangers []Stranger // who came most first
 	Count     int64
-	Unit      time.Duration // an hour, a day or a week
+	Unit      time.Duration // an hour, a day, a week, or some weeks
 	Picture   []Bucket      // from the begin to now, also those without a stranger
 }
 
@@ -48,13 +57,16 @@ func NewAttempts(rows []store.StrangerRow, set *provider.Set, since, now time.Ti
 			a.Unit = unit
 		}
 	}
-	by := map[netip.Prefix]*Stranger{}
+	if weeks := a.Unit * maxBuckets; now.Sub(since) > weeks {
+		a.Unit *= (now.Sub(since) + weeks - 1) / weeks
+	}
+	by, sources := map[netip.Prefix]*Stranger{}, set.All()
 	counts := map[time.Time]int64{}
 	for _, r := range rows {
 		s := by[r.Network]
 		if s == nil {
 			s = &Stranger{Network: r.Network, Last: r.Hour}
-			s.Source, s.Provider = belongs(r.Network, set)
+			s.belong(sources)
 			by[r.Network] = s
 		}
 		s.add(r)
@@ -65,10 +77,7 @@ func NewAttempts(rows []store.StrangerRow, set *provider.Set, since, now time.Ti
 		a.Strangers = append(a.Strangers, *s)
 	}
 	slices.SortFunc(a.Strangers, func(x, y Stranger) int {
-		if x.Count != y.Count {
-			return int(min(max(y.Count-x.Count, -1), 1))
-		}
-		return x.Network.Addr().Compare(y.Network.Addr())
+		return cmp.Or(cmp.Compare(y.Count, x.Count), x.Network.Addr().Compare(y.Network.Addr()))
 	})
 	for at := since.UTC().Truncate(a.Unit); !at.After(now); at = at.Add(a.Unit) {
 		a.Picture = append(a.Picture, Bucket{at, counts[at]})
@@ -86,16 +95,19 @@ func (s *Stranger) add(r store.StrangerRow) {
 	}
 }
 
-// belongs names the source and the provider that a network belongs to.
-func belongs(network netip.Prefix, set *provider.Set) (source, id string) {
-	if !network.IsValid() {
-		return "", ""
+// belong finds the source and the provider that the network of s belongs to.
+func (s *Stranger) belong(sources []provider.Source) {
+	if !s.Network.IsValid() {
+		return
 	}
-	if s, ok := set.Match(network.Addr()); ok {
-		return s.Name, s.Provider
+	for _, source := range sources {
+		if slices.ContainsFunc(source.Ranges, s.Network.Overlaps) {
+			s.Source, s.Provider = source, source.Provider
+			s.Part = len(ranges.Subtract([]netip.Prefix{s.Network}, source.Ranges)) > 0
+			return
+		}
 	}
-	if e, ok := ofAddress([]netip.Addr{network.Addr()}); ok {
-		return "", e.ID
+	if e, ok := ofAddress([]netip.Addr{s.Network.Addr()}); ok {
+		s.Provider = e.ID
 	}
-	return "", ""
 }

@@ -27,6 +27,7 @@ const (
 // Found is a provider that a domain has to do with.
 type Found struct {
 	Preference uint16 // of the mail exchanger
+	Implicit   bool   // there is no MX record: the host is the domain itself
 	Host       string // the mail exchanger, or what the SPF record includes
 	Provider   string // id in the catalogue, "" for none that is known
 	Name       string // of the provider
@@ -48,10 +49,13 @@ func Detect(ctx context.Context, r dns.Resolver, domain mail.Domain) (Detection,
 	d := Detection{Domain: domain}
 	exchangers, err := exchangersOf(ctx, r, domain)
 	if err != nil {
-		return Detection{}, fmt.Errorf("providers: MX of %s: %w", domain, err)
+		if errors.Is(err, dns.ErrNoSuchName) {
+			return Detection{}, fmt.Errorf("%s does not exist in DNS: %w", domain, err)
+		}
+		return Detection{}, fmt.Errorf("MX of %s: %w", domain, err)
 	}
 	for _, x := range exchangers {
-		f := Found{Preference: x.Preference, Host: x.Host}
+		f := Found{Preference: x.Preference, Implicit: x.Implicit, Host: x.Host}
 		if match, ok := provider.OfMX(x.Host); ok {
 			f.Provider, f.Name, f.How = match.Entry.ID, match.Entry.Name, ByName
 			if match.Unverified {

@@ -3,7 +3,6 @@ package providers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,19 +18,21 @@ const maxExchangers = 20
 // Exchanger is a host that takes mail for a domain.
 type Exchanger struct {
 	dns.MX
-	Addrs []netip.Addr // those that could be learned
+	Implicit bool         // there is no MX record: the domain takes its mail itself
+	Addrs    []netip.Addr // those that could be learned
 }
 
 // exchangersOf asks where the mail of a domain goes. A domain without MX records
-// takes its mail itself (RFC 5321, Section 5.1); one with a null MX takes none.
-// Addresses that cannot be learned are left out: names tell more.
+// takes its mail itself if it has an address (RFC 5321, Section 5.1); one with a
+// null MX takes none. Addresses that cannot be learned are left out: names tell more.
 func exchangersOf(ctx context.Context, r dns.Resolver, domain mail.Domain) ([]Exchanger, error) {
 	answer, err := r.MX(ctx, string(domain))
+	implicit := false
 	switch {
 	case errors.Is(err, dns.ErrNoSuchName):
-		return nil, fmt.Errorf("%s does not exist in DNS: %w", domain, err)
+		return nil, err
 	case errors.Is(err, dns.ErrNotFound):
-		answer.Records = []dns.MX{{Host: string(domain)}}
+		answer.Records, implicit = []dns.MX{{Host: string(domain)}}, true
 	case err != nil:
 		return nil, err
 	}
@@ -40,11 +41,12 @@ func exchangersOf(ctx context.Context, r dns.Resolver, domain mail.Domain) ([]Ex
 		if mx.Host == "" {
 			continue
 		}
-		x := Exchanger{MX: mx}
-		four, _ := r.A(ctx, mx.Host)
-		six, _ := r.AAAA(ctx, mx.Host)
-		x.Addrs = slices.Concat(four.Records, six.Records)
-		all = append(all, x)
+		four, err4 := r.A(ctx, mx.Host)
+		six, err6 := r.AAAA(ctx, mx.Host)
+		if implicit && errors.Is(err4, dns.ErrNotFound) && errors.Is(err6, dns.ErrNotFound) {
+			continue
+		}
+		all = append(all, Exchanger{mx, implicit, slices.Concat(four.Records, six.Records)})
 	}
 	slices.SortStableFunc(all, func(a, b Exchanger) int { return int(a.Preference) - int(b.Preference) })
 	return all, nil

@@ -23,7 +23,7 @@ const (
 
 // Errors of Fetch.
 var (
-	ErrNoPlace = errors.New("providers: it is not known where ranges are published")
+	ErrNoPlace = errors.New("providers: it is not known where ranges are published (-published SOURCE=PLACE)")
 	ErrOffline = errors.New("providers: not asked, because offline")
 )
 

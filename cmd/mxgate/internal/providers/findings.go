@@ -8,29 +8,20 @@ import (
 	"time"
 
 	"mxgate/policy/mail"
-	"mxgate/policy/provider"
 )
 
-// What makes a finding.
+// Bounds of findings.
 const (
-	noticeDays   = 30 // an end is told so long before
-	silentDays   = 30 // a source out of MX that is silent so long is stale
-	peerDays     = 90 // one that never is in MX, a partner, may be silent longer
-	youngDays    = 7  // of a younger journal, or source, silence says nothing
-	suddenDays   = 7
-	suddenFactor = 4 // times as many messages as in a mean week before
-	historyDays  = 21
+	noticeDays = 30 // an end is told so long before
+	shown      = 5  // so many ranges, domains or hosts are named
 )
-
-// shownRanges is how many ranges a finding names.
-const shownRanges = 5
 
 // Code is the kind of a finding. Codes are a contract: added, never renamed.
 type Code string
 
 // The codes.
 const (
-	Stale         Code = "stale"              // admitted, not in MX, and silent or suddenly used
+	Stale         Code = "stale"              // admitted, and MX does not lead there: silent, or used all the same
 	MissingRange  Code = "missing-range"      // mail from there is refused
 	ExtraRange    Code = "extra-range"        // admitted, and no longer the provider's
 	SharedUnbound Code = "shared-and-unbound" // other customers of the provider get in
@@ -49,8 +40,9 @@ func (s *Status) add(code Code, format string, args ...any) {
 	s.Findings = append(s.Findings, Finding{code, fmt.Sprintf(format, args...)})
 }
 
-// find fills in Findings. begin is the oldest entry of the journal.
-func (s *Status) find(begin, now time.Time) {
+// find fills in Findings. begin is the oldest entry of the journal; fronts are where
+// MX leads to if it leads to no source that is admitted.
+func (s *Status) find(begin, now time.Time, fronts []string) {
 	switch s.State {
 	case Over:
 		if len(s.Domains) > 0 {
@@ -63,7 +55,7 @@ func (s *Status) find(begin, now time.Time) {
 		}
 	default:
 		s.findExpiring(now)
-		s.findStale(begin, now)
+		s.findStale(begin, now, fronts)
 	}
 	s.findRanges()
 	if why := s.Source.Loose(); why != "" {
@@ -72,53 +64,27 @@ func (s *Status) find(begin, now time.Time) {
 }
 
 func (s *Status) findExpiring(now time.Time) {
-	if s.Source.ValidUntil.IsZero() || s.Source.ValidUntil.Sub(now) > noticeDays*24*time.Hour {
+	if !s.ending(now) {
 		return
 	}
 	also := ""
-	if len(s.Domains) > 0 {
+	switch n := s.recent(); {
+	case len(s.Domains) > 0:
 		also = ", and MX of " + list(s.Domains) + " still leads there"
+	case n > 0:
+		also = fmt.Sprintf(", and %s in the last %d days", came(n), RecentDays)
 	}
 	s.add(Expiring, "Its last day is %s: after it its mail is refused%s", day(s.Source.ValidUntil), also)
 }
 
-// findStale looks for a source that nobody needs any more, or that somebody else
-// has found: a provider left behind that the gateway still admits.
-func (s *Status) findStale(begin, now time.Time) {
-	inMX := expectsMX(s.Source)
-	if len(s.Domains) > 0 || inMX && s.MXUnknown || begin.IsZero() {
-		return
-	}
-	if s.Source.ValidFrom.After(begin) {
-		begin = s.Source.ValidFrom
-	}
-	known := int(now.Sub(begin) / (24 * time.Hour))
-	out, most := "MX of no domain leads there", silentDays
-	if !inMX {
-		out, most = "It is no provider that MX leads to", peerDays
-	}
-	silent := s.Use.Last.IsZero() || now.Sub(s.Use.Last) > time.Duration(min(most, known))*24*time.Hour
-	switch {
-	case silent && known >= youngDays && (inMX || known >= silentDays) && s.Use.Last.IsZero():
-		s.add(Stale, "It is admitted, but %s, and in the %d days that are known no message came: give it an end (valid_until), or remove it", lower(out), known)
-	case silent && known >= youngDays && (inMX || known >= silentDays):
-		s.add(Stale, "It is admitted, but %s, and the last message came on %s: give it an end (valid_until), or remove it", lower(out), day(s.Use.Last))
-	case inMX && s.sudden(known):
-		s.add(Stale, "%s, but of the %d messages of the last %d days %d came in the last %d: look at them in the journal; who knows that it is still admitted may be using it",
-			out, s.Use.Messages[3], Days[3], s.Use.Messages[1], suddenDays)
-	}
+// ending reports whether the last day of s is near.
+func (s *Status) ending(now time.Time) bool {
+	end := s.Source.ValidUntil
+	return !end.IsZero() && end.Sub(now) <= noticeDays*24*time.Hour
 }
 
-// sudden reports whether the last week has far more messages than the weeks
-// before, of which enough must be known.
-func (s *Status) sudden(known int) bool {
-	history := min(known, Days[3]) - suddenDays
-	if history < historyDays {
-		return false
-	}
-	week, before := s.Use.Messages[1], s.Use.Messages[3]-s.Use.Messages[1]
-	return week > 0 && float64(week) > suddenFactor*float64(before)*suddenDays/float64(history)
-}
+// recent counts the messages of the last RecentDays.
+func (s *Status) recent() int64 { return s.Use.Messages[1] }
 
 func (s *Status) findRanges() {
 	if !s.Known() {
@@ -128,7 +94,10 @@ func (s *Status) findRanges() {
 	if s.fromSPF() {
 		caution = "; an SPF record names the hosts that send for customers: ask the provider which ones deliver to you"
 	}
-	if n := len(s.Published.Unread); n > 0 {
+	switch n := len(s.Published.Unread); {
+	case n == 1:
+		caution += "; a term there names no address, so more may be meant"
+	case n > 1:
 		caution += fmt.Sprintf("; %d terms there name no addresses, so more may be meant", n)
 	}
 	if len(s.Missing) > 0 {
@@ -139,24 +108,21 @@ func (s *Status) findRanges() {
 	}
 }
 
-// expectsMX reports whether MX leads to a source that is in use: not to a partner,
-// an appliance, or a service behind the mailbox provider.
-func expectsMX(s provider.Source) bool {
-	e, ok := provider.Lookup(s.Provider)
-	return s.Origin == provider.OriginTrace && (!ok || len(e.MXSuffixes) > 0)
-}
-
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// upper and lower change the first letter of a sentence of ours.
-func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+// daysTo counts the whole days between at and now.
+func daysTo(now, at time.Time) int { return int(now.Sub(at) / (24 * time.Hour)) }
 
-func lower(text string) string {
-	if strings.HasPrefix(text, "MX") {
-		return text
+// came says how many messages came.
+func came(n int64) string {
+	if n == 1 {
+		return "1 message came"
 	}
-	return strings.ToLower(text[:1]) + text[1:]
+	return fmt.Sprintf("%d messages came", n)
 }
+
+// upper makes the first letter of a sentence of ours a capital.
+func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 
 // list names domains, some names ranges: the first few, and how many more.
 func list(domains []mail.Domain) string {
@@ -176,8 +142,8 @@ func some(prefixes []netip.Prefix) string {
 }
 
 func few(all []string) string {
-	if more := len(all) - shownRanges; more > 0 {
-		all = append(slices.Clone(all[:shownRanges]), fmt.Sprintf("%d more", more))
+	if more := len(all) - shown; more > 0 {
+		all = append(slices.Clone(all[:shown]), fmt.Sprintf("%d more", more))
 	}
 	return strings.Join(all, ", ")
 }

@@ -20,18 +20,23 @@ type Proposal struct {
 	Err            error     // it could not be fetched: what was good stays good
 }
 
-// Refresh fetches the list of each source and keeps in state those that are new.
-// Nothing is accepted.
-func Refresh(ctx context.Context, f Fetcher, state *ranges.State, sources []provider.Source, now time.Time) []Proposal {
-	var all []Proposal
-	for _, s := range sources {
-		p := Proposal{Source: s.Name}
-		if p.List, p.Err = f.Fetch(ctx, s.Published); p.Err == nil {
-			p.compare(state, s, now)
-		}
-		all = append(all, p)
+// Refresh fetches the list of each source and keeps in the state file in dir those
+// that are new. Nothing is accepted. The error is that of the state file.
+func Refresh(ctx context.Context, f Fetcher, dir string, sources []provider.Source, now time.Time) ([]Proposal, error) {
+	all := make([]Proposal, len(sources))
+	for i, s := range sources { // before the state is locked: it may take minutes
+		all[i].Source = s.Name
+		all[i].List, all[i].Err = f.Fetch(ctx, s.Published)
 	}
-	return all
+	err := Update(dir, func(state *ranges.State) error {
+		for i, s := range sources {
+			if all[i].Err == nil {
+				all[i].compare(state, s, now)
+			}
+		}
+		return nil
+	})
+	return all, err
 }
 
 func (p *Proposal) compare(state *ranges.State, s provider.Source, now time.Time) {
@@ -41,7 +46,7 @@ func (p *Proposal) compare(state *ranges.State, s provider.Source, now time.Time
 		p.Since = accepted.Accepted
 	}
 	var differs bool
-	if differs, p.Err = state.Propose(s.Name, p.List, now); differs {
+	if differs, p.Err = state.Propose(s.Name, p.List, s.Ranges, now); differs {
 		p.Doubts = ranges.Doubts(base, p.List.Ranges)
 		p.Digest = state.Sources[s.Name].Pending.Digest()
 	}

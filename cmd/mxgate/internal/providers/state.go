@@ -7,12 +7,28 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"mxgate/policy/provider/ranges"
 )
 
-// StateName is the name of the state file in the data directory.
-const StateName = "providers.json"
+// Names in the data directory: the state file, what is written before it takes
+// its place, and what is locked meanwhile.
+const (
+	StateName = "providers.json"
+	newName   = StateName + ".new"
+	lockName  = "providers.lock"
+)
+
+// How long Update waits for another command that changes the state: one has it
+// for milliseconds.
+const (
+	lockTries = 250
+	lockPause = 20 * time.Millisecond
+)
+
+// ErrLocked says that another command is changing the state.
+var ErrLocked = errors.New("providers: another command holds " + lockName)
 
 // LoadState reads the state file in dir; without one nothing is known yet. A file
 // that cannot be read is an error with its name: it holds the last good lists.
@@ -37,22 +53,66 @@ func LoadState(dir string) (*ranges.State, error) {
 	return state, nil
 }
 
-// SaveState writes the state file in dir, creating the directory. When it returns
-// nil the file is durable; at no moment is it half written.
-func SaveState(dir string, state *ranges.State) (err error) {
+// Update reads the state file in dir, creating the directory, lets change have it,
+// and writes it back if change succeeds. Commands that run at the same time wait
+// for each other, so that none takes back what another has accepted.
+//
+// When it returns nil the file is durable; at no moment is it half written, and one
+// that LoadState would not read is never written.
+func Update(dir string, change func(*ranges.State) error) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(dir, StateName+".*") // of mode 0600
+	lock, err := lockDir(dir)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name()) // is gone after the rename
-	_, err = temp.Write(state.Text())
-	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
+	defer lock.Close() // releases; nothing was written
+	state, err := LoadState(dir)
+	if err != nil {
 		return err
 	}
-	if err := os.Rename(temp.Name(), filepath.Join(dir, StateName)); err != nil {
+	if err := change(state); err != nil {
+		return err
+	}
+	text := state.Text()
+	if _, err := ranges.ReadState(text); err != nil {
+		return fmt.Errorf("%s is not written: %w", filepath.Join(dir, StateName), err)
+	}
+	return replace(dir, text)
+}
+
+func lockDir(dir string) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for range lockTries {
+		locked, err := tryLock(file)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("lock: %w", err), file.Close())
+		}
+		if locked {
+			return file, nil
+		}
+		time.Sleep(lockPause)
+	}
+	return nil, errors.Join(fmt.Errorf("%w in %s", ErrLocked, dir), file.Close())
+}
+
+// replace puts text in the place of the state file. What an earlier process left
+// half written, because it was killed, is overwritten.
+func replace(dir string, text []byte) error {
+	name := filepath.Join(dir, newName)
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(name))
+	}
+	if err := os.Rename(name, filepath.Join(dir, StateName)); err != nil {
 		return err
 	}
 	parent, err := os.Open(dir)

@@ -2,12 +2,14 @@ package providers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
 	"mxgate/gateway/store"
+	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
 	"mxgate/policy/provider/ranges"
@@ -20,7 +22,11 @@ var Days = store.UseDays
 type Use struct {
 	Last     time.Time        // of its last message; zero: none that the journal still has
 	Messages [len(Days)]int64 // in each of Days; each span holds those before it
+	Before   time.Time        // of the last message that is older than RecentDays; zero as above
 }
+
+// RecentDays is how long ago a use is still a recent one: the second of Days.
+const RecentDays = 7
 
 // Uses is what the journal knows of all sources.
 type Uses struct {
@@ -41,15 +47,26 @@ const (
 	Over     = "over"
 )
 
+func stateOf(s provider.Source, now time.Time) string {
+	switch {
+	case s.Expired(now):
+		return Over
+	case s.NotYet(now):
+		return ToCome
+	}
+	return Admitted
+}
+
 // Status is how one source stands.
 type Status struct {
 	Source  provider.Source
 	State   string
 	Use     Use
 	Domains []mail.Domain // of ours, whose MX leads to the source
-	// MXUnknown says that for some domain MX could not be learned, so that
-	// Domains may be too few.
-	MXUnknown bool
+	// MXErr says of which of our domains MX could not be learned, so that Domains
+	// may be too few: an error for each of the first few, joined; or ErrOffline. It
+	// is the same for all.
+	MXErr error
 	// Published is what the provider publishes now; PublishedErr, why that is
 	// not known. With Last it is the list that was accepted then.
 	Published      ranges.List
@@ -78,16 +95,11 @@ func (c Checker) Check(ctx context.Context, journal Journal) ([]Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	exchangers, unknown := c.exchangers(ctx)
+	exchangers, mxErr := c.exchangers(ctx)
 	var all []Status
+	led := false // MX of some domain leads to a source that is admitted
 	for _, source := range c.Sources {
-		s := Status{Source: source, State: Admitted, Use: uses.Of[source.Name], MXUnknown: unknown}
-		switch {
-		case source.Expired(c.Now):
-			s.State = Over
-		case source.NotYet(c.Now):
-			s.State = ToCome
-		}
+		s := Status{Source: source, State: stateOf(source, c.Now), Use: uses.Of[source.Name], MXErr: mxErr}
 		for _, domain := range c.Domains {
 			if slices.ContainsFunc(exchangers[domain], func(x Exchanger) bool { return x.isOf(source) }) {
 				s.Domains = append(s.Domains, domain)
@@ -96,25 +108,56 @@ func (c Checker) Check(ctx context.Context, journal Journal) ([]Status, error) {
 		if s.State != Over {
 			c.compare(ctx, &s)
 		}
-		s.find(uses.Begin, c.Now)
+		led = led || s.State == Admitted && len(s.Domains) > 0
 		all = append(all, s)
+	}
+	var fronts []string
+	if !led {
+		fronts = hosts(exchangers, c.Domains)
+	}
+	for i := range all {
+		all[i].find(uses.Begin, c.Now, fronts)
 	}
 	return all, nil
 }
 
-// exchangers asks for MX of all our domains.
-func (c Checker) exchangers(ctx context.Context) (of map[mail.Domain][]Exchanger, unknown bool) {
-	of = map[mail.Domain][]Exchanger{}
-	for _, domain := range c.Domains {
-		if c.Resolver == nil {
-			return of, true
-		}
-		var err error
-		if of[domain], err = exchangersOf(ctx, c.Resolver, domain); err != nil {
-			unknown = true
+// hosts lists the mail exchangers of domains, each once.
+func hosts(exchangers map[mail.Domain][]Exchanger, domains []mail.Domain) []string {
+	var all []string
+	for _, domain := range domains {
+		for _, x := range exchangers[domain] {
+			if !slices.Contains(all, x.Host) {
+				all = append(all, x.Host)
+			}
 		}
 	}
-	return of, unknown
+	return all
+}
+
+// exchangers asks for MX of all our domains. One that does not exist in DNS, such
+// as an internal one, has none.
+func (c Checker) exchangers(ctx context.Context) (of map[mail.Domain][]Exchanger, err error) {
+	if c.Resolver == nil {
+		return nil, ErrOffline
+	}
+	of = map[mail.Domain][]Exchanger{}
+	var faults []error
+	more := 0
+	for _, domain := range c.Domains {
+		var err error
+		of[domain], err = exchangersOf(ctx, c.Resolver, domain)
+		switch {
+		case err == nil || errors.Is(err, dns.ErrNoSuchName):
+		case len(faults) == shown:
+			more++
+		default:
+			faults = append(faults, fmt.Errorf("MX of %s: %w", domain, err))
+		}
+	}
+	if more > 0 {
+		faults = append(faults, fmt.Errorf("MX of %d more domains cannot be learned either", more))
+	}
+	return of, errors.Join(faults...)
 }
 
 // compare holds the ranges of s against what is published, or, where that cannot
