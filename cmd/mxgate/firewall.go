@@ -16,9 +16,6 @@ import (
 	"mxgate/gateway/config"
 )
 
-// rollbackSuffix is behind the name of the file with the way back.
-const rollbackSuffix = ".rollback"
-
 // ports are TCP ports, of a flag: "25,465".
 type ports []uint16
 
@@ -58,7 +55,7 @@ func runFirewall(ctx context.Context, args []string, out, errOut io.Writer) int 
 	f := flags("firewall", errOut)
 	f.StringVar(&q.config, "config", "", "configuration `FILE`: its sources are who is admitted")
 	f.Var(oneOf{&q.format, formats}, "format", "write rules for this `FIREWALL`: "+strings.Join(formats, ", "))
-	f.StringVar(&q.file, "o", "", "write to `FILE` instead of standard output, and what leads back to FILE"+rollbackSuffix+"; shows what changes")
+	f.StringVar(&q.file, "o", "", "write to `FILE` instead of standard output, and what leads back to FILE.rollback (for Windows NAME.rollback.ps1, .cmd); shows what changes")
 	f.StringVar(&q.against, "against", "", "show what changes against the rules in `FILE` (- is standard input): a file made here, or what a firewall shows of a list")
 	f.Var(&q.ports, "ports", "close these TCP `PORTS`, such as 25 or 25,465 (default: those that the gateway listens on)")
 	f.BoolVar(&q.check, "check", false, "have the rules checked by the firewall's own tool, where it is on this machine; what it refuses is not written")
@@ -71,6 +68,9 @@ func runFirewall(ctx context.Context, args []string, out, errOut io.Writer) int 
 		return misused(f, "expected -format FIREWALL, one of "+strings.Join(formats, ", ")+", or -against FILE")
 	case q.format == "" && (q.file != "" || q.check):
 		return misused(f, "-o and -check need -format FIREWALL")
+	}
+	if known, err := firewall.Lookup(q.format); err == nil && q.file != "" && !strings.HasSuffix(q.file, known.Ending) {
+		return misused(f, fmt.Sprintf("-o %q: expected a name that ends in %s, or its tool does not take it", q.file, known.Ending))
 	}
 	cfg, code := load(q.config, errOut)
 	if code != exitFine {
@@ -190,7 +190,7 @@ func (q *firewallFlags) export(ctx context.Context, list *firewall.List, out, er
 	if err != nil {
 		return fmt.Errorf("%s: %w", q.file, err)
 	}
-	rollback := q.file + rollbackSuffix
+	rollback := format.Rollback(q.file)
 	changed, err := firewall.Replace(q.file, rollback, earlier, text, format.WriteUndo(list))
 	if err != nil {
 		return err
@@ -199,10 +199,11 @@ func (q *firewallFlags) export(ctx context.Context, list *firewall.List, out, er
 		_, err := fmt.Fprintf(out, "%s: nothing has changed\n", q.file)
 		return err
 	}
-	load, back := strings.Replace(format.Load, "FILE", q.file, 1), strings.Replace(format.Load, "FILE", rollback, 1)
+	how := format.Load
 	if earlier == nil {
-		back = strings.Replace(format.Undo, "FILE", rollback, 1)
+		how = format.Undo
 	}
+	load, back := strings.Replace(format.Load, "FILE", shellWord(q.file), 1), strings.Replace(how, "FILE", shellWord(rollback), 1)
 	if err := printChanges(out, q.file, firewall.Compare(before, list)); err != nil {
 		return err
 	}

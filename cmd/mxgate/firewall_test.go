@@ -79,15 +79,32 @@ func TestFirewallFileKeepsTheWayBackAndTellsWhatChanges(t *testing.T) {
 	if code, out, _ := l.run("-format", "plain", "-o", l.rules); code != exitFine || out != l.rules+": nothing has changed\n" {
 		t.Errorf("%d, %q", code, out)
 	}
-	if l.read(l.rules) != first || strings.Contains(l.read(l.rules+rollbackSuffix), "192.0.2") {
+	if l.read(l.rules) != first || strings.Contains(l.read(l.rules+".rollback"), "192.0.2") {
 		t.Error("a second run changed the rules or the way back")
 	}
 	l.configure(strings.Replace(fineConfig, "192.0.2.0/24", "192.0.2.0/25", 1))
 	code, out, _ = l.run("-format", "plain", "-o", l.rules)
-	if code != exitFine || l.read(l.rules+rollbackSuffix) != first {
-		t.Errorf("%d, %q", code, l.read(l.rules+rollbackSuffix))
+	if code != exitFine || l.read(l.rules+".rollback") != first {
+		t.Errorf("%d, %q", code, l.read(l.rules+".rollback"))
 	}
 	wantIn(t, out, "-  192.0.2.128/25  no source of the configuration\n", "0 ranges more, 1 fewer")
+}
+
+// Windows takes a script by the end of its name, the way back as well.
+func TestFirewallFilesOfWindowsCanBeLoaded(t *testing.T) {
+	l := newFirewallLab(t, fineConfig)
+	for format, ending := range map[string]string{"netsh": ".cmd", "powershell": ".ps1", "exchange": ".ps1"} {
+		if code, _, errOut := l.run("-format", format, "-o", l.rules); code != exitUsage || !strings.Contains(errOut, "a name that ends in "+ending) {
+			t.Errorf("%s: %d, %q", format, code, errOut)
+		}
+		file := l.rules + " of " + format
+		code, out, errOut := l.run("-format", format, "-o", file+ending)
+		if code != exitFine {
+			t.Fatal(code, errOut)
+		}
+		wantIn(t, out, "'"+file+ending+"'", "'"+file+".rollback"+ending+"'") // the names have spaces
+		l.read(file + ".rollback" + ending)
+	}
 }
 
 func TestFirewallComparesWithWhatAFirewallShows(t *testing.T) {
@@ -206,6 +223,7 @@ func TestFirewallMisuseIsOneLine(t *testing.T) {
 		{"", "expected -format FIREWALL, one of nft, "},
 		{"-format cisco", `invalid value "cisco" for flag -format: expected one of nft, `},
 		{"-against x -check", "-o and -check need -format FIREWALL"},
+		{"-format netsh -o rules.txt", `-o "rules.txt": expected a name that ends in .cmd`},
 		{"-format nft -ports 0", `invalid value "0" for flag -ports: expected ports from 1 to 65535`},
 		{"-format nft x", `unexpected argument "x"`},
 	} {

@@ -34,11 +34,12 @@ type probeFlags struct {
 	reversePath mail.Address
 	helo        string
 	pause       time.Duration
+	within      time.Duration
 	json        bool
 }
 
 func runProbe(ctx context.Context, args []string, out, errOut io.Writer) int {
-	q := probeFlags{ports: ports{25, 465, 587}, pause: time.Second}
+	q := probeFlags{ports: ports{25, 465, 587}, pause: time.Second, within: 30 * time.Minute}
 	f := flags("probe", errOut)
 	f.StringVar(&q.config, "config", "", "configuration `FILE`: only its domains and hosts are asked")
 	f.Var(&q.ports, "ports", "ask these TCP `PORTS`; on 465 TLS begins at once")
@@ -52,6 +53,7 @@ func runProbe(ctx context.Context, args []string, out, errOut io.Writer) int {
 	f.StringVar(&q.helo, "helo", "", "`NAME` to greet with (default that of this machine, or its address)")
 	f.StringVar(&q.dns, "dns", "", "resolver to ask, `ADDR` or ADDR:PORT (default that of the configuration)")
 	f.DurationVar(&q.pause, "pause", q.pause, "wait this `LONG` between two connections")
+	f.DurationVar(&q.within, "within", q.within, "stop after this `LONG`: what was not asked by then is unknown")
 	f.BoolVar(&q.json, "json", false, "one JSON object on a line for each address")
 	hosts, code, ok := parse(f, args)
 	if !ok {
@@ -62,6 +64,8 @@ func runProbe(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return misused(f, "expected HOST..., names below your domains that lead to your mail server, not to your provider")
 	case q.pause < minProbePause:
 		return misused(f, fmt.Sprintf("-pause %s: expected at least %s", q.pause, minProbePause))
+	case q.within <= 0:
+		return misused(f, fmt.Sprintf("-within %s: expected a time such as 30m", q.within))
 	case q.helo != "" && !syntax.ValidHelo(q.helo):
 		return misused(f, fmt.Sprintf("-helo %q: expected a host name or an address literal such as [192.0.2.1]", q.helo))
 	}
@@ -97,6 +101,8 @@ func ownOf(cfg *config.Config) probe.Own {
 }
 
 func (q *probeFlags) run(ctx context.Context, cfg *config.Config, own probe.Own, hosts []string, out, errOut io.Writer) int {
+	ctx, cancel := context.WithTimeout(ctx, q.within)
+	defer cancel()
 	resolver, err := gateway.NewResolver(cfg, q.dns)
 	if err != nil {
 		return fail(errOut, err)
@@ -111,13 +117,10 @@ func (q *probeFlags) run(ctx context.Context, cfg *config.Config, own probe.Own,
 	p := q.prober(cfg)
 	p.Exchangers = probe.Exchangers(ctx, resolver, own.Domains)
 	progress := isTerminal(errOut)
-	var results []probe.Result
-	for i, t := range targets {
-		if progress {
-			fmt.Fprintf(errOut, "\r\x1b[Kasking %s, %d of %d", t.Addr, i+1, len(targets))
-		}
-		results = append(results, p.Ask(ctx, t))
+	if progress {
+		p.Progress = func(whom string) { fmt.Fprintf(errOut, "\r\x1b[Kasking %s", whom) }
 	}
+	results := p.Ask(ctx, targets)
 	if progress {
 		fmt.Fprint(errOut, "\r\x1b[K")
 	}
@@ -209,11 +212,21 @@ func printProbe(out io.Writer, results []probe.Result) error {
 	if _, err := fmt.Fprintf(out, "\nasked from here as a stranger, without sending a message: %s of %s\n", strings.Join(told, ", "), addressCount(len(results))); err != nil {
 		return err
 	}
-	if counts[probe.Open] == 0 {
-		return nil
+	for _, v := range probe.Verdicts() {
+		if advice, ok := probeAdvice[v]; ok && counts[v] > 0 {
+			if _, err := fmt.Fprintf(out, "%s: %s\n", v, advice); err != nil {
+				return err
+			}
+		}
 	}
-	_, err := fmt.Fprint(out, "open: let only your sources reach these ports; `mxgate firewall` writes the rules\n")
-	return err
+	return nil
+}
+
+// probeAdvice is what to do about a verdict.
+var probeAdvice = map[probe.Verdict]string{
+	probe.Open:    "let only your sources reach these ports; `mxgate firewall` writes the rules",
+	probe.Unknown: "nothing was learned of these addresses; ask from another network",
+	probe.Closed:  "a firewall on this side that lets only some hosts be reached looks the same; ask from another network as well",
 }
 
 // addressCount is "1 address", "2 addresses".

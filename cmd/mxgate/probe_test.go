@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,6 +149,7 @@ func TestProbeAsksOnlyWhatTheConfigurationNames(t *testing.T) {
 		{"a recipient beyond ASCII", "-rcpt bób@example.com mail.example.com", exitUsage, "expected an address of ASCII only"},
 		{"no host", "", exitUsage, "expected HOST..."},
 		{"a haste", "-pause 1ms mail.example.com", exitUsage, "-pause 1ms: expected at least 100ms"},
+		{"no time at all", "-within 0s mail.example.com", exitUsage, "-within 0s: expected a time such as 30m"},
 		{"a name that is none", "-helo a\x01b mail.example.com", exitUsage, "expected a host name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -161,6 +163,23 @@ func TestProbeAsksOnlyWhatTheConfigurationNames(t *testing.T) {
 	if code != exitCouldNot || !strings.Contains(out, "not asked") {
 		t.Errorf("nothing was asked, and that is %d: %s", code, out)
 	}
+}
+
+func TestProbeOfAllSilentSaysWhatThatMayBe(t *testing.T) {
+	file := probed(t, "127.0.0.1:0")
+	code, out, errOut := mx(t, "probe", "-config", file, "-within", "1ns", "in.example.com", "mail.example.com")
+	if code != exitCouldNot || out != "" || !strings.Contains(errOut, "deadline exceeded") {
+		t.Errorf("%d, %q, %q", code, out, errOut)
+	}
+	var b strings.Builder
+	silent := probe.Result{Hosts: []string{"mail.example.com"}, Address: netip.MustParseAddr("203.0.113.5"), Verdict: probe.Unknown}
+	shut := silent
+	shut.Verdict = probe.Closed
+	if err := printProbe(&b, []probe.Result{silent, shut}); err != nil {
+		t.Fatal(err)
+	}
+	wantIn(t, b.String(), "1 unknown, 1 closed of 2 addresses\nunknown: nothing was learned of these addresses; ask from another network\n"+
+		"closed: a firewall on this side that lets only some hosts be reached looks the same; ask from another network as well\n")
 }
 
 func TestProbeExitCodes(t *testing.T) {

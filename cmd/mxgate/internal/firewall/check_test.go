@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -89,62 +90,131 @@ func TestRulesThatAreBrokenFailTheDryRun(t *testing.T) {
 	}
 }
 
-// The scripts for clouds, against programs that write down how they are called.
-func TestCloudScriptsTouchOurRulesOnly(t *testing.T) {
-	dir := t.TempDir()
-	calls := filepath.Join(dir, "calls")
-	path(t, map[string]string{
-		"az":  `echo "az $*" >>` + calls,
-		"aws": `echo "aws $*" >>` + calls + `; case $2 in describe-*) printf 'sgr-1\tsgr-2\n' ;; esac`,
-	})
+// script is the rules of a format for a shell, or the way back from the first.
+func script(t *testing.T, name string, l *List, undo bool) string {
+	t.Helper()
+	f, err := Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := f.Write(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if undo {
+		text = f.WriteUndo(l)
+	}
+	return text
+}
+
+// sh runs a script and returns what it said.
+func sh(t *testing.T, text string) (said string, err error) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "sh")
+	c.Stdin = strings.NewReader(text)
+	all, err := c.CombinedOutput()
+	return string(all), err
+}
+
+// The script for Azure, against a program that writes down how it is called.
+func TestAzureScriptTouchesOurRulesOnly(t *testing.T) {
+	calls := filepath.Join(t.TempDir(), "calls")
+	path(t, map[string]string{"az": `echo "az $*" >>` + calls})
 	t.Setenv("GROUP", "the group")
 	t.Setenv("NSG", "nsg")
-	t.Setenv("SG", "sg-1")
-	run := func(name string, l *List, undo bool) string {
+	called := func(undo bool) string {
 		t.Helper()
-		f, err := Lookup(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := f.Write(l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if undo {
-			text = f.WriteUndo(l)
-		}
 		if err := os.RemoveAll(calls); err != nil {
 			t.Fatal(err)
 		}
-		c := exec.CommandContext(t.Context(), "sh")
-		c.Stdin = strings.NewReader(text)
-		if said, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, said)
+		if said, err := sh(t, script(t, "azure-cli", build(t, source("a", "", "", "192.0.2.0/24", "198.51.100.0/24")), undo)); err != nil {
+			t.Fatal(err, said)
 		}
-		called, err := os.ReadFile(calls)
+		text, err := os.ReadFile(calls)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(called)
+		return string(text)
 	}
-	four := build(t, source("a", "", "", "192.0.2.0/24", "198.51.100.0/24"))
 	const nsg = " --resource-group the group --nsg-name nsg "
 	const rule = "az network nsg rule create" + nsg + "--direction Inbound --protocol Tcp --destination-port-ranges 25 --output none --name "
-	if got, want := run("azure-cli", four, false), rule+"mxgate-allow-v4 --priority 100 --access Allow --source-address-prefixes 192.0.2.0/24 198.51.100.0/24\n"+
+	if got, want := called(false), rule+"mxgate-allow-v4 --priority 100 --access Allow --source-address-prefixes 192.0.2.0/24 198.51.100.0/24\n"+
 		rule+"mxgate-deny --priority 102 --access Deny --source-address-prefixes Internet\n"+
 		"az network nsg rule delete"+nsg+"--name mxgate-allow-v6\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	if got := run("azure-cli", four, true); strings.Count(got, "rule delete") != 3 || strings.Contains(got, "create") {
+	if got := called(true); strings.Count(got, "rule delete") != 3 || strings.Contains(got, "create") {
 		t.Error(got)
 	}
-	const revoke = "aws ec2 revoke-security-group-ingress --group-id sg-1 --security-group-rule-ids sgr-1 sgr-2\n"
-	got := run("aws-cli", four, false)
-	if !strings.Contains(got, revoke+"aws ec2 authorize-security-group-ingress --group-id sg-1 --ip-permissions [\n") || !strings.Contains(got, "starts_with(Description, 'mxgate: ')") {
-		t.Error(got)
+}
+
+// fakeAWS is EC2 as far as the script knows it. Its rules are the lines of $RULES.
+const fakeAWS = `
+tab=$(printf '\t')
+port=$(printf '%s' "$6" | sed 's/.*"FromPort":\([0-9]*\).*/\1/')
+range=$(printf '%s' "$6" | sed 's/.*"Cidr[^"]*":"\([^"]*\)".*/\1/')
+description=$(printf '%s' "$6" | sed 's/.*"Description":"\([^"]*\)".*/\1/')
+case $2 in
+describe-*) cat "$RULES" ;;
+authorize-*)
+	if grep -q "$tab$port$tab$range$tab" "$RULES"; then echo InvalidPermission.Duplicate >&2; exit 254; fi
+	if [ $(wc -l <"$RULES") -ge "$QUOTA" ]; then echo RulesPerSecurityGroupLimitExceeded >&2; exit 254; fi
+	printf '%s\t%s\t%s\t%s\n' "sgr-$port-$range" "$port" "$range" "$description" >>"$RULES" ;;
+update-*)
+	line=$(grep "$tab$port$tab$range$tab" "$RULES") || exit 254
+	grep -v "$tab$port$tab$range$tab" "$RULES" >"$RULES.new"
+	printf '%s\t%s\t%s\t%s\n' "${line%%$tab*}" "$port" "$range" "$description" >>"$RULES.new"
+	mv "$RULES.new" "$RULES" ;;
+revoke-*)
+	shift 5
+	for id; do grep -v "^$id$tab" "$RULES" >"$RULES.new"; mv "$RULES.new" "$RULES"; done ;;
+esac
+`
+
+// Behind each run the group is what the list says and what others made, and in
+// between nobody on both lists was kept out.
+func TestAWSScriptAdmitsBeforeItRevokes(t *testing.T) {
+	rules := filepath.Join(t.TempDir(), "rules")
+	path(t, map[string]string{"aws": fakeAWS})
+	t.Setenv("SG", "sg-1")
+	t.Setenv("RULES", rules)
+	const others = "sgr-1\t25\t203.0.113.0/24\tby hand\nsgr-2\t443\t0.0.0.0/0\tNone\n"
+	if err := os.WriteFile(rules, []byte(others), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if got := run("aws-cli", four, true); !strings.HasSuffix(got, revoke) {
-		t.Error(got)
+	one := build(t, source("a", "", "", "192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32", "203.0.113.0/24"))
+	two := build(t, source("a", "", "2027-01-31", "192.0.2.0/24"), source("b", "", "", "198.51.100.0/25"))
+	for _, step := range []struct {
+		name, quota string
+		list        *List
+		undo, fails bool
+		want        string
+	}{
+		{"the first list", "60", one, false, false, "25 192.0.2.0/24 a|25 198.51.100.0/24 a|25 2001:db8::/32 a|"},
+		{"again", "60", one, false, false, "25 192.0.2.0/24 a|25 198.51.100.0/24 a|25 2001:db8::/32 a|"},
+		{"beyond the quota", "5", two, false, true, "25 192.0.2.0/24 a, until 2027-01-31|25 198.51.100.0/24 a|25 2001:db8::/32 a|"},
+		{"the second list", "60", two, false, false, "25 192.0.2.0/24 a, until 2027-01-31|25 198.51.100.0/25 b|"},
+		{"taken back", "60", two, true, false, ""},
+		{"taken back again", "60", two, true, false, ""},
+	} {
+		t.Setenv("QUOTA", step.quota)
+		said, err := sh(t, script(t, "aws-cli", step.list, step.undo))
+		if (err != nil) != step.fails {
+			t.Errorf("%s: %v, %s", step.name, err, said)
+		}
+		text, err := os.ReadFile(rules)
+		if err != nil || !strings.HasPrefix(string(text), others) {
+			t.Errorf("%s: %v: rules of others were touched:\n%s", step.name, err, text)
+		}
+		var got []string
+		for line := range strings.Lines(strings.TrimPrefix(string(text), others)) {
+			cells := strings.Split(strings.TrimSpace(line), "\t")
+			got = append(got, cells[1]+" "+cells[2]+" "+strings.NewReplacer(awsMark, "", ", written by hand", "").Replace(cells[3])+"|")
+		}
+		slices.Sort(got)
+		if strings.Join(got, "") != step.want {
+			t.Errorf("%s: %q, want %q\n%s", step.name, got, step.want, said)
+		}
 	}
 }
 

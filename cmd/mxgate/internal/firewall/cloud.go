@@ -138,61 +138,85 @@ type awsIPv6 struct {
 	Description string `json:"Description"`
 }
 
-func awsPermissions(l *List) []awsPermission {
-	var all []awsPermission
-	for _, port := range l.Ports {
-		p := awsPermission{IPProtocol: "tcp", FromPort: port, ToPort: port}
-		for _, e := range l.Entries {
-			if e.Range.Addr().Is4() {
-				p.IPRanges = append(p.IPRanges, awsIPv4{e.Range.String(), awsMark + e.Comment()})
-			} else {
-				p.IPv6Ranges = append(p.IPv6Ranges, awsIPv6{e.Range.String(), awsMark + e.Comment()})
-			}
+func awsPermissionOf(port uint16, entries []Entry) awsPermission {
+	p := awsPermission{IPProtocol: "tcp", FromPort: port, ToPort: port}
+	for _, e := range entries {
+		if e.Range.Addr().Is4() {
+			p.IPRanges = append(p.IPRanges, awsIPv4{e.Range.String(), awsMark + e.Comment()})
+		} else {
+			p.IPv6Ranges = append(p.IPv6Ranges, awsIPv6{e.Range.String(), awsMark + e.Comment()})
 		}
-		all = append(all, p)
 	}
-	return all
+	return p
 }
 
 func writeAWS(_ Format, l *List) string {
-	return indented(map[string]any{"IpPermissions": awsPermissions(l)})
+	var all []awsPermission
+	for _, port := range l.Ports {
+		all = append(all, awsPermissionOf(port, l.Entries))
+	}
+	return indented(map[string]any{"IpPermissions": all})
 }
 
-// awsRevoke takes away all rules that are ours by their description.
-const awsRevoke = `set -eu
+// awsHead reads the rules of a group for one TCP port each, as lines of ID, port,
+// range and description.
+const awsHead = `set -eu
 : "${SG:?expected the id of the security group}"
-old=$(aws ec2 describe-security-group-rules --filters "Name=group-id,Values=$SG" --output text \
-	--query "SecurityGroupRules[?!IsEgress && Description && starts_with(Description, '` + awsMark + `')].SecurityGroupRuleId")
-case $old in
-"" | None) ;;
-*) aws ec2 revoke-security-group-ingress --group-id "$SG" --security-group-rule-ids $old >/dev/null ;;
-esac
+before=$(aws ec2 describe-security-group-rules --filters "Name=group-id,Values=$SG" --output text \
+	--query "SecurityGroupRules[?!IsEgress && IpProtocol=='tcp' && FromPort==ToPort].[SecurityGroupRuleId, FromPort, CidrIpv4 || CidrIpv6, Description]")
+wanted=" "
 `
 
-// writeAWSCLI revokes ours before it authorizes: EC2 refuses a rule that is there.
-// In between, for a second or two, nobody can connect; clients try again.
-func writeAWSCLI(f Format, l *List) string {
-	return "#!/bin/sh\n" + f.heading("# ", l) + awsRevoke + `aws ec2 authorize-security-group-ingress --group-id "$SG" --ip-permissions "$(cat <<'END'
-` + indented(awsPermissions(l)) + `END
-)" >/dev/null || {
-	echo "nobody is admitted now: load the rollback file" >&2
-	exit 1
+// awsAdmit adds a rule that is not there, or gives one of ours its description.
+// What somebody else's rule admits needs none of ours: EC2 refuses a second one.
+const awsAdmit = `admit() { # PORT RANGE DESCRIPTION PERMISSIONS
+	wanted="$wanted$1,$2 "
+	there=$(printf '%s\n' "$before" | awk -F '\t' -v port="$1" -v range="$2" '$2 == port && $3 == range { print "is " $4 }')
+	case $there in
+	"is $3") ;;
+	"") aws ec2 authorize-security-group-ingress --group-id "$SG" --ip-permissions "$4" >/dev/null ;;
+	"is ` + awsMark + `"*) aws ec2 update-security-group-rule-descriptions-ingress --group-id "$SG" --ip-permissions "$4" >/dev/null ;;
+	esac
 }
 `
+
+// awsRevoke takes away the rules that are ours by their description and were not
+// wanted.
+const awsRevoke = `gone=$(printf '%s\n' "$before" | awk -F '\t' -v wanted="$wanted" 'index($4, "` + awsMark + `") == 1 && !index(wanted, " " $2 "," $3 " ") { print $1 }')
+if [ -n "$gone" ]; then
+	aws ec2 revoke-security-group-ingress --group-id "$SG" --security-group-rule-ids $gone >/dev/null
+fi
+`
+
+// writeAWSCLI admits before it revokes: if EC2 refuses a rule, for a quota say, the
+// script ends and whoever was admitted still is.
+func writeAWSCLI(f Format, l *List) string {
+	var b strings.Builder
+	b.WriteString("#!/bin/sh\n" + f.heading("# ", l) + awsHead + awsAdmit)
+	for _, port := range l.Ports {
+		for _, e := range l.Entries {
+			fmt.Fprintf(&b, "admit %d %s '%s' '[%s]'\n", port, e.Range, awsMark+e.Comment(), encoded(awsPermissionOf(port, []Entry{e}), ""))
+		}
+	}
+	b.WriteString(awsRevoke)
+	return b.String()
 }
 
 func undoAWSCLI(f Format, _ *List) string {
-	return "#!/bin/sh\n" + f.undoHeading("# ") + awsRevoke
+	return "#!/bin/sh\n" + f.undoHeading("# ") + awsHead + awsRevoke
 }
 
 // indented is v in JSON, for people too.
-func indented(v any) string {
+func indented(v any) string { return encoded(v, "  ") + "\n" }
+
+// encoded is v in JSON.
+func encoded(v any, indent string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
+	e.SetIndent("", indent)
 	if err := e.Encode(v); err != nil {
 		panic(err) // strings and numbers only
 	}
-	return b.String()
+	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -10,7 +10,8 @@
 //     what it lets pass is still judged by the other rules of the machine. It is a
 //     table, chain or anchor of its own and changes no other. Windows, Azure and
 //     AWS know rules that allow; there it allows, and says what else must hold.
-//   - Loading it again gives the same state, whatever an earlier file left.
+//   - Loading it again gives the same state, whatever an earlier file left. It
+//     never passes through one that admits nobody. nftables goes on counting.
 //   - The same sources give the same file, octet for octet: it holds no time.
 //   - A source that ends is told with its last day. nftables and iptables keep to
 //     that day by themselves, by the date and not by a time that begins anew with

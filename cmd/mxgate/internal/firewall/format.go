@@ -24,8 +24,12 @@ type Format struct {
 	// if"; may be empty.
 	Needs string
 
+	// Ending is how the name of a file must end for the firewall's tool to take it;
+	// may be empty.
+	Ending string
+
 	most  int // entries it takes; 0: no limit
-	quota int // entries beyond which the default quota ends; 0: none
+	quota int // rules of a family, one for each entry and port, beyond which the default quota ends; 0: none
 	// write makes the rules, undo what takes them away again, tests the dry runs
 	// (nil: there is none).
 	write, undo func(Format, *List) string
@@ -41,7 +45,7 @@ var formats = []Format{
 	},
 	{
 		Name: "ipset", Does: "shell script: ipset, swapped in, and iptables", Ends: true, Load: "sh FILE", Undo: "sh FILE",
-		write: writeIpset, undo: undoIpset, tests: testShell, mark: "mxgate firewall, ipset:",
+		most: maxIpset, write: writeIpset, undo: undoIpset, tests: testShell, mark: "mxgate firewall, ipset:",
 	},
 	{
 		Name: "iptables", Does: "shell script: iptables alone, for short lists", Ends: true, Load: "sh FILE", Undo: "sh FILE",
@@ -53,15 +57,15 @@ var formats = []Format{
 		write: writePf, undo: undoPf, tests: testPf, mark: "mxgate firewall, pf:",
 	},
 	{
-		Name: "netsh", Does: "Windows, netsh", Load: "cmd /c FILE", Undo: "cmd /c FILE", Needs: windowsNeeds,
+		Name: "netsh", Does: "Windows, netsh", Load: "cmd /c FILE", Undo: "cmd /c FILE", Needs: windowsNeeds, Ending: ".cmd",
 		write: writeNetsh, undo: undoNetsh, mark: "mxgate firewall, netsh:",
 	},
 	{
-		Name: "powershell", Does: "Windows, PowerShell", Load: "powershell -File FILE", Undo: "powershell -File FILE", Needs: windowsNeeds,
+		Name: "powershell", Does: "Windows, PowerShell", Load: powershellLoad, Undo: powershellLoad, Needs: windowsNeeds, Ending: ".ps1",
 		write: writePowershell, undo: undoPowershell, mark: "mxgate firewall, powershell:",
 	},
 	{
-		Name: "exchange", Does: "Exchange receive connector", Load: `FILE -Connector 'SERVER\CONNECTOR', in the Exchange Management Shell`, Undo: `FILE -Connector 'SERVER\CONNECTOR'`,
+		Name: "exchange", Does: "Exchange receive connector", Load: exchangeLoad, Undo: exchangeLoad, Ending: ".ps1",
 		Needs: "this Exchange takes mail from the provider itself (behind mxgate it needs the address of mxgate only), and no other connector has the port with wider ranges",
 		write: writeExchange, undo: undoExchange, mark: "mxgate firewall, exchange:",
 	},
@@ -121,6 +125,12 @@ func (f Format) Write(l *List) (string, error) {
 // WriteUndo writes what takes the rules of l away when there were none before.
 func (f Format) WriteUndo(l *List) string { return f.undo(f, l) }
 
+// Rollback is the name of the file with the way back from file. The tools of
+// Windows take a file by the end of its name.
+func (f Format) Rollback(file string) string {
+	return strings.TrimSuffix(file, f.Ending) + ".rollback" + f.Ending
+}
+
 // Notes are what people must know of the rules before they load them, each one
 // sentence.
 func (f Format) Notes(l *List) []string {
@@ -128,8 +138,8 @@ func (f Format) Notes(l *List) []string {
 	if f.Needs != "" {
 		notes = append(notes, "the rules close something only if "+f.Needs)
 	}
-	if f.quota > 0 && len(l.Entries) > f.quota {
-		notes = append(notes, fmt.Sprintf("%d ranges: the default quota of a security group is %d rules of a family", len(l.Entries), f.quota))
+	if rules := max(len(l.of(true)), len(l.of(false))) * len(l.Ports); f.quota > 0 && rules > f.quota {
+		notes = append(notes, fmt.Sprintf("%d rules of a family, one for each range and port: the default quota of a security group is %d", rules, f.quota))
 	}
 	for _, s := range l.Over {
 		notes = append(notes, fmt.Sprintf("source %q is over since %s and not on the list", label(s.Name), s.ValidUntil.UTC().Format(time.DateOnly)))

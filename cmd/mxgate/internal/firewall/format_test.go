@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,7 +85,7 @@ func TestEveryFormatHoldsTheWholeList(t *testing.T) {
 			if changes := Compare(ranges, l); err != nil || len(changes) > 0 || again != text {
 				t.Errorf("%s, %s: %v, %v\n%.2000s", name, f.Name, err, changes, text)
 			}
-			if strings.ContainsAny(text, "`%") || strings.Contains(text, "$(reboot") || strings.Contains(text, "\nadd rule") {
+			if strings.Contains(text, "`") || strings.Contains(text, "%PATH") || strings.Contains(text, "$(reboot") || strings.Contains(text, "\nadd rule") {
 				t.Errorf("%s, %s: a name got out:\n%.2000s", name, f.Name, text)
 			}
 			for _, other := range Formats() {
@@ -166,21 +167,80 @@ func TestCloudsGetJSONTheyKnow(t *testing.T) {
 }
 
 func TestLimitsOfAFirewallAreTold(t *testing.T) {
-	var ranges []string
-	for i := range maxAzure + 1 {
-		ranges = append(ranges, fmt.Sprintf("10.%d.%d.0/28", i/256, i%256))
+	many := func(n int, format string) (all []string) {
+		for i := range n {
+			all = append(all, fmt.Sprintf(format, i/256, i%256))
+		}
+		return all
 	}
-	l := build(t, source("many", "", "", ranges...))
-	for _, f := range Formats() {
-		_, err := f.Write(l)
-		if azure := strings.HasPrefix(f.Name, "azure"); azure != errors.Is(err, ErrFormat) {
-			t.Errorf("%s: %v", f.Name, err)
-		}
-		if aws := strings.HasPrefix(f.Name, "aws"); aws != strings.Contains(strings.Join(f.Notes(l), "\n"), "quota") {
-			t.Errorf("%s: %q", f.Name, f.Notes(l))
-		}
+	const four, six = "10.%d.%d.0/28", "2001:db8:%x:%x::/64"
+	for _, c := range []struct {
+		name   string
+		ranges []string
+		ports  []uint16
+		refuse string // formats
+		quota  bool
+	}{
+		{"of Azure", many(maxAzure+1, four), []uint16{25}, "azure azure-cli", true},
+		{"of a set", many(maxIpset+1, "2001:db8:%x:%x::/128"), []uint16{25}, "ipset azure azure-cli", true},
+		{"60 rules of each family", append(many(quotaAWS, four), many(quotaAWS, six)...), []uint16{25}, "", false},
+		{"61 of one", many(quotaAWS+1, six), []uint16{25}, "", true},
+		{"31 on two ports", many(31, four), []uint16{25, 465}, "", true},
+		{"30 on two ports", many(30, four), []uint16{25, 465}, "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := &List{Ports: c.ports}
+			for _, r := range c.ranges {
+				l.Entries = append(l.Entries, Entry{Range: netip.MustParsePrefix(r), Source: "many", Stated: "written by hand"})
+			}
+			for _, f := range Formats() {
+				_, err := f.Write(l)
+				if refuse := slices.Contains(strings.Fields(c.refuse), f.Name); refuse != errors.Is(err, ErrFormat) {
+					t.Errorf("%s: %v", f.Name, err)
+				}
+				if quota := c.quota && strings.HasPrefix(f.Name, "aws"); quota != strings.Contains(strings.Join(f.Notes(l), "\n"), "quota") {
+					t.Errorf("%s: %q", f.Name, f.Notes(l))
+				}
+			}
+		})
 	}
 	if _, err := Lookup("cisco"); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "nft, ipset") {
 		t.Error(err)
+	}
+}
+
+// netsh has no name in which a list could be changed: the new one is there before
+// the old one goes.
+func TestNetshAdmitsAWholeListAtEachMoment(t *testing.T) {
+	var ranges []string
+	for i := range 700 {
+		ranges = append(ranges, fmt.Sprintf("10.%d.%d.0/27", i/250, i%250))
+	}
+	f, err := Lookup("netsh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := f.Write(build(t, source("many", "", "", ranges...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := map[string]int{netshName: 2, netshOther: 0} // after an earlier run
+	for line := range strings.Lines(text) {
+		_, tail, ok := strings.Cut(line, `rule name="`)
+		if !ok {
+			continue
+		}
+		name, _, _ := strings.Cut(tail, `"`)
+		if strings.Contains(line, " add ") {
+			rules[name]++
+		} else {
+			rules[name] = 0
+		}
+		if rules[netshName] < 2 && rules[netshOther] < 2 {
+			t.Fatalf("%v after %.100s", rules, line)
+		}
+	}
+	if rules[netshName] != 2 || rules[netshOther] != 0 {
+		t.Errorf("in the end: %v", rules)
 	}
 }

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// maxIpset is how many elements a set takes, unless it is made for more: ipset(8),
+// maxelem. One that was made cannot grow.
+const maxIpset = 65536
+
 // chainName is our chain, for both families.
 const chainName = "MXGATE"
 

@@ -29,6 +29,9 @@ const (
 // maxPorts is what one match of iptables holds. iptables-extensions(8), multiport.
 const maxPorts = 15
 
+// keptOpen are the ports by which administrators come in.
+var keptOpen = map[uint16]string{22: "SSH", 3389: "remote desktop", 5985: "WinRM", 5986: "WinRM"}
+
 // Options say what a list is for.
 type Options struct {
 	Now   time.Time
@@ -67,6 +70,11 @@ func Build(sources []provider.Source, o Options) (*List, error) {
 	l.Ports = slices.Compact(l.Ports)
 	if n := len(l.Ports); n == 0 || n > maxPorts || l.Ports[0] == 0 {
 		return nil, fmt.Errorf("%w: %d of them: expected 1 to %d ports from 1 to 65535", ErrPorts, n, maxPorts)
+	}
+	for _, p := range l.Ports {
+		if name := keptOpen[p]; name != "" {
+			return nil, fmt.Errorf("%w: %d (%s): closing it would keep you out", ErrPorts, p, name)
+		}
 	}
 	var groups []group
 	for _, s := range sources {

@@ -112,6 +112,7 @@ func TestAnUnsafeListIsRefused(t *testing.T) {
 		{"everybody, by force", []provider.Source{source("all", "", "", "0.0.0.0/0")}, []uint16{25}, true, nil, ""},
 		{"no port", []provider.Source{fine}, nil, false, ErrPorts, "0 of them"},
 		{"port 0", []provider.Source{fine}, []uint16{25, 0}, false, ErrPorts, "1 to 65535"},
+		{"the way in", []provider.Source{fine}, []uint16{22, 25}, true, ErrPorts, "22 (SSH): closing it would keep you out"},
 		{"16 ports", []provider.Source{fine}, []uint16{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, false, ErrPorts, "16 of them"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -155,6 +155,51 @@ func TestLoadedRulesKeepStrangersOutAndNobodyElse(t *testing.T) {
 	}
 }
 
+// Whoever makes the rules daily wants to see how often strangers were refused
+// since last month, not since last night.
+func TestLoadingAgainKeepsTheCounterAndNothingElse(t *testing.T) {
+	if os.Getenv(insideEnv) == "" {
+		runInside(t)
+		return
+	}
+	f, err := Lookup("nft")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "rules")
+	loaded := func(text string) string {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		shell(t, "nft -f "+file)
+		return shell(t, "nft list ruleset")
+	}
+	lists := []*List{
+		example(t),
+		build(t, source("one family", "", "", "198.51.100.0/25", "192.0.2.0/23")), // it overlaps with what was there
+		build(t, source("only with an end", "", "2036-12-31", "198.51.100.0/24", "2001:db8::/32")),
+		build(t, source("another end", "", "2037-12-31", "198.51.100.0/24")),
+	}
+	fresh := make([]string, len(lists))
+	for i, l := range lists {
+		fresh[i] = loaded(writeNft(f, l))
+		if again := loaded(writeNft(f, l)); again != fresh[i] {
+			t.Errorf("loaded again, list %d is\n%s, not\n%s", i, again, fresh[i])
+		}
+		loaded(f.WriteUndo(l))
+	}
+	const counted = "packets 7 bytes 420"
+	loaded("table inet mxgate { counter refused { " + counted + "; }; }\n")
+	for round := range 2 {
+		for i, l := range lists {
+			want := strings.Replace(fresh[i], "packets 0 bytes 0", counted, 1)
+			if got := loaded(writeNft(f, l)); got != want || !strings.Contains(want, counted) {
+				t.Errorf("round %d: behind another, list %d is\n%s, not\n%s", round, i, got, want)
+			}
+		}
+	}
+}
+
 // runInside runs the test that calls it in a network namespace of its own.
 func runInside(t *testing.T) {
 	t.Helper()

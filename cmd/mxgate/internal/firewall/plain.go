@@ -22,11 +22,11 @@ func writePlain(f Format, l *List) string {
 
 func undoPlain(f Format, _ *List) string { return f.undoHeading("# ") }
 
-// writePf fills an anchor. It only blocks, and on this machine only: what is
+// writePf fills an anchor. Its table goes with the rule that names it. It only blocks, and on this machine only: what is
 // admitted goes on to the other rules.
 func writePf(f Format, l *List) string {
 	var b strings.Builder
-	b.WriteString(f.heading("# ", l) + "table <mxgate_allow> persist {\n")
+	b.WriteString(f.heading("# ", l) + "table <mxgate_allow> {\n")
 	for _, e := range l.Entries {
 		fmt.Fprintf(&b, "\t%s # %s\n", e.Range, e.Comment())
 	}

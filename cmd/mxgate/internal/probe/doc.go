@@ -7,7 +7,7 @@
 // that the operator's configuration names, one connection at a time, with a pause
 // between them. The MX hosts of the operator's domains are greeted and left, for
 // comparison: only a network that lets us reach them can tell that another host
-// does not answer.
+// does not answer. So silence is judged last, when all have been asked.
 //
 // In doubt the verdict is never one of those that let people sleep: a refusal that
 // is about the mailbox, the name we give or the reputation of our address is

@@ -99,7 +99,7 @@ func TestInteropPostfix(t *testing.T) {
 				},
 				ConnectTimeout: 10 * time.Second, ReplyTimeout: 40 * time.Second, Pause: 10 * time.Millisecond,
 			}
-			a := p.Ask(t.Context(), Target{[]string{"mail.example.com"}, origin}).Ports[0]
+			a := p.Ask(t.Context(), at(origin))[0].Ports[0]
 			t.Logf("%s at %s: %s (%s)", a.Verdict, a.Step, a.Why, a.Reply)
 			if a.Verdict != s.verdict || a.Step != s.step || a.TLS != s.tls {
 				t.Errorf("%+v, want %s at %s", a, s.verdict, s.step)

@@ -15,7 +15,7 @@ const (
 	Unclear  Verdict = "unclear"  // somebody answers, and what was said decides nothing
 	Unknown  Verdict = "unknown"  // could not be asked from here
 	Refused  Verdict = "refused"  // refused for good, for being a stranger
-	Closed   Verdict = "closed"   // no connection from here
+	Closed   Verdict = "closed"   // no connection from here, though there is one to another mail server
 	Provider Verdict = "provider" // an address of a source: not asked, for there strangers belong
 )
 

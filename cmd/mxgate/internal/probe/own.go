@@ -106,9 +106,15 @@ func (o Own) addresses(ctx context.Context, r dns.Resolver, host string) ([]neti
 	return addrs[:min(len(addrs), maxAddresses)], err
 }
 
+// noHosts are what no host may have: RFC 1122, Section 3.2.1.3, and RFC 1112, Section 4.
+var noHosts = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("240.0.0.0/4")}
+
 // usable leaves out what is no address of one host, and the zone of a link.
+// Private addresses and this machine are asked: a resolver inside answers with
+// them, and what they say has a note.
 func usable(a netip.Addr) bool {
-	return !a.IsUnspecified() && !a.IsMulticast() && !a.IsLinkLocalUnicast() && a.Zone() == "" && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	return !a.IsUnspecified() && !a.IsMulticast() && !a.IsLinkLocalUnicast() && a.Zone() == "" &&
+		!slices.ContainsFunc(noHosts, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // named reports whether the configuration names addr, or a name of it that leads
@@ -182,15 +188,12 @@ func Exchangers(ctx context.Context, r dns.Resolver, domains []mail.Domain) (all
 	return all
 }
 
-// outside reports whether addr is reached through the Internet.
-func outside(addr netip.Addr) bool { return !addr.IsPrivate() && !addr.IsLoopback() }
+// carrier is shared by the customers of a carrier: RFC 6598.
+var carrier = netip.MustParsePrefix("100.64.0.0/10")
 
-// family is how the addresses like addr are called.
-func family(addr netip.Addr) string {
-	if addr.Is4() {
-		return "IPv4"
-	}
-	return "IPv6"
+// outside reports whether addr is reached through the Internet.
+func outside(addr netip.Addr) bool {
+	return !addr.IsPrivate() && !addr.IsLoopback() && !carrier.Contains(addr)
 }
 
 // place is addr with a port, as it is dialled.

@@ -20,6 +20,8 @@ mail.example.com     A     203.0.113.5
 mail.example.com     AAAA  2001:db8::5
 old.example.com      CNAME mail.example.com
 odd.example.com      A     0.0.0.0
+odd.example.com      A     0.1.2.3
+odd.example.com      A     240.0.0.1
 half.example.com     A     203.0.113.9
 half.example.com     AAAA  SERVFAIL
 slow.example.com     A     SERVFAIL
@@ -57,6 +59,7 @@ func TestOnlyWhatTheConfigurationNamesIsFound(t *testing.T) {
 		{"none.example.com", "", "not", false},
 		{"0.0.0.0", "", "no address that a server can have", false},
 		{"fe80::1%eth0", "", "no address that a server can have", false},
+		{"240.0.0.1", "", "no address that a server can have", false},
 		{"255.255.255.255", "", "no address that a server can have", false},
 		{"mail.example.com:25", "", "without a port", false},
 		{"", "", "expected a host name or an address", false},

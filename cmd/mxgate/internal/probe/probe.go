@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
-	"syscall"
 	"time"
 
 	"mxgate/policy/mail"
@@ -21,7 +19,7 @@ const MaxRecipients = 10
 const (
 	talkTimeout    = 2 * time.Minute // of one conversation
 	maxComparisons = 3               // exchangers tried, of each family
-	smtpPort       = 25              // what a network may keep its machines from
+	smtpPort       = 25
 )
 
 const stopped = "stopped before it was over"
@@ -39,14 +37,16 @@ type Prober struct {
 	Source func(netip.Addr) (name string, known bool)
 	// Exchangers are greeted where that is needed for comparison.
 	Exchangers []Exchanger
+	// Progress, if not nil, is told whom is asked next.
+	Progress func(whom string)
 
 	Dial           func(ctx context.Context, network, addr string) (net.Conn, error)
 	ConnectTimeout time.Duration
 	ReplyTimeout   time.Duration // of one reply
 	Pause          time.Duration // between two connections
 
-	reached map[string]bool // by family: whether mail servers can be reached from here
-	last    time.Time       // end of the last connection
+	heard map[way]string // which server answered that way
+	last  time.Time      // end of the last connection
 }
 
 // Result is what one address said. Its JSON names are a contract.
@@ -59,8 +59,33 @@ type Result struct {
 	Ports   []Answer   `json:"ports"`
 }
 
-// Ask asks every port of a target.
-func (p *Prober) Ask(ctx context.Context, t Target) Result {
+// Ask asks every port of every target, and judges silence last: whoever answers
+// later tells whether this network let the question out at all. When ctx ends, what
+// is left is Unknown.
+func (p *Prober) Ask(ctx context.Context, targets []Target) []Result {
+	p.heard = map[way]string{}
+	var results []Result
+	for i, t := range targets {
+		p.tell("%s, %d of %d", t.Addr, i+1, len(targets))
+		results = append(results, p.askTarget(ctx, t))
+	}
+	p.compare(ctx, results)
+	for i := range results {
+		p.judgeSilence(ctx, &results[i])
+		p.note(&results[i])
+	}
+	return results
+}
+
+func (p *Prober) tell(format string, args ...any) {
+	if p.Progress != nil {
+		p.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
+// askTarget asks every port of a target. The Verdict is not set, unless nothing is
+// asked.
+func (p *Prober) askTarget(ctx context.Context, t Target) Result {
 	r := Result{Hosts: t.Hosts, Address: t.Addr, Notes: []string{}, Ports: []Answer{}}
 	source, known := p.Source(t.Addr)
 	if known {
@@ -73,22 +98,16 @@ func (p *Prober) Ask(ctx context.Context, t Target) Result {
 	}
 	for _, port := range p.Ports {
 		a, from := p.askPort(ctx, t, port)
-		a.Port = port
-		if a.hungUp && a.Verdict == Unclear && ctx.Err() == nil { // once may be chance
+		if a.hungUp { // once may be chance
 			if a, _ = p.askPort(ctx, t, port); a.hungUp {
-				a.Verdict, a.Why = Refused, "it takes the connection and closes it without a word, twice"
+				a.Why, a.silence = "it takes the connection and closes it without a word, twice", Refused
 			}
-			a.Port = port
-		}
-		if a.Verdict.Worse(r.Verdict) {
-			r.Verdict = a.Verdict
 		}
 		if from.IsValid() {
 			r.From = from.String()
 		}
 		r.Ports = append(r.Ports, a)
 	}
-	p.note(&r)
 	return r
 }
 
@@ -99,6 +118,9 @@ func (p *Prober) note(r *Result) {
 			r.Notes = append(r.Notes, fmt.Sprintf("%s is in the MX of %s: all the world is sent here", x.Host, x.Domain))
 			break
 		}
+	}
+	if r.Verdict == Provider {
+		return
 	}
 	from, err := netip.ParseAddr(r.From)
 	switch {
@@ -115,31 +137,36 @@ func (p *Prober) note(r *Result) {
 	}
 }
 
+// errSlow is why a conversation ends that takes longer than talkTimeout.
+var errSlow = errors.New("it answers too slowly")
+
 // askPort asks one port. from is our end, if there was a connection.
 func (p *Prober) askPort(ctx context.Context, t Target, port uint16) (a Answer, from netip.Addr) {
-	ctx, cancel := context.WithTimeout(ctx, talkTimeout)
-	defer cancel()
 	conn, err := p.connect(ctx, t.Addr, port)
 	if err != nil {
-		return p.unreached(ctx, t.Addr, err), netip.Addr{}
+		a = p.unreached(ctx, t.Addr, err)
+		a.Port = port
+		return a, netip.Addr{}
 	}
-	if at, err := netip.ParseAddrPort(conn.LocalAddr().String()); err == nil {
-		from = at.Addr().Unmap()
-	}
+	ctx, cancel := context.WithTimeoutCause(ctx, talkTimeout, errSlow)
+	defer cancel()
+	from = near(conn)
 	a = p.talkTo(ctx, conn, t.Hosts[0], port == implicitTLS)
+	a.Port = port
 	p.last = time.Now()
-	if a.Reply.Code != 0 && outside(t.Addr) && port == smtpPort {
-		p.heard(t.Addr)
+	if a.Reply.Code != 0 && from != t.Addr && !t.Addr.IsLoopback() {
+		p.hear(wayTo(t.Addr, port), t.Hosts[0])
 	}
 	return a, from
 }
 
-// heard notes that a mail server of the family of addr has answered.
-func (p *Prober) heard(addr netip.Addr) {
-	if p.reached == nil {
-		p.reached = map[string]bool{}
+// near is the address of our end.
+func near(conn net.Conn) netip.Addr {
+	at, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		return netip.Addr{}
 	}
-	p.reached[family(addr)] = true
+	return at.Addr().Unmap().WithZone("")
 }
 
 // connect waits for the pause and dials.
@@ -158,76 +185,4 @@ func (p *Prober) connect(ctx context.Context, addr netip.Addr, port uint16) (net
 	conn, err := p.Dial(ctx, "tcp", place(addr, port))
 	p.last = time.Now()
 	return conn, err
-}
-
-// unreached judges that there was no connection: whether the host is closed or
-// this network lets nobody out.
-func (p *Prober) unreached(ctx context.Context, addr netip.Addr, err error) Answer {
-	a := Answer{Verdict: Unknown, Step: Connect}
-	timeout, isTimeout := errors.AsType[net.Error](err)
-	silent := isTimeout && timeout.Timeout()
-	refused := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
-	unreachable := errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
-	switch {
-	case ctx.Err() != nil:
-		a.Why = stopped
-		return a
-	case silent:
-		a.Why = fmt.Sprintf("no answer in %s", p.ConnectTimeout)
-	case refused:
-		a.Why = "the connection was refused"
-	case unreachable && outside(addr):
-		a.Why = "unreachable"
-	default: // a fault of this machine, or one that is not known to be none
-		a.Why = fmt.Sprintf("%.200q", err.Error())
-		return a
-	}
-	if !outside(addr) || p.compare(ctx, addr) {
-		a.Verdict = Closed
-		return a
-	}
-	a.Why += fmt.Sprintf("; but no other mail server answered over %s either: this network may let nobody out to mail servers; ask from elsewhere", family(addr))
-	return a
-}
-
-// compare reports whether any mail server answers from here over the family of
-// addr: an exchanger of ours, which must. It is found out once.
-func (p *Prober) compare(ctx context.Context, addr netip.Addr) bool {
-	if done, ok := p.reached[family(addr)]; ok {
-		return done
-	}
-	if p.reached == nil {
-		p.reached = map[string]bool{}
-	}
-	tried := 0
-	for _, x := range p.Exchangers {
-		if x.Addr == addr || !outside(x.Addr) || family(x.Addr) != family(addr) || tried == maxComparisons {
-			continue
-		}
-		tried++
-		if p.greets(ctx, x) {
-			p.reached[family(addr)] = true
-			return true
-		}
-	}
-	if ctx.Err() == nil {
-		p.reached[family(addr)] = false
-	}
-	return false
-}
-
-// greets reports whether an exchanger greets, and leaves it.
-func (p *Prober) greets(ctx context.Context, x Exchanger) bool {
-	conn, err := p.connect(ctx, x.Addr, smtpPort)
-	if err != nil {
-		return false
-	}
-	t := &talk{p: p, conn: conn, host: x.Host, greeted: true}
-	t.listen()
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	defer t.leave()
-	code := t.hear(Greeting).Reply.Code
-	p.last = time.Now()
-	return slices.Contains([]int{220, 421, 554}, code)
 }

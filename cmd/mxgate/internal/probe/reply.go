@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"io"
 	"net/textproto"
 	"strings"
 
@@ -61,4 +62,31 @@ func isEnhanced(word string, code int) bool {
 		}
 	}
 	return true
+}
+
+// end remembers how what it reads ends: package textproto takes a line that was cut
+// short, by a hangup or a timeout, for a whole one. What it lacks may be what
+// matters: "554 5.7.1 Service unavailable; blocked using ...".
+type end struct {
+	from io.Reader
+	last byte
+	err  error
+}
+
+func (e *end) Read(b []byte) (int, error) {
+	n, err := e.from.Read(b)
+	if n > 0 {
+		e.last = b[n-1]
+	}
+	e.err = err
+	return n, err
+}
+
+// cut is why the last line, once it has been taken, was cut short; nil if it is
+// whole.
+func (e *end) cut() error {
+	if e.last == '\n' {
+		return nil
+	}
+	return e.err
 }

@@ -39,6 +39,9 @@ type Answer struct {
 	Why       string  `json:"why"`
 
 	hungUp bool // it took the connection and closed it without a word
+	// silence, if set, is the verdict if this network is known to let us out that
+	// way; Verdict is then to be judged.
+	silence Verdict
 }
 
 // talk is one conversation.
@@ -46,7 +49,8 @@ type talk struct {
 	p        *Prober
 	conn     net.Conn
 	text     *textproto.Reader
-	left     *io.LimitedReader // below text
+	left     *io.LimitedReader // below end
+	end      *end              // below text
 	host     string            // name for TLS; may be an address
 	secure   bool
 	offered  []string // keywords of the last EHLO
@@ -64,12 +68,12 @@ func (p *Prober) talkTo(ctx context.Context, conn net.Conn, host string, secure 
 	defer t.leave()
 	a := t.run(ctx, secure)
 	a.TLS = t.secure
-	switch err := ctx.Err(); {
+	switch err := context.Cause(ctx); {
 	case err == nil || a.Reply.Code != 0: // what was said counts
-	case errors.Is(err, context.Canceled):
-		a.Verdict, a.Why, a.hungUp = Unknown, stopped, false
+	case errors.Is(err, errSlow):
+		a.Verdict, a.Why, a.hungUp = Unclear, errSlow.Error(), false
 	default:
-		a.Verdict, a.Why, a.hungUp = Unclear, "it answers too slowly", false
+		a.Verdict, a.Why, a.hungUp = Unknown, stopped, false
 	}
 	return a
 }
@@ -77,7 +81,8 @@ func (p *Prober) talkTo(ctx context.Context, conn net.Conn, host string, secure 
 // listen begins to read from conn, and forgets what was read before.
 func (t *talk) listen() {
 	t.left = &io.LimitedReader{R: t.conn, N: maxTalkOctets}
-	t.text = textproto.NewReader(bufio.NewReader(t.left))
+	t.end = &end{from: t.left}
+	t.text = textproto.NewReader(bufio.NewReader(t.end))
 }
 
 func (t *talk) run(ctx context.Context, secure bool) Answer {
@@ -118,7 +123,7 @@ func (t *talk) run(ctx context.Context, secure bool) Answer {
 // RFC 3207, Section 4.
 func wantsTLS(r Reply) bool {
 	text := strings.ToLower(r.Text)
-	return r.Code == 530 || r.Code >= 400 && (strings.Contains(text, "starttls") || strings.Contains(text, "tls"))
+	return r.Code == 530 || r.Code >= 400 && strings.Contains(text, "tls")
 }
 
 // handshake does what a stranger does: it believes any certificate and takes any
@@ -206,10 +211,15 @@ func (t *talk) say(step Step, command string) Answer {
 
 // hear reads a reply and judges it.
 func (t *talk) hear(step Step) Answer {
-	if err := t.conn.SetDeadline(time.Now().Add(t.p.ReplyTimeout)); err != nil {
-		return failed(step, err)
+	var reply Reply
+	var keywords []string
+	err := t.conn.SetDeadline(time.Now().Add(t.p.ReplyTimeout))
+	if err == nil {
+		reply, keywords, err = readReply(t.text)
 	}
-	reply, keywords, err := readReply(t.text)
+	if err == nil && t.text.R.Buffered() == 0 {
+		err = t.end.cut()
+	}
 	if err != nil {
 		a := failed(step, err)
 		a.hungUp = step == Greeting && ended(err) && t.left.N == maxTalkOctets // not a word
@@ -246,7 +256,7 @@ func failed(step Step, err error) Answer {
 
 // ended reports whether the other side closed the connection.
 func ended(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // leave takes the envelope back and says goodbye. Nothing is pending, so errors

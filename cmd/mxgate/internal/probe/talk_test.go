@@ -53,7 +53,7 @@ func ask(t *testing.T, opts smtptest.Options, change func(*Prober)) (r Result, s
 		if change != nil {
 			change(p)
 		}
-		r = p.Ask(t.Context(), Target{[]string{"mail.example.com"}, origin})
+		r = p.Ask(t.Context(), at(origin))[0]
 		synctest.Wait()
 		sessions = s.Sessions()
 		if v := s.Violations(); len(v) > 0 {
@@ -134,7 +134,7 @@ func TestWhatAStrangerMeets(t *testing.T) {
 		{"silent at RCPT", []string{"RCPT " + smtptest.Silence}, Unclear, RCPT},
 		{"silent from the start", []string{"CONNECT " + smtptest.Silence}, Unclear, Greeting},
 		{"another protocol", []string{"CONNECT SSH-2.0-x"}, Unclear, Greeting},
-		{"hangs up before it greets", []string{"CONNECT " + smtptest.Hangup}, Refused, Greeting},
+		{"hangs up before it greets, and nothing to compare with", []string{"CONNECT " + smtptest.Hangup}, Unknown, Greeting},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, _ := ask(t, smtptest.Options{Reply: replies(c.replies...)}, nil)
@@ -157,6 +157,38 @@ func TestOneHangUpIsAskedAgain(t *testing.T) {
 	}
 	if r, sessions := ask(t, smtptest.Options{Reply: first}, nil); r.Verdict != Open || len(sessions) != 2 {
 		t.Errorf("%+v, %d sessions", r, len(sessions))
+	}
+}
+
+// A server may have hung up before we begin to listen.
+func TestHangingUpEarlyIsHangingUp(t *testing.T) {
+	n := 0
+	r, sessions := ask(t, smtptest.Options{}, func(p *Prober) {
+		dial := p.Dial
+		p.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if n++; n > 1 {
+				return dial(ctx, network, addr)
+			}
+			near, far := net.Pipe()
+			return near, far.Close()
+		}
+	})
+	if r.Verdict != Open || len(sessions) != 1 {
+		t.Errorf("%+v, %d sessions", r, len(sessions))
+	}
+}
+
+// Half a refusal is none: the other half may say that it is about something else.
+func TestAReplyThatIsCutIsNone(t *testing.T) {
+	reply := "554 5.7.1 Service unavailable; blocked using bl.example.org"
+	for _, n := range []int{0, 3, 4, 9, len(reply), len(reply) + 1} {
+		c := &tape{Reader: strings.NewReader("220 a\r\n250 a\r\n250 ok\r\n" + (reply + "\n")[:n])}
+		p := asking(nil)
+		p.Dial = func(context.Context, string, string) (net.Conn, error) { return c, nil }
+		a := p.Ask(t.Context(), at(origin))[0].Ports[0]
+		if whole := n > len(reply); a.Verdict != Unclear || a.Step != RCPT || (a.Reply.Code != 0) != whole {
+			t.Errorf("%d octets: %+v", n, a)
+		}
 	}
 }
 
@@ -275,8 +307,8 @@ func TestPort465BeginsWithTLS(t *testing.T) {
 		}
 		return near, far.Close()
 	})
-	if r.Verdict != Refused {
-		t.Errorf("hung up twice: %+v", r)
+	if r.Verdict != Unknown || !strings.Contains(r.Ports[0].Why, "twice") {
+		t.Errorf("hung up twice, and nothing to compare with: %+v", r)
 	}
 }
 
@@ -290,7 +322,7 @@ func ask465(t *testing.T, dial func(*smtptest.Sink) (net.Conn, error)) Result {
 	p := asking(s)
 	p.Ports, p.Pause, p.ReplyTimeout = []uint16{implicitTLS}, 0, 10*time.Second
 	p.Dial = func(context.Context, string, string) (net.Conn, error) { return dial(s) }
-	return p.Ask(t.Context(), Target{[]string{"mail.example.com"}, origin})
+	return p.Ask(t.Context(), at(origin))[0]
 }
 
 // pair is the two ends of a connection.
