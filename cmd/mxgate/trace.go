@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"mxgate/cmd/mxgate/internal/trace"
 	"mxgate/cmd/mxgate/internal/trace/container"
 	"mxgate/gateway"
 	"mxgate/gateway/config"
+	"mxgate/policy"
 )
 
 // shownWhole is how many messages are told of one by one, whatever became of
@@ -27,8 +29,18 @@ type traceFlags struct {
 	json, all, quiet, masks bool
 }
 
+// leastConfig is what help shows to who has no configuration yet.
+const leastConfig = `
+  [[domain]]
+  name = "example.com"           # ours
+  [[source]]
+  name = "our filter"
+  provider = "mimecast"          # in the catalogue, or
+  ranges = ["192.0.2.0/24"]      # where it delivers from
+  valid_until = 2026-03-31       # if we have left it`
+
 func (x *traceFlags) declare(f *flag.FlagSet) {
-	f.StringVar(&x.config, "config", "", "`FILE` that tells of our side: own domains, hosts, networks, providers with their dates; or a gateway's configuration")
+	f.StringVar(&x.config, "config", "", "`FILE` that tells of our side: own domains, hosts, networks, providers with their dates; or a gateway's configuration; the least is"+leastConfig)
 	f.BoolVar(&x.json, "json", false, "one JSON object on a line for each message, the report on the last line")
 	f.BoolVar(&x.all, "all", false, fmt.Sprintf("tell of each message, not only of those that came past the provider; that is so for up to %d", shownWhole))
 	f.BoolVar(&x.quiet, "report", false, "tell of no message, print the report only")
@@ -68,9 +80,26 @@ func runTrace(ctx context.Context, args []string, out, errOut io.Writer) int {
 	}
 	t := tracing{tracer: trace.New(cfg, o), archive: trace.NewArchive(cfg), flags: x, out: out, errOut: errOut}
 	if x.html != "" {
-		t.page = trace.NewPage()
+		if err := t.openPage(paths); err != nil {
+			return fail(errOut, err)
+		}
+		defer t.pageFile.Close()
 	}
 	return t.all(ctx, paths)
+}
+
+// openPage finds out whether the page can be written before hours of reading. What
+// it held stays until there is something new.
+func (t *tracing) openPage(paths []string) error {
+	for _, path := range paths {
+		page, err := os.Stat(t.flags.html)
+		if read, readErr := os.Stat(path); err == nil && readErr == nil && os.SameFile(read, page) {
+			return fmt.Errorf("%s is to be read: expected another FILE for -html", path)
+		}
+	}
+	file, err := os.OpenFile(t.flags.html, os.O_WRONLY|os.O_CREATE, 0o600)
+	t.page, t.pageFile = trace.NewPage(), file
+	return err
 }
 
 // options opens what the flags name.
@@ -107,9 +136,11 @@ type tracing struct {
 	page        *trace.Page // nil: none is wanted
 	flags       traceFlags
 	out, errOut io.Writer
+	pageFile    *os.File
 	held        []trace.Traced // the first few, until it is known whether there are more
 	total       int
 	failed      bool
+	broken      bool // nothing more can be written
 	found       bool // something came past the provider
 	progress    progress
 }
@@ -119,26 +150,27 @@ type tracing struct {
 func (t *tracing) all(ctx context.Context, paths []string) int {
 	var files []container.File
 	for _, path := range paths {
-		list, err := container.List(path)
-		if err != nil {
-			t.trouble(err)
-		}
-		files = append(files, list...)
+		files = append(files, container.List(path, t.trouble)...)
+	}
+	if slices.Contains(paths, "-") && isTerminal(os.Stdin) {
+		fmt.Fprintln(t.errOut, "paste headers or a message; Ctrl-D on a line of its own ends it")
 	}
 	t.progress = newProgress(t.errOut, files)
 	for _, file := range files {
 		done := int64(0)
-		err := file.Each(func(m container.Message) error {
+		err := file.Each(ctx, func(m container.Message) error {
 			done = m.Offset
 			t.progress.show(t.total, done)
 			return t.one(ctx, m)
 		})
 		t.progress.add(file.SizeOctets)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			t.progress.clear()
 			return exitCouldNot
-		}
-		if err != nil {
+		case t.broken:
+			return fail(t.errOut, err)
+		case err != nil:
 			t.trouble(err)
 		}
 	}
@@ -155,11 +187,16 @@ func (t *tracing) all(ctx context.Context, paths []string) int {
 	return exitFine
 }
 
-// trouble tells of something that cannot be read.
+// maxTrouble bounds what is told of one file: a path may have 4096 octets.
+const maxTrouble = 5000
+
+// trouble tells of something that cannot be read, and counts it. It may have a
+// name that somebody chose to fool a terminal.
 func (t *tracing) trouble(err error) {
 	t.failed = true
+	t.archive.Unreadable()
 	t.progress.clear()
-	fail(t.errOut, err)
+	fail(t.errOut, errors.New(policy.Plain(err.Error(), maxTrouble)))
 }
 
 func (t *tracing) one(ctx context.Context, m container.Message) error {
@@ -180,21 +217,29 @@ func (t *tracing) one(ctx context.Context, m container.Message) error {
 	if t.page != nil {
 		t.page.Add(&traced)
 	}
+	err = t.show(&traced)
+	t.broken = err != nil
+	return err
+}
+
+// show prints what was traced of one message, now or when it is known whether
+// there are many.
+func (t *tracing) show(traced *trace.Traced) error {
 	switch {
 	case t.flags.quiet:
 	case t.flags.json:
 		t.progress.clear()
-		return json.NewEncoder(t.out).Encode(&traced)
+		return json.NewEncoder(t.out).Encode(traced)
 	case t.flags.all:
 		t.progress.clear()
 		return traced.Write(t.out)
 	case t.total <= shownWhole:
-		t.held = append(t.held, traced)
+		t.held = append(t.held, *traced)
 	default:
 		if err := t.release(false); err != nil {
 			return err
 		}
-		return t.tell(&traced)
+		return t.tell(traced)
 	}
 	return nil
 }
@@ -231,8 +276,8 @@ func (t *tracing) end() error {
 	}
 	report := t.archive.Report()
 	if t.page != nil {
-		if err := writePage(t.flags.html, t.page, &report); err != nil {
-			return err
+		if err := t.writePage(&report); err != nil {
+			return fmt.Errorf("%s: %w", t.flags.html, err)
 		}
 	}
 	switch {
@@ -244,14 +289,13 @@ func (t *tracing) end() error {
 	return nil
 }
 
-func writePage(file string, page *trace.Page, report *trace.Report) error {
-	f, err := os.Create(file)
+func (t *tracing) writePage(report *trace.Report) error {
+	info, err := t.pageFile.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = t.pageFile.Truncate(0)
+	}
 	if err != nil {
 		return err
 	}
-	if err := page.Write(f, report, time.Now()); err != nil {
-		f.Close()
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	return f.Close()
+	return errors.Join(t.page.Write(t.pageFile, report, time.Now()), t.pageFile.Close())
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -77,6 +78,9 @@ func TestTraceMisused(t *testing.T) {
 			t.Errorf("%q: %d, %q, %q", args, code, out, errOut)
 		}
 	}
+	if code, out, _ := mx(t, "trace", "-h"); code != exitFine || !strings.Contains(out, "[[source]]") {
+		t.Errorf("help shows no configuration: %d, %q", code, out)
+	}
 	bad := filepath.Join(t.TempDir(), "bad.toml")
 	if err := os.WriteFile(bad, []byte("domains = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -131,6 +135,68 @@ func TestTraceJSONIsALineForEachAndTheReport(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(lines[2]), &last); err != nil || last.Report.Messages != 2 {
 		t.Errorf("%+v, %v", last, err)
+	}
+}
+
+// What could not be read is named and counted, and does not hide what was found.
+func TestTraceCountsWhatItCouldNotRead(t *testing.T) {
+	config, files := traceFiles(t, "203.0.113.140", "192.0.2.9")
+	dir := t.TempDir()
+	for name, text := range map[string]string{"\x1b[2Jempty.eml": "", "old.msg": "\xd0\xcf\x11\xe0", "mail.gz": "\x1f\x8b\x08\x00"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code, out, errOut := mx(t, append([]string{"trace", "-config", config, dir, "/dev/zero"}, files...)...)
+	if code != exitCouldNot || strings.Count(errOut, "\n") != 4 || strings.Contains(errOut, "\x1b") {
+		t.Errorf("%d, %q", code, errOut)
+	}
+	wantIn(t, errOut, "empty.eml", "old.msg", "mail.gz", "/dev/zero")
+	wantIn(t, out, "2 messages, 2026-11-02 to 2026-11-02; 4 more could not be read", "VERDICT direct")
+	_, out, _ = mx(t, append([]string{"trace", "-json", "-report", "-config", config, dir, "/dev/zero"}, files...)...)
+	wantIn(t, out, `"unreadable":4`)
+}
+
+// An archive is not to be written over, nor read for hours in vain.
+func TestTraceLooksAtThePageFirst(t *testing.T) {
+	config, files := traceFiles(t, "203.0.113.140")
+	link := filepath.Join(t.TempDir(), "link.html")
+	if err := os.Symlink(files[0], link); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{files[0], link, filepath.Join(files[0], "x"), filepath.Join(t.TempDir(), "no", "p.html")} {
+		code, out, errOut := mx(t, "trace", "-config", config, "-html", page, files[0])
+		if code != exitCouldNot || out != "" || strings.Count(errOut, "\n") != 1 {
+			t.Errorf("%s: %d, %q, %q", page, code, out, errOut)
+		}
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil || string(text) != cameFrom("203.0.113.140", 0) {
+		t.Errorf("%q, %v", text, err)
+	}
+	page := filepath.Join(t.TempDir(), "p.html")
+	if err := os.WriteFile(page, []byte(strings.Repeat("what was there before ", 10_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mx(t, "trace", "-config", config, "-html", page, files[0])
+	if text, err := os.ReadFile(page); err != nil || !strings.HasPrefix(string(text), "<!DOCTYPE html>") || strings.Contains(string(text), "there before") {
+		t.Errorf("%.100q, %v", text, err)
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// Where nothing more can be written nothing more is read.
+func TestTraceStopsWhenItsOutputIsLost(t *testing.T) {
+	config, files := traceFiles(t, "203.0.113.140", "203.0.113.141", "203.0.113.142")
+	for _, flag := range []string{"-json", "-all"} {
+		var errOut strings.Builder
+		code := run(t.Context(), append([]string{"trace", flag, "-config", config}, files...), full{}, &errOut)
+		if code != exitCouldNot || strings.Count(errOut.String(), "\n") != 1 {
+			t.Errorf("%s: %d, %q", flag, code, errOut.String())
+		}
 	}
 }
 

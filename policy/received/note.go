@@ -7,21 +7,43 @@ import "strings"
 // cannot have one: a reverse name must not pass for a remark, because then the
 // address beside it would be overlooked and one in the client's HELO found.
 var (
-	fromNotes = []string{
+	fromNotes = byLetter([]string{
 		"using TLS", "Client CN ", "Client did not ", "No client certificate", "Client hello ",
 		"Authenticated sender", "authenticated bits", "authenticated (", "authenticated as ", "AUTH: ", "proxying for ", "envelope-from ", "envelope-sender ",
 		"may be forged", "not verified", "no ssl",
-	}
-	byNotes = []string{"TLS", "version=TLS", "version=SSL", "AUTH=", "auth="}
+	})
+	byNotes = byLetter([]string{"TLS", "version=TLS", "version=SSL", "AUTH=", "auth="})
 )
+
+// byLetter sorts beginnings by their first letter, in lower case: most comments
+// are none of them, and a field may have many.
+func byLetter(starts []string) *[256][]string {
+	var sorted [256][]string
+	for _, start := range starts {
+		c := start[0] | 0x20
+		sorted[c] = append(sorted[c], start)
+	}
+	return &sorted
+}
+
+// startsAs reports whether c begins as one of sorted.
+func startsAs(c string, sorted *[256][]string) bool {
+	if c == "" {
+		return false
+	}
+	for _, start := range sorted[c[0]|0x20] {
+		if hasPrefixFold(c, start) {
+			return true
+		}
+	}
+	return false
+}
 
 // note reads what a remark says about the session and reports whether c is one.
 func (p *parser) note(c string) bool {
-	for _, start := range fromNotes {
-		if hasPrefixFold(c, start) {
-			p.readNote(c)
-			return true
-		}
+	if startsAs(c, fromNotes) {
+		p.readNote(c)
+		return true
 	}
 	if strings.Contains(c[:min(len(c), 64)], " authenticated user") && c[0] != '[' { // web mailers
 		p.hop.Auth = true
@@ -36,13 +58,9 @@ func (p *parser) note(c string) bool {
 
 // byRemark reads a comment of the `by` part, all of which are remarks.
 func (p *parser) byRemark(c string) {
-	for _, start := range byNotes {
-		if hasPrefixFold(c, start) {
-			p.readNote(c)
-			return
-		}
-	}
 	switch {
+	case startsAs(c, byNotes):
+		p.readNote(c)
 	case p.note(c):
 	case hasPrefixFold(c, "Exim"):
 		p.exim = true

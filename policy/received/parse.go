@@ -9,7 +9,8 @@ import (
 
 // parser reads one field. Strings of the hop are parts of text.
 type parser struct {
-	text     string
+	octets   []byte // what is scanned; it is overwritten by the next field
+	text     string // the part of it that was cut into tokens
 	fromText string // all before `by`
 	claims   int    // how often somebody says to have written the field
 	comments int    // those within others included

@@ -1,6 +1,10 @@
 package received
 
-import "strings"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // tokenKind tells the three things a field is made of.
 type tokenKind uint8
@@ -51,12 +55,11 @@ var class = func() (t [256]uint8) {
 // all: those who write Received fields escape nothing, and a client that may
 // choose one octet of its name must not be able to hide the rest of the field.
 func (p *parser) scan(tokens []token) []token {
-	s := p.text
-	for i := 0; i < len(s); {
+	s, i := p.octets, 0
+	for i < len(s) {
 		if len(tokens) == maxTokens || p.comments > maxComments {
 			p.defect(DefectCut)
-			p.text = s[:i]
-			return tokens
+			break
 		}
 		switch class[s[i]] {
 		case semi:
@@ -74,29 +77,52 @@ func (p *parser) scan(tokens []token) []token {
 		case space, control:
 			i++
 		default:
-			start := i
-			for i < len(s) && class[s[i]] <= eightBit {
-				i++
-			}
-			tokens = append(tokens, token{word, int32(start), int32(i)})
+			end := wordEnd(s, i)
+			tokens = append(tokens, token{word, int32(i), int32(end)})
+			i = end
 		}
 	}
+	p.text = string(s[:min(i, len(s))])
 	return tokens
+}
+
+// wordEnd returns the offset behind the word that begins at i. Behind the first
+// octets it looks at eight at once: honest words are short, and a forged one may
+// fill the field.
+func wordEnd(s []byte, i int) int {
+	for short := min(len(s), i+16); i < short; i++ {
+		if class[s[i]] > eightBit {
+			return i
+		}
+	}
+	for ; i+8 <= len(s); i += 8 {
+		x := binary.LittleEndian.Uint64(s[i:])
+		end := (x - (' '+1)*ones) &^ x                     // space and below
+		end |= (x&^highs + ones) &^ x                      // DEL
+		end |= zeros(x&^ones^'('*ones) | zeros(x^';'*ones) // either parenthesis
+		if end&highs != 0 {
+			return i + bits.TrailingZeros64(end&highs)/8
+		}
+	}
+	for i < len(s) && class[s[i]] <= eightBit {
+		i++
+	}
+	return i
 }
 
 // commentEnd returns the offset of the ")" that closes the comment opened at
 // start, or the length of the field. It counts the comments within, too.
 func (p *parser) commentEnd(start int) int {
-	s, depth := p.text, 0
-	if strings.HasPrefix(s[start+1:], "Client CN ") {
+	s, depth := p.octets, 0
+	if bytes.HasPrefix(s[start+1:], []byte("Client CN ")) {
 		return p.certificateEnd(start)
 	}
 	for i := start; p.comments <= maxComments; {
-		inner := strings.IndexByte(s[i:], ')')
+		inner := bytes.IndexByte(s[i:], ')')
 		if inner < 0 {
 			break
 		}
-		opened := strings.Count(s[i:i+inner], "(")
+		opened := bytes.Count(s[i:i+inner], []byte{'('})
 		p.comments += opened
 		depth += opened - 1
 		i += inner + 1
@@ -114,7 +140,7 @@ const maxCertificateOctets = 1 << 10
 // certificate, whose names it quotes, and which may hold any character: there,
 // and only there, a quoted ")" is text.
 func (p *parser) certificateEnd(start int) int {
-	s, depth, quoted := p.text[:min(len(p.text), start+maxCertificateOctets)], 0, false
+	s, depth, quoted := p.octets[:min(len(p.octets), start+maxCertificateOctets)], 0, false
 	for i := start; i < len(s) && p.comments <= maxComments; i++ {
 		switch c := s[i]; {
 		case c == '"':
@@ -139,5 +165,5 @@ func (p *parser) openComment() int {
 	} else {
 		p.defect(DefectOpenComment)
 	}
-	return len(p.text)
+	return len(p.octets)
 }

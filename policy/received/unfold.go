@@ -9,7 +9,7 @@ import (
 // has none.
 const maxControls = 64
 
-// unfold lets p read value: every run of white space in it, folding included,
+// unfold lets p scan value: every run of white space in it, folding included,
 // becomes one space, and what exceeds maxFieldOctets is cut off. It counts how
 // often "by" stands as a word anywhere in value, behind the cut, in comments and
 // in quoted strings too: what cannot be seen must not help.
@@ -56,10 +56,10 @@ func unfold(p *parser, value []byte, out []byte) []byte {
 		}
 	}
 	if start = min(start, size); start == 0 {
-		p.text = string(value[:size])
+		p.octets = value[:size]
 	} else {
 		out = append(out, value[start:size]...)
-		p.text = string(out)
+		p.octets = out
 	}
 	if size < len(value) {
 		p.defect(DefectCut)
@@ -110,12 +110,11 @@ func nextNotable(s []byte, i int, high, y uint64) int {
 	for ; i+8 <= len(s); i += 8 {
 		x := binary.LittleEndian.Uint64(s[i:])
 		before := x<<8 | uint64(s[i-1])
-		low := x &^ highs
-		found := ^(low + (0x80-' ')*ones) // below a space
-		found |= low + ones               // DEL
+		found := (x - ' '*ones) &^ x // below a space
 		found |= zeros((x ^ ' '*ones) | (before ^ ' '*ones))
-		found |= zeros(((x|0x20*ones)^'y'*ones)|((before|0x20*ones)^'b'*ones)) & y
-		found = found&highs&^x | x&high
+		found |= zeros(((x^'y'*ones)|(before^'b'*ones))&^(0x20*ones)) & y
+		found |= (x&^highs + ones) &^ x // DEL
+		found = found&highs | x&high
 		if found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
@@ -126,5 +125,6 @@ func nextNotable(s []byte, i int, high, y uint64) int {
 	return i
 }
 
-// zeros has the highest bit set of each octet that is zero in z.
-func zeros(z uint64) uint64 { return ^((z&^highs + 0x7f*ones) | z) }
+// zeros has the highest bit set of the first octet that is zero in z, and of none
+// before it; what it has behind that one is of no meaning.
+func zeros(z uint64) uint64 { return (z - ones) &^ z }

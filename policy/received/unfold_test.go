@@ -37,8 +37,8 @@ func checkUnfold(t *testing.T, value string) {
 		return
 	}
 	text, claims := slowly(value)
-	if p.text != text || min(p.claims, 2) != min(claims, 2) {
-		t.Errorf("%q: got %q with %d claims, want %q with %d", value, p.text, p.claims, text, claims)
+	if string(p.octets) != text || min(p.claims, 2) != min(claims, 2) {
+		t.Errorf("%q: got %q with %d claims, want %q with %d", value, p.octets, p.claims, text, claims)
 	}
 	odd := func(of uint8) bool {
 		return strings.IndexFunc(folds.ReplaceAllString(value, " "), func(r rune) bool { return r < 0x80 && class[byte(r)] == of }) >= 0
@@ -87,4 +87,23 @@ func FuzzUnfold(f *testing.F) {
 		f.Add(c.value)
 	}
 	f.Fuzz(checkUnfold)
+}
+
+// The end of a word is found wherever it stands among the octets that are looked
+// at together.
+func TestAWordEndsWhereItsFirstOctetOfAnotherClassStands(t *testing.T) {
+	for c := range 256 {
+		for before := range 34 {
+			for _, behind := range []string{"", "z", "\x80;(z\x7f) zz"} {
+				text := strings.Repeat("y\xff", before/2) + strings.Repeat("~", before%2) + string([]byte{byte(c)}) + behind
+				want := strings.IndexFunc(text, func(r rune) bool { return r < 0x80 && class[byte(r)] > eightBit })
+				if want < 0 {
+					want = len(text)
+				}
+				if got := wordEnd([]byte(text), 0); got != want {
+					t.Fatalf("%q: got %d, want %d", text, got, want)
+				}
+			}
+		}
+	}
 }

@@ -154,12 +154,8 @@ func run(t testing.TB, file string, each func(container.Message, *trace.Traced))
 		t.Fatal(err)
 	}
 	tracer, archive := trace.New(config, trace.Options{}), trace.NewArchive(config)
-	files, err := container.List(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		err := f.Each(func(m container.Message) error {
+	for _, f := range container.List(file, func(err error) { t.Fatal(err) }) {
+		err := f.Each(t.Context(), func(m container.Message) error {
 			got, err := tracer.Trace(t.Context(), trace.Input{File: m.File, Number: m.Number, Part: m.Part, Offset: m.Offset, Provenance: m.Provenance,
 				Attached: m.Provenance == container.Attached, Content: m.Content, Damage: m.Damage})
 			if err == nil {

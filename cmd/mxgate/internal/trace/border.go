@@ -158,9 +158,14 @@ func (x *crossing) handover(i int) *Mailbox {
 	return nil
 }
 
-// tenantIs reports whether a field of the service names us as its customer.
+// tenantIs reports whether the service names us as its customer. A field that
+// stands twice and names two came partly with the message, and names nobody.
 func (x *crossing) tenantIs(box *Mailbox) bool {
-	return slices.ContainsFunc(tenantFields(box.entry), func(name string) bool { return strings.EqualFold(x.m.First(name), box.Tenant) })
+	other := func(f mail.Field) bool { return !strings.EqualFold(f.Value(), box.Tenant) }
+	return slices.ContainsFunc(tenantFields(box.entry), func(name string) bool {
+		fields := x.m.Named(name)
+		return len(fields) > 0 && !slices.ContainsFunc(fields, other)
+	})
 }
 
 // fetched judges hop i, which tells that a program fetched the message from a
@@ -193,7 +198,7 @@ func (x *crossing) foreign(i int) {
 	}
 	by := or(quoted(h.By), "a host without a name")
 	switch {
-	case len(x.own) == 0 && below(func(h *received.Hop) bool { return x.ours.Believes(h.By) }):
+	case len(x.own) == 0 && below(func(h *received.Hop) bool { return withinAny(x.c.names(), h.By) }):
 		x.verdict = Forwarded
 		x.why = fmt.Sprintf("it lay in a mailbox that is not ours (the newest hop was written by %s) and claims to have been with us before", by)
 	case len(x.own) == 0:

@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"time"
-	"unicode/utf8"
 )
 
 // Sizes of charts in the units of their view boxes.
@@ -15,10 +14,7 @@ const (
 	plotLeft    = 48.0
 	plotTop     = 12.0
 	plotHeight  = 200.0
-	barHeight   = 22.0
-	barLabel    = 260.0 // at most, for the text left of a bar
-	letterWidth = 7.0
-	barNumber   = 60.0 // for the figure right of it
+	rowWidth    = 600.0 // of a bar in a row of a table, which stretches it
 	maxBars     = 15
 	maxMonths   = 120 // further back a column is thinner than a pixel
 	monthLabels = 14  // below the axis
@@ -129,80 +125,58 @@ func niceStep(top int) int {
 	}
 }
 
-// bars is a chart of counts.
+// bars is a chart of counts, one bar in each row of a table: a name beside it may
+// be as long as it likes, and is never cut.
 type bars struct {
-	Width, Height, Left float64
-	Bars                []bar
-	More                int
+	Bars []bar
+	More int
 }
 
 type bar struct {
-	Y, TextY, Width, NumberX float64
-	Label                    string
-	Count                    int
+	Counted
+	Width float64 // of rowWidth
 }
 
 func barsOf(list []Counted) bars {
-	b := bars{Width: chartWidth / 2, More: max(len(list)-maxBars, 0)}
+	b := bars{More: max(len(list)-maxBars, 0)}
 	list = list[:min(len(list), maxBars)]
-	top := 0
+	top := 1
 	for _, c := range list {
 		top = max(top, c.Count)
-		b.Left = max(b.Left, labelWidth(c.What))
 	}
-	for i, c := range list {
-		y := barHeight * float64(i)
-		width := max((b.Width-b.Left-barNumber)*float64(c.Count)/float64(top), 2)
-		b.Bars = append(b.Bars, bar{y + 3, y + 15, width, b.Left + width + 6, cutMiddle(c.What, 36), c.Count})
+	for _, c := range list {
+		b.Bars = append(b.Bars, bar{c, max(rowWidth*float64(c.Count)/float64(top), 2)})
 	}
-	b.Height = barHeight * float64(len(list))
 	return b
 }
 
-// labelWidth is the room that a text left of a bar needs.
-func labelWidth(s string) float64 {
-	return min(letterWidth*float64(utf8.RuneCountInString(s))+16, barLabel)
-}
-
-// cutMiddle shortens a text that would run out of its column.
-func cutMiddle(s string, most int) string {
-	runes := []rune(s)
-	if len(runes) <= most {
-		return s
-	}
-	half := (most - 1) / 2
-	return string(runes[:half]) + "…" + string(runes[len(runes)-half:])
-}
-
-// spans is the chart of who came past the provider from when to when.
+// spans is the chart of who came past the provider from when to when, one row of
+// a table for each.
 type spans struct {
-	Width, Height, Left float64
-	From, To            string
-	Spans               []span
-	LineY               float64
+	From, To string
+	Spans    []span
 }
 
 type span struct {
-	Class                 Verdict
-	Label, Title          string
-	X, Y, Width, TextY    float64
-	EndedX                float64 // where the old provider was left; 0: not in the chart
-	ended                 time.Time
-	first, last           time.Time
-	count                 int
-	EndedTop, EndedBottom float64
+	Class       Verdict
+	Name, Title string
+	X, Width    float64 // of rowWidth
+	EndedX      float64 // where the old provider was left; 0: not in the chart
+	ended       time.Time
+	first, last time.Time
+	count       int
 }
 
 func spansOf(r *Report) spans {
-	s := spans{Width: chartWidth}
+	var s spans
 	for i := range r.Old {
 		if o := &r.Old[i]; o.First != nil {
-			s.Spans = append(s.Spans, span{Class: ViaOld, Label: o.Source, first: *o.First, last: *o.Last, ended: o.Ended, count: o.Count})
+			s.Spans = append(s.Spans, span{Class: ViaOld, Name: o.Source, first: *o.First, last: *o.Last, ended: o.Ended, count: o.Count})
 		}
 	}
 	for i := range r.Direct {
 		if p := &r.Direct[i]; p.First != nil && len(s.Spans) < maxBars+len(r.Old) {
-			s.Spans = append(s.Spans, span{Class: Direct, Label: p.label(), first: *p.First, last: *p.Last, count: p.Count})
+			s.Spans = append(s.Spans, span{Class: Direct, Name: p.label(), first: *p.First, last: *p.Last, count: p.Count})
 		}
 	}
 	if len(s.Spans) == 0 {
@@ -212,22 +186,16 @@ func spansOf(r *Report) spans {
 	to := slices.MaxFunc(s.Spans, func(a, b span) int { return a.last.Compare(b.last) }).last
 	slices.SortStableFunc(s.Spans, func(a, b span) int { return cmp.Or(cmp.Compare(b.Class, a.Class), a.first.Compare(b.first)) })
 	all := max(to.Sub(from).Seconds(), 1)
-	for _, p := range s.Spans {
-		s.Left = max(s.Left, labelWidth(p.Label))
-	}
-	at := func(t time.Time) float64 { return s.Left + (chartWidth-s.Left-10)*t.Sub(from).Seconds()/all }
+	const least = 6.0 // a bar that is seen
+	at := func(t time.Time) float64 { return (rowWidth - least) * t.Sub(from).Seconds() / all }
 	for i := range s.Spans {
 		p := &s.Spans[i]
-		y := barHeight * float64(i)
-		p.X, p.Y, p.TextY, p.Width = at(p.first), y+6, y+15, max(at(p.last)-at(p.first), 6)
-		p.Label = cutMiddle(p.Label, 36)
+		p.X, p.Width = at(p.first), max(at(p.last)-at(p.first), least)
 		p.Title = fmt.Sprintf("%s to %s, %s", day(p.first), day(p.last), messages(p.count))
 		if p.ended.After(from) && p.ended.Before(to) {
-			p.EndedX, p.EndedTop, p.EndedBottom = at(p.ended), y+2, y+barHeight-2
+			p.EndedX = at(p.ended)
 		}
 	}
-	s.LineY = barHeight*float64(len(s.Spans)) + 4
-	s.Height = s.LineY + 20
 	s.From, s.To = day(from), day(to)
 	return s
 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"time"
 
-	"mxgate/policy/authres"
 	"mxgate/policy/mail"
 	"mxgate/policy/received"
 )
@@ -65,6 +64,7 @@ func (j *judgement) classify(ctx context.Context) {
 	}
 	j.continuity()
 	j.ownResults()
+	j.gateway()
 	j.log()
 }
 
@@ -173,15 +173,18 @@ func (j *judgement) direct() {
 			}
 		}
 	}
+	if len(j.t.config.Sources) == 0 {
+		j.undetermined("no-provider", "%s handed it to us, and the configuration names no provider: add a [[source]]", j.peer)
+		return
+	}
 	if active == 0 {
 		j.verdict = PermittedDirect
 		j.point("no-provider-in-force", weightRangeFirm, -1, "no provider was in force on %s: mail came straight to us", day(j.when))
 		j.why = fmt.Sprintf("%s handed it to us at a time when no provider was in force", j.peer)
 		return
 	}
-	claimed := j.claimed()
-	if claimed != nil && !claimed.Complete && j.inForce(claimed) {
-		j.undetermined("ranges-unknown", "%s is in no known range of %q, but the hop below says that it is a host of it: give its ranges", j.peer, claimed.Name)
+	if none != "" && j.name == "" { // what stands below is no answer: the client wrote it
+		j.undetermined(reasonRanges, "no range of %q is known, and our server verified no name of %s: give its ranges", none, j.peer)
 		return
 	}
 	j.verdict, j.why = Direct, fmt.Sprintf("%s is of no provider and handed it to us past it", j.peer)
@@ -193,10 +196,14 @@ func (j *judgement) direct() {
 	default:
 		j.point("outside-ranges", weightRangeWeak, -1, "peer %s is outside the ranges in force on %s, which may be incomplete", j.peer, day(j.when))
 	}
-	if claimed != nil {
-		j.contradict("claims-provider", weightContradiction, j.hops[j.at+1].Field, "claims to have been at %q, came from %s", claimed.Name, j.peer)
+	if claimed := j.claimed(); claimed != nil {
+		doubt := ""
+		if !claimed.Complete {
+			doubt = ": forged, or an address that its ranges lack"
+		}
+		j.contradict("claims-provider", 0, j.hops[j.at+1].Field, "claims to have been at %q, came from %s%s", claimed.Name, j.peer, doubt)
 	}
-	if ours := j.t.config.ours(); j.at+1 < len(j.hops) && ours.Believes(j.hops[j.at+1].By) {
+	if j.at+1 < len(j.hops) && withinAny(j.t.config.names(), j.hops[j.at+1].By) {
 		j.point("claims-ours", 0, j.hops[j.at+1].Field, "the hop below names a server of ours as its writer: it is forged, or %s is ours and missing in networks", j.peer)
 	}
 	for i := range j.t.config.Sources {
@@ -206,14 +213,18 @@ func (j *judgement) direct() {
 
 // continuity judges the link directly below the border.
 func (j *judgement) continuity() {
+	weight := 0
+	if j.source != nil { // else it is the client's text, and speaks for nobody
+		weight = weightBroken
+	}
 	if j.at+1 < len(j.hops) && linkOf(&j.hops[j.at], &j.hops[j.at+1], j.source) == linkBroken {
-		j.point("continuity", weightBroken, j.hops[j.at+1].Field, "the hop below was written by %s, which is not the peer", or(quoted(j.hops[j.at+1].By), "nobody named"))
+		j.point("continuity", weight, j.hops[j.at+1].Field, "the hop below was written by %s, which is not the peer", or(quoted(j.hops[j.at+1].By), "nobody named"))
 	}
 }
 
 // ownResults reads what our servers noted of the peer.
 func (j *judgement) ownResults() {
-	for _, f := range authres.Trusted(j.m, j.hops[j.at].Field, j.authservIDs()) {
+	for _, f := range j.ownFields() {
 		if clients(f)[j.peer] {
 			j.point("own-results", weightOwnResults, f.Index, "our Authentication-Results name the same client")
 			return

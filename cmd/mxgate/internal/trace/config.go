@@ -155,11 +155,16 @@ func (b *Mailbox) holds(ip netip.Addr) bool {
 
 // ours is the boundary of our own servers.
 func (c *Config) ours() received.Boundary {
+	return received.Boundary{ReceivedBy: append(c.names(), "localhost"), Ranges: c.inNetworks, MaxHops: maxOwnHops}
+}
+
+// names are the ends of the names of our servers.
+func (c *Config) names() []string {
 	names := slices.Clone(c.Hosts)
 	for _, d := range c.Domains {
 		names = append(names, string(d))
 	}
-	return received.Boundary{ReceivedBy: append(names, "localhost"), Ranges: c.inNetworks, MaxHops: maxOwnHops}
+	return names
 }
 
 func (c *Config) inNetworks(ip netip.Addr) bool {
@@ -176,11 +181,7 @@ func (c *Config) authservIDs() []string {
 	if len(c.AuthservID) > 0 {
 		return c.AuthservID
 	}
-	ids := slices.Clone(c.Hosts)
-	for _, d := range c.Domains {
-		ids = append(ids, string(d))
-	}
-	return ids
+	return c.names()
 }
 
 // withinAny reports whether host is one of suffixes or a name below one.

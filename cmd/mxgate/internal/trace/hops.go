@@ -112,7 +112,7 @@ func (j *judgement) delay(i, ingress int, out *Hop, legs *Legs, claimed bool) bo
 		seconds := newer.Sub(older).Seconds()
 		out.Delay = &seconds
 		*j.leg(i, ingress, legs) += max(seconds, 0)
-		if newer.Sub(older) > slowLeg {
+		if newer.Sub(older) > slowLeg && i < max(ingress, j.at) { // further down the client set a clock
 			j.point("slow", 0, j.hops[i].Field, "%s passed before hop #%d: it waited in a queue, or a clock is wrong", clock(seconds), out.Index)
 		}
 	}

@@ -17,6 +17,9 @@ func (s *sheet) summary(r *Report, made time.Time) {
 	if r.Copies > 0 {
 		s.add("; %s further copies not counted", r.Copies)
 	}
+	if r.Unreadable > 0 {
+		s.add("; %s more could not be read", r.Unreadable)
+	}
 	s.add(". Made %s UTC by mxgate trace.</p>\n", made.UTC().Format("2006-01-02 15:04"))
 	if r.Attached > 0 {
 		s.soft("%s lay attached in others and are in no figure; %s of them came past the provider if they are genuine.", messages(r.Attached), r.AttachedFound)
@@ -66,7 +69,7 @@ func (s *sheet) months(r *Report) {
 		for _, v := range shownVerdicts(r) {
 			s.add(`<span><i class="b-%[1]s"></i>%[1]s</span>`, v.Verdict)
 		}
-		s.add(`</div>`+"\n"+`<svg viewBox="0 0 %s %s" role="img" aria-label="messages by month and verdict">`+"\n", c.Width, c.Height)
+		s.add(`</div>`+"\n"+`<svg class="wide" viewBox="0 0 %s %s" role="img" aria-label="messages by month and verdict">`+"\n", c.Width, c.Height)
 		for _, t := range c.Ticks {
 			s.add(`<line class="grid" x1="%[1]s" x2="%[2]s" y1="%[3]s" y2="%[3]s"/><text x="%[1]s" dx="-6" y="%[3]s" dy="4" text-anchor="end">%[4]s</text>`+"\n", c.Left, c.Right, t.Y, t.Text)
 		}
@@ -92,19 +95,16 @@ func (s *sheet) spans(c spans) {
 	}
 	s.section("Who came past the provider, from when to when", func() {
 		s.soft("A vertical line is the last day of a provider that was left.")
-		s.add(`<svg viewBox="0 0 %s %s" role="img" aria-label="first and last message of each peer">`+"\n", c.Width, c.Height)
-		s.add(`<line class="grid" x1="%[1]s" x2="%[2]s" y1="%[3]s" y2="%[3]s"/>`+"\n", c.Left, c.Width, c.LineY)
-		s.add(`<text x="%s" y="%s" dy="15">%s</text>`, c.Left, c.LineY, c.From)
-		s.add(`<text x="%s" y="%s" dy="15" dx="-2" text-anchor="end">%s</text>`+"\n", c.Width, c.LineY, c.To)
+		s.add(`<table class="chart"><tr><th></th><th>%s<span class="right">%s</span></th></tr>`+"\n", c.From, c.To)
 		for _, p := range c.Spans {
-			s.add(`<text class="name" x="%s" dx="-10" y="%s" text-anchor="end">%s</text>`, c.Left, p.TextY, p.Label)
-			s.add(`<rect class="f-%s" x="%s" y="%s" width="%s" height="10" rx="3"><title>%s</title></rect>`, p.Class, p.X, p.Y, p.Width, p.Title)
+			s.add(`<tr><td class="name">%s</td><td><svg class="row" viewBox="0 0 %s 14" preserveAspectRatio="none" role="img">`, p.Name, rowWidth)
+			s.add(`<rect class="f-%s" x="%s" y="2" width="%s" height="10"><title>%s</title></rect>`, p.Class, p.X, p.Width, p.Title)
 			if p.EndedX != 0 {
-				s.add(`<line class="mark" x1="%[1]s" x2="%[1]s" y1="%[2]s" y2="%[3]s"/>`, p.EndedX, p.EndedTop, p.EndedBottom)
+				s.add(`<line class="mark" x1="%[1]s" x2="%[1]s" y1="0" y2="14"/>`, p.EndedX)
 			}
-			s.WriteString("\n")
+			s.WriteString("</svg></td></tr>\n")
 		}
-		s.WriteString("</svg>")
+		s.WriteString("</table>")
 	})
 }
 
@@ -116,6 +116,9 @@ func (s *sheet) rankings(r *Report) {
 	}
 	s.WriteString("<div class=\"two\">\n")
 	s.ranking("Direct peers", barsOf(peers), func() {
+		if r.DirectWithAuth == 0 {
+			return
+		}
 		s.soft("SPF or DMARC failed for %s of the %s messages for which our servers noted it.", r.DirectFailing, r.DirectWithAuth)
 	})
 	s.ranking("Attacked recipients", barsOf(r.Recipients), func() {})
@@ -137,12 +140,11 @@ func (s *sheet) ranking(heading string, c bars, below func()) {
 		return
 	}
 	s.section(heading, func() {
-		s.add(`<svg viewBox="0 0 %s %s" role="img">`, c.Width, c.Height)
+		s.WriteString(`<table class="chart">`)
 		for _, b := range c.Bars {
-			s.add(`<text class="name" x="%s" dx="-8" y="%s" text-anchor="end">%s</text>`, c.Left, b.TextY, b.Label)
-			s.add(`<rect class="f-direct" x="%s" y="%s" width="%s" height="16" rx="2"/><text x="%s" y="%s">%s</text>`, c.Left, b.Y, b.Width, b.NumberX, b.TextY, b.Count)
+			s.add(`<tr><td class="name">%s</td><td><svg class="row" viewBox="0 0 %s 14" preserveAspectRatio="none" role="img"><rect class="f-direct" x="0" y="1" width="%s" height="12"/></svg></td><td class="n">%s</td></tr>`+"\n", b.What, rowWidth, b.Width, b.Count)
 		}
-		s.WriteString("</svg>")
+		s.WriteString("</table>")
 		if c.More > 0 {
 			s.soft("and %s more", c.More)
 		}
@@ -157,7 +159,7 @@ func (s *sheet) tables(r *Report) {
 			s.WriteString("<table>")
 			s.row("th", "provider", "left on", figure("messages"), "first", "last", figure("days after"))
 			for _, o := range r.Old {
-				s.row("td", o.Source, day(o.Ended), figureOf(o.Count), dayOf(o.First), dayOf(o.Last), figureOf(o.StillDays))
+				s.row("td", o.Source, date(day(o.Ended)), figureOf(o.Count), date(dayOf(o.First)), date(dayOf(o.Last)), figureOf(o.StillDays))
 			}
 			s.WriteString("</table>")
 		})
@@ -168,7 +170,7 @@ func (s *sheet) tables(r *Report) {
 			s.row("th", "address", "verified name, or HELO", figure("messages"), "first", "last", figure("not failing"), figure("claim a provider"), figure("confidence"))
 			for i := range r.Direct {
 				d := &r.Direct[i]
-				s.row("td", d.label(), cmp.Or(d.RDNS, "HELO "+d.Helo), figureOf(d.Count), dayOf(d.First), dayOf(d.Last), figureOf(d.Passing), figureOf(d.Contradicted), figureOf(d.TopConfidence))
+				s.row("td", d.label(), cmp.Or(d.RDNS, "HELO "+d.Helo), figureOf(d.Count), date(dayOf(d.First)), date(dayOf(d.Last)), figureOf(d.Passing), figureOf(d.Contradicted), figureOf(d.TopConfidence))
 			}
 			s.WriteString("</table>")
 		})

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"maps"
 	"net/netip"
 	"slices"
@@ -13,7 +14,7 @@ import (
 const (
 	maxKeys    = 100_000   // peers, recipients, domains
 	maxSamples = 1_000_000 // delays of one part of the way
-	maxCopies  = 5_000_000 // messages whose copies are recognised
+	maxCopies  = 2_000_000 // messages whose copies are recognised: 40 octets each
 
 	// A date outside these years is not a date of mail.
 	firstYear, lastYear = 1990, 2099
@@ -30,12 +31,14 @@ type Archive struct {
 	recipients map[string]int
 	authors    map[string]int
 	reasons    map[string]int
+	writers    map[string]int            // of the newest hop, where none of it is ours
 	reverse    map[string]map[string]int // by source: addresses that its ranges lack
 	legs       map[legKey][]float32
-	seen       map[copyKey]bool
+	seen       map[copyKey]struct{}
 }
 
-type copyKey struct{ message, boundary, peer, time string }
+// copyKey is a hash of what the copies of a message have in common.
+type copyKey [16]byte
 
 type legKey struct {
 	source string
@@ -52,8 +55,8 @@ func (l *Legs) all() [5]float64 {
 // NewArchive returns an empty Archive of mail to our side as c knows it.
 func NewArchive(c *Config) *Archive {
 	return &Archive{config: c, months: map[string]map[Verdict]int{}, peers: map[netip.Addr]*DirectPeer{}, old: map[string]*OldSource{},
-		lastUse: map[string]time.Time{}, recipients: map[string]int{}, authors: map[string]int{}, reasons: map[string]int{},
-		reverse: map[string]map[string]int{}, legs: map[legKey][]float32{}, seen: map[copyKey]bool{}}
+		lastUse: map[string]time.Time{}, recipients: map[string]int{}, authors: map[string]int{}, reasons: map[string]int{}, writers: map[string]int{},
+		reverse: map[string]map[string]int{}, legs: map[legKey][]float32{}, seen: map[copyKey]struct{}{}}
 }
 
 // Add counts a message and marks it if it is the copy of one that was counted.
@@ -89,8 +92,11 @@ func (a *Archive) Add(t *Traced) {
 		a.viaOld(t)
 	case Undetermined:
 		count(a.reasons, t.Reason)
-	case ViaCurrent:
-		if t.Time != nil && t.Time.After(a.lastUse[t.Source]) {
+		if n := len(t.Hops); t.Reason == "no-boundary" && n > 0 {
+			count(a.writers, domainOf(t.Hops[n-1].By))
+		}
+	case ViaCurrent, ProviderOrigin, Internal:
+		if t.Source != "" && t.Time != nil && t.Time.After(a.lastUse[t.Source]) {
 			a.lastUse[t.Source] = *t.Time
 		}
 	}
@@ -102,15 +108,19 @@ func (a *Archive) Add(t *Traced) {
 	}
 }
 
+// Unreadable counts a file or a message that could not be read.
+func (a *Archive) Unreadable() { a.r.Unreadable++ }
+
 // isCopy reports whether the same message came over our border in the same
 // transaction: one copy for each recipient is kept.
 func (a *Archive) isCopy(t *Traced) bool {
 	if t.MessageID == "" || t.BoundaryID == "" || t.Peer == nil || t.Time == nil || len(a.seen) == maxCopies {
 		return false
 	}
-	key := copyKey{t.MessageID, t.BoundaryID, t.Peer.IP, t.Time.String()}
-	before := a.seen[key]
-	a.seen[key] = true
+	sum := sha256.Sum256([]byte(t.MessageID + "\n" + t.BoundaryID + "\n" + t.Peer.IP + "\n" + t.Time.String())) // none holds a line end
+	key := copyKey(sum[:16])
+	_, before := a.seen[key]
+	a.seen[key] = struct{}{}
 	return before
 }
 

@@ -66,8 +66,28 @@ func TestProposalsSayWhatToAdd(t *testing.T) {
 	for _, p := range r.Proposals {
 		got = append(got, p.Do+" "+p.What)
 	}
+	if !strings.Contains(r.Proposals[1].Text, "if they are ours, *.elsewhere.example (1): 1 message undetermined") {
+		t.Errorf("nobody is named: %+v", r.Proposals)
+	}
 	if !slices.Equal(got, want) || len(r.Undetermined) != 2 {
 		t.Errorf("%q, want %q; %+v", got, want, r.Undetermined)
+	}
+}
+
+// An address that a list of ranges may lack is looked at before all is closed.
+func TestRangesThatMayBeIncompleteAreDoubtedFirst(t *testing.T) {
+	for config, want := range map[string]bool{ourSide: false, strings.Replace(ourSide, "ranges = [\"192.0.2.0/26\"]", "", 1): true} {
+		tr := tracer(t, config, Options{})
+		archive := NewArchive(tr.config)
+		got, err := tr.Trace(t.Context(), Input{Content: []byte(own("203.0.113.140", nov26) + mimecast("192.0.2.77", early) + rest)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		archive.Add(&got)
+		r := archive.Report()
+		if has := r.Proposals[0].Do == "add-range" && r.Proposals[0].What == "203.0.113.140"; has != want || r.Proposals[len(r.Proposals)-1].What != "port 25" {
+			t.Errorf("%t: %+v", has, r.Proposals)
+		}
 	}
 }
 
@@ -100,7 +120,7 @@ func TestMonthsWithoutMailAreDrawn(t *testing.T) {
 func TestSpansShowWhenAProviderWasLeft(t *testing.T) {
 	r := gather(t, own("203.0.113.9", nov26), own("203.0.113.140", nov25), own("203.0.113.140", nov26))
 	s := spansOf(&r)
-	if len(s.Spans) != 2 || s.Spans[0].Class != ViaOld || s.Spans[0].EndedX <= s.Left || s.Spans[0].EndedX >= s.Spans[0].X {
+	if len(s.Spans) != 2 || s.Spans[0].Class != ViaOld || s.Spans[0].EndedX <= 0 || s.Spans[0].EndedX >= s.Spans[0].X || s.Spans[1].X+s.Spans[1].Width > rowWidth {
 		t.Errorf("%+v", s.Spans)
 	}
 	if s.From != "2025-11-02" || s.To != "2026-11-02" {

@@ -61,13 +61,19 @@ type figure string
 
 func figureOf(n any) figure { return figure(fmt.Sprint(n)) }
 
+// date is a cell that is not to be broken.
+type date string
+
 // row writes a row of a table of td or th.
 func (s *sheet) row(element string, cells ...any) {
 	s.WriteString("<tr>")
 	for _, c := range cells {
 		class := ""
-		if _, ok := c.(figure); ok {
+		switch c.(type) {
+		case figure:
 			class = ` class="n"`
+		case date:
+			class = ` class="d"`
 		}
 		s.add("<"+element+class+">%s</"+element+">", c)
 	}

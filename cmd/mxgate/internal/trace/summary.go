@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type Report struct {
 	Proposals      []Proposal    `json:"proposals"`
 	Recipients     []Counted     `json:"recipients"`
 	Undetermined   []Counted     `json:"undetermined"`
+	Unreadable     int           `json:"unreadable"` // files and messages that could not be read; they are in no other figure
 	Verdicts       []VerdictPart `json:"verdicts"`
 }
 
@@ -165,6 +167,12 @@ func (a *Archive) proposals(r *Report) []Proposal {
 			add("except", p.IP, "peer %s (%s): %s from %s to %s, name verified, SPF and DMARC did not fail: [[permitted]] if you know it, else close", p.IP, p.RDNS, messages(p.Count), dayOf(p.First), dayOf(p.Last))
 		}
 	}
+	incomplete := slices.ContainsFunc(a.config.Sources, func(s Source) bool { return !s.Complete })
+	for _, p := range r.Direct {
+		if incomplete && p.Contradicted > 0 && len(list) < maxListed {
+			add("add-range", p.IP, "%s of peer %s (%s) name a provider whose list of ranges may be incomplete: add the peer if it is the provider's, before you close anything", messages(p.Contradicted), p.IP, or(p.RDNS, "no verified name"))
+		}
+	}
 	if len(r.Direct) > 0 {
 		add("close", "port 25", "port 25 to all but the providers in force and [[permitted]]: %s delivered past them", counted(len(r.Direct), "peer", "peers"))
 	}
@@ -184,10 +192,12 @@ func (a *Archive) settings() (list []Proposal) {
 		what, text := "", ""
 		switch c.What {
 		case "no-boundary":
-			what, text = "hosts", "names the servers that wrote the newest Received field"
+			what, text = "hosts", "names the servers that wrote the newest Received field"+a.newestWriters()
 		case "hidden-peer":
 			what, text = "hosts", "names our servers behind the first one; where that stands behind a proxy, let it record the client (PROXY protocol, XCLIENT)"
-		case "ranges-unknown":
+		case "no-provider":
+			what, text = "source", "names the providers in front of us, with their dates"
+		case reasonRanges:
 			what, text = "ranges", "holds all addresses of that provider"
 		case "foreign-tenant":
 			what, text = "tenant", "tells our mail from that of the service's other customers"
@@ -197,6 +207,27 @@ func (a *Archive) settings() (list []Proposal) {
 		list = append(list, Proposal{Do: "configure", What: what, Text: fmt.Sprintf("%s, so that it %s: %s undetermined (%s)", what, text, messages(c.Count), c.What)})
 	}
 	return list
+}
+
+// shownWriters is how many are named who may be ours.
+const shownWriters = 5
+
+// newestWriters names those who wrote the newest hop most often.
+func (a *Archive) newestWriters() string {
+	var names []string
+	for _, c := range ranked(a.writers, shownWriters) {
+		names = append(names, fmt.Sprintf("%s (%d)", c.What, c.Count))
+	}
+	return " if they are ours, " + strings.Join(names, ", ")
+}
+
+// domainOf leaves out the first label of a name that has three or more: the hosts
+// of a farm are many.
+func domainOf(host string) string {
+	if _, rest, ok := strings.Cut(host, "."); ok && strings.Contains(rest, ".") && strings.ContainsAny(rest, "abcdefghijklmnopqrstuvwxyz") {
+		return "*." + rest
+	}
+	return or(host, "a host without a name")
 }
 
 func messages(n int) string { return counted(n, "message", "messages") }

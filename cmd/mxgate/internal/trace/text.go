@@ -116,6 +116,9 @@ func (r *Report) Write(w io.Writer) error {
 	if r.Copies > 0 {
 		fmt.Fprintf(&b, "; %s not counted", counted(r.Copies, "further copy", "further copies"))
 	}
+	if r.Unreadable > 0 {
+		fmt.Fprintf(&b, "; %d more could not be read", r.Unreadable)
+	}
 	b.WriteByte('\n')
 	for _, v := range r.Verdicts {
 		if v.Count > 0 {
@@ -167,7 +170,11 @@ func (r *Report) writeFound(b *strings.Builder) {
 		fmt.Fprintf(b, "\nstill accepted from %q, left on %s: %s, %s to %s, the last %d days after\n", o.Source, day(o.Ended), messages(o.Count), dayOf(o.First), dayOf(o.Last), o.StillDays)
 	}
 	if len(r.Direct) > 0 {
-		fmt.Fprintf(b, "\ndirect peers (SPF or DMARC failed for %d of the %d for which our servers noted it)\n", r.DirectFailing, r.DirectWithAuth)
+		b.WriteString("\ndirect peers")
+		if r.DirectWithAuth > 0 {
+			fmt.Fprintf(b, " (SPF or DMARC failed for %d of the %d messages for which our servers noted it)", r.DirectFailing, r.DirectWithAuth)
+		}
+		b.WriteByte('\n')
 		for _, p := range r.Direct[:min(len(r.Direct), shownRows)] {
 			fmt.Fprintf(b, "%9d  %-15s  %s to %s  %s\n", p.Count, p.label(), dayOf(p.First), dayOf(p.Last), or(p.RDNS, "HELO "+or(p.Helo, "-")))
 		}

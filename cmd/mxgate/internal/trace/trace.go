@@ -162,9 +162,12 @@ func (j *judgement) client() *Client {
 
 // time is when the message came to us, or the best that is known.
 func (j *judgement) time() *time.Time {
-	t := j.when
-	for i := 0; t.IsZero() && i < len(j.hops); i++ {
-		t = j.hops[i].Time
+	t, known := j.when, j.hops
+	if j.at >= 0 {
+		known = j.hops[:j.at+1] // older ones are the client's
+	}
+	for i := 0; t.IsZero() && i < len(known); i++ {
+		t = known[i].Time
 	}
 	if t.IsZero() {
 		if d, err := netmail.ParseDate(j.m.First("Date")); err == nil {
@@ -183,7 +186,7 @@ func (j *judgement) auth() Auth {
 	if j.at < 0 || j.verdict == Undetermined {
 		return Auth{}
 	}
-	if fields := authres.Trusted(j.m, j.hops[j.at].Field, j.authservIDs()); len(fields) > 0 {
+	if fields := j.ownFields(); len(fields) > 0 {
 		return authOf(fields, "own")
 	}
 	if j.source != nil && j.origin.Field > j.hops[j.at].Field && len(j.source.entry.AuthservIDs) > 0 {

@@ -108,6 +108,7 @@ func TestVerdicts(t *testing.T) {
 		{"no trace", "", Undetermined, "", "", "no-received"},
 		{"nobody of ours", "Received: from x (x [203.0.113.140]) by mx.elsewhere.example with ESMTP id 7; " + nov26 + "\r\n", Undetermined, "", "", "no-boundary"},
 		{"two hosts claim the hop at our border", own("198.51.100.9", nov26) + "Received: from x by relay.mimecast.com (unknown [203.0.113.140]) by mx.example.com (Postfix) with ESMTP id 5; " + early + "\r\n", Undetermined, "", "", "unreadable-border"},
+		{"in a mailbox of others, which has a localhost as everybody", "Received: from x (x [203.0.113.140]) by mx.google.com with ESMTPS id a1; " + nov26 + "\r\nReceived: from x (localhost [127.0.0.1]) by localhost with ESMTP id 4; " + nov26 + "\r\n", Undetermined, "", "", "no-boundary"},
 		{"in a mailbox of others after us", "Received: from mx.example.com (mx.example.com [198.51.100.5]) by mx.google.com with ESMTPS id a1; " + nov26 + "\r\n" + own("203.0.113.140", early), Forwarded, "", "", ""},
 		{"fetched from elsewhere", "Received: from pop.example.net (192.0.2.10) by localhost with POP3 (fetchmail-6.3.8) for <bob@localhost>; " + nov26 + "\r\n", Fetched, "", "fetched", ""},
 		{"fetched from our server", "Received: from store.example.com [127.0.0.1] by localhost with IMAP (fetchmail-5.9.0); " + nov26 + "\r\n" + own("203.0.113.140", early), Direct, "", "own-boundary outside-ranges", ""},
@@ -118,6 +119,8 @@ func TestVerdicts(t *testing.T) {
 		{"from the tenant to our own server", ownFrom("x", "unknown", "40.107.1.1", nov26) + m365inner + fmt.Sprintf(m365, "mail.sender.example", "203.0.113.140") +
 			"X-MS-Exchange-CrossTenant-Id: 11111111-2222-3333-4444-555555555555\r\n", Direct, "", "own-boundary outside-ranges", ""},
 		{"from another tenant to ours", m365inner + fmt.Sprintf(m365, "x", "40.107.1.1") + m365inner + "X-MS-Exchange-CrossTenant-Id: 11111111-2222-3333-4444-555555555555\r\n", Direct, "", "own-boundary outside-ranges continuity", ""},
+		{"from another tenant to our own server, with our id in the message", ownFrom("x", "unknown", "40.107.1.1", nov26) + m365inner +
+			"X-MS-Exchange-CrossTenant-Id: 11111111-2222-3333-4444-555555555555\r\nX-MS-Exchange-CrossTenant-Id: 99999999-2222-3333-4444-555555555555\r\n", Undetermined, "", "own-boundary", "foreign-tenant"},
 		{"from another tenant to our own server", ownFrom("x", "unknown", "40.107.1.1", nov26) + m365inner, Undetermined, "", "own-boundary", "foreign-tenant"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -151,6 +154,13 @@ func TestAnotherCustomerOfTheSameProviderIsDirect(t *testing.T) {
 	}
 }
 
+func TestWithoutAnyProviderNothingIsSaid(t *testing.T) {
+	got, err := tracer(t, "[[domain]]\nname = \"example.com\"\n", Options{}).Trace(t.Context(), Input{Content: []byte(own("203.0.113.140", nov26) + rest)})
+	if err != nil || got.Verdict != Undetermined || got.Reason != "no-provider" || !strings.Contains(got.Why, "[[source]]") {
+		t.Errorf("%s %q: %s, %v", got.Verdict, got.Reason, got.Why, err)
+	}
+}
+
 // A catalogue without ranges must not make a provider's host a stranger.
 func TestUnknownRangesAreNoProof(t *testing.T) {
 	config := "[[domain]]\nname = \"example.com\"\n[[source]]\nname = \"pp\"\nprovider = \"proofpoint\"\n"
@@ -163,7 +173,9 @@ func TestUnknownRangesAreNoProof(t *testing.T) {
 	}{
 		{own("67.231.148.48", nov26) + hop, Undetermined, "ranges-unknown", 0},
 		{ownFrom("x", "mx0a-00aabbcc.pphosted.com", "67.231.148.48", nov26) + hop, ViaCurrent, "", 84},
-		{own("203.0.113.140", nov26), Direct, "", 59},
+		{own("67.231.148.48", nov26), Undetermined, "ranges-unknown", 0}, // with or without the hop, which anybody can write
+		{ownFrom("x", "mail.sender.example", "203.0.113.140", nov26), Direct, "", 59},
+		{ownFrom("x", "mail.sender.example", "203.0.113.140", nov26) + hop, Direct, "", 59},
 	} {
 		got, err := tracer(t, config, Options{}).Trace(t.Context(), Input{Content: []byte(c.header + rest)})
 		if err != nil || got.Verdict != c.verdict || got.Reason != c.reason || got.Confidence > c.most {
@@ -192,12 +204,86 @@ func TestConfidence(t *testing.T) {
 		{"the log has another client", Input{Content: []byte(own("203.0.113.141", nov26) + rest)}, log, 70, "likely"},
 		{"mended", Input{Content: []byte(results + own("203.0.113.140", nov26) + rest), Damage: []string{"x"}}, log, 60, "likely"},
 		{"attached", Input{Content: []byte(results + own("203.0.113.140", nov26) + rest), Attached: true}, log, 60, "likely"},
-		{"claims the provider", Input{Content: []byte(own("203.0.113.140", nov26) + mimecast("192.0.2.70", early) + rest)}, nil, 30, "possible"},
+		{"claims the provider", Input{Content: []byte(own("203.0.113.140", nov26) + mimecast("192.0.2.70", early) + rest)}, nil, 70, "likely"},
 		{"through the provider", Input{Content: []byte(own("192.0.2.9", nov26) + mimecast("203.0.113.77", early) + rest)}, nil, 85, "proven"},
 	} {
 		got, err := tracer(t, ourSide, Options{Log: c.log}).Trace(t.Context(), c.in)
 		if err != nil || got.Confidence != c.want || got.Band != c.band {
 			t.Errorf("%s: %d %s, %v, want %d %s: %+v", c.name, got.Confidence, got.Band, err, c.want, c.band, got.Evidence)
+		}
+	}
+}
+
+// What a stranger writes below our border changes nothing that is said of him.
+func TestPlantedLinesBelowTheBorderChangeNothing(t *testing.T) {
+	planted := map[string]string{
+		"a hop of the provider":          mimecast("198.18.0.1", early),
+		"a hop of the one that was left": hornet("192.0.2.77", early),
+		"a hop of ours":                  own("192.0.2.9", early),
+		"a whole way":                    own("192.0.2.9", early) + mimecast("198.18.0.1", early) + results("pass"),
+		"a hop of our gateway":           gateBlock("192.0.2.9", "via_current; source=\"new filter\"") + mimecast("198.18.0.1", early),
+		"a hop of our mailbox service":   "Received: from x (192.0.2.9) by AM1PEPF0000AAAA.mail.protection.outlook.com (10.167.0.1) with Microsoft SMTP Server id 15.20.9000.1 via Frontend Transport; " + nov26 + "\r\nX-MS-Exchange-CrossTenant-Id: 11111111-2222-3333-4444-555555555555\r\n",
+		"a fetched one":                  "Received: from store.example.com [127.0.0.1] by localhost with IMAP (fetchmail-5.9.0); " + nov26 + "\r\n",
+		"what cannot be read":            "Received: (by by by\r\nReceived:\r\n",
+		"old dates":                      hornet("192.0.2.77", nov25) + hornet("192.0.2.77", "Tue, 2 Nov 2010 09:00:00 +0000"),
+		"fields of providers":            "X-Mimecast-Spam-Score: 0\r\nX-MC-Unique: 1\r\nX-MS-Exchange-CrossTenant-Id: 1\r\nReturn-Path: <>\r\nDelivered-To: eve@example.com\r\nX-Mxgate-Path: via_current\r\n",
+	}
+	incomplete := strings.Replace(ourSide, "ranges = [\"192.0.2.0/26\"]", "", 1)
+	undated := strings.Replace(own("203.0.113.140", nov26), nov26, "", 1)
+	for _, c := range []struct{ name, config, header string }{
+		{"a stranger", ourSide, own("203.0.113.140", nov26)},
+		{"a stranger at a gateway", ourSide, gateBlock("203.0.113.140", "direct")},
+		{"a stranger without a date", ourSide, undated},
+		{"a stranger while ranges may be incomplete", incomplete, own("203.0.113.140", nov26)},
+		{"a printer", ourSide, own("203.0.113.200", jan26)},
+		{"the provider", ourSide, own("192.0.2.9", nov26) + mimecast("203.0.113.77", early)},
+		{"the provider that was left", ourSide, own("203.0.113.9", nov26) + hornet("192.0.2.77", nov26)},
+	} {
+		tell := func(below string) string {
+			got, err := tracer(t, c.config, Options{}).Trace(t.Context(), Input{Content: []byte(c.header + below + strings.Replace(rest, "From", "Date: "+nov25+"\r\nFrom", 1))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, slow := codeOf(got, "slow")
+			if got.Client != nil && got.Source != "" {
+				got.Client.Why = "" // it counts hops from the oldest
+			}
+			text, _ := json.Marshal([]any{got.Verdict, got.Confidence, got.Peer, got.Source, got.Reason, got.Client, got.Auth, got.Recipients, got.Time, slow})
+			return string(text)
+		}
+		want := tell("")
+		for what, below := range planted {
+			if got := tell(below); got != want {
+				t.Errorf("%s with %s:\n%s, want\n%s", c.name, what, got, want)
+			}
+		}
+	}
+}
+
+// What nobody outside handed to the provider has a verdict of its own. That it is
+// a bounce is believed where a server of ours has noted the reverse-path.
+func TestWhatWasMadeWithinTheProvider(t *testing.T) {
+	config := "[[domain]]\nname = \"example.com\"\n[[source]]\nname = \"m365\"\nprovider = \"microsoft365\"\ntenant = \"t1\"\n"
+	hop := "Received: from A.eurprd00.prod.outlook.com (2603:10a6:10:72::14) by B.eurprd00.prod.outlook.com (2603:10b6:208:34f::13) with Microsoft SMTP Server (version=TLS1_2, cipher=X) id 15.20.7918.22; " + early + "\r\n"
+	border := ownFrom("x", "unknown", "40.107.1.1", nov26)
+	for _, c := range []struct {
+		name, header string
+		verdict      Verdict
+		class        string
+	}{
+		{"a bounce", "Return-Path: <>\r\n" + border + hop, ProviderOrigin, "provider-origin"},
+		{"a message of one of its customers", "Return-Path: <a@else.example>\r\n" + border + hop, Internal, "internal"},
+		{"one whose reverse-path nobody noted", border + hop, Internal, "internal"},
+		{"one that claims to be a bounce", border + hop + "Return-Path: <>\r\n", Internal, "internal"},
+		{"one without a hop of the provider", "Return-Path: <>\r\n" + border, ViaCurrent, "unknown"},
+	} {
+		tr := tracer(t, config, Options{})
+		got, err := tr.Trace(t.Context(), Input{Content: []byte(c.header + rest)})
+		if err != nil || got.Verdict != c.verdict || got.Client == nil || got.Client.Class != c.class || got.Source != "m365" || got.Verdict.Found() {
+			t.Errorf("%s: %s %+v, %v, want %s %s", c.name, got.Verdict, got.Client, err, c.verdict, c.class)
+		}
+		if through := got.Verdict != ViaCurrent; through != (strings.Contains(got.Why, "made there") || strings.Contains(got.Why, "nobody outside")) {
+			t.Errorf("%s: %s", c.name, got.Why)
 		}
 	}
 }

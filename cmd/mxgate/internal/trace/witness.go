@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +59,25 @@ func (j *judgement) throughProvider(ctx context.Context) {
 		j.contradict("no-provider-hop", weightContradiction, first, "came from %q, but the hop below was not written by it: another customer's way, or its own mail", s.Name)
 	}
 	j.arc(ctx)
+	j.madeInside()
+}
+
+// madeInside gives what nobody outside handed to the provider a verdict of its own.
+func (j *judgement) madeInside() {
+	if j.verdict != ViaCurrent {
+		return
+	}
+	switch j.origin.Class {
+	case received.ByProvider:
+		j.verdict = ProviderOrigin
+		j.why += ", and it was made there, without a reverse-path: a bounce or a reply of a machine"
+	case received.WithinProvider:
+		j.verdict = Internal
+		j.why += ", and nobody outside handed it in there: any customer of the provider can send such mail"
+	case received.WithinTenant:
+		j.verdict = Internal
+		j.why += ", and nobody outside handed it in there: it says that the customer is ours"
+	}
 }
 
 // findOrigin finds the provider's client in what stands below our border: above
@@ -67,6 +87,9 @@ func (j *judgement) findOrigin() {
 	below := *j.m
 	below.Fields = j.m.Fields[border:]
 	tx := policy.FileTransaction(j.m, j.when)
+	if !slices.ContainsFunc(j.m.Fields[:border], func(f mail.Field) bool { return f.Is("Return-Path") }) { // not known is not empty
+		tx.Envelope.ReversePath = mail.Address{Local: "unknown"}
+	}
 	tx.Message = &below
 	j.origin = received.Find(tx, j.source.boundary)
 	if j.origin.Field >= 0 {
@@ -116,7 +139,7 @@ func (j *judgement) arc(ctx context.Context) {
 		return
 	}
 	newest := r.Sets[len(r.Sets)-1]
-	if newest.Testing || !withinAny(e.ARCDomains, string(newest.Sealer)) {
+	if newest.Testing || !withinAny(e.ARCDomains, string(newest.Sealer)) || newest.Lowest > j.providersEnd() {
 		return
 	}
 	j.point("arc-verified", weightARC, -1, "ARC set %d was sealed by %s and holds", newest.Instance, newest.Sealer)
@@ -128,6 +151,19 @@ func (j *judgement) arc(ctx context.Context) {
 		j.contradict("arc-client", weightContradiction, -1, "the provider's seal names another client than its hop, %s", j.origin.IP)
 	}
 	j.origin = j.origin.Weigh(w)
+}
+
+// providersEnd is the index of the last field that the provider can have written
+// on this way. A seal below it is of another way, and may have come with the message.
+func (j *judgement) providersEnd() int {
+	end := len(j.m.Fields)
+	for i := j.at + 1; i < len(j.hops); i++ {
+		end = j.hops[i].Field
+		if end == j.origin.Field || !j.source.boundary.Believes(j.hops[i].By) {
+			break
+		}
+	}
+	return end
 }
 
 // clients returns the addresses that results name as that of a client.

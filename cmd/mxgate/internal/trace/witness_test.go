@@ -61,6 +61,14 @@ func TestASealOfTheProviderCountsIfItHolds(t *testing.T) {
 			if holds {
 				verified++
 			}
+			// Below the provider's border a seal of it came with the message.
+			replayed := own("192.0.2.9", nov26) + mimecast("203.0.113.77", early) + content[len(own("192.0.2.9", nov26)):]
+			if got, err = tr.Trace(t.Context(), Input{Content: []byte(replayed)}); err != nil || got.Client == nil || got.Client.IP != "203.0.113.77" {
+				t.Fatalf("%s: %+v, %v", c.Test, got.Client, err)
+			}
+			if _, ok := codeOf(got, "arc-verified"); ok {
+				t.Errorf("%s: a seal of another way counts", c.Test)
+			}
 		}
 	}
 	if verified == 0 {

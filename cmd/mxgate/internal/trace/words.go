@@ -15,20 +15,27 @@ const (
 	ViaOld          Verdict = "via_old"          // through one whose time was over
 	Direct          Verdict = "direct"           // past the provider
 	PermittedDirect Verdict = "permitted_direct" // past it, as somebody may
-	Internal        Verdict = "internal"         // from one of our own machines
+	Internal        Verdict = "internal"         // from one of our own machines; with a source, from a customer of that provider
+	ProviderOrigin  Verdict = "provider_origin"  // made by the provider itself, without a reverse-path: a bounce
 	Fetched         Verdict = "fetched"          // by POP or IMAP from another mailbox
 	Forwarded       Verdict = "forwarded"        // lay in a mailbox that is not ours
 	Undetermined    Verdict = "undetermined"
 )
 
 // Verdicts lists all verdicts in the order of reports: what to act on first.
-var Verdicts = []Verdict{Direct, ViaOld, ViaCurrent, PermittedDirect, Internal, Fetched, Forwarded, Undetermined}
+var Verdicts = []Verdict{Direct, ViaOld, ViaCurrent, ProviderOrigin, PermittedDirect, Internal, Fetched, Forwarded, Undetermined}
 
 // Found reports whether v is what is searched for: mail that got around the
 // provider.
 func (v Verdict) Found() bool { return v == Direct || v == ViaOld }
 
+// reasonRanges is the reason of an undetermined verdict that ranges would settle.
+const reasonRanges = "ranges-unknown"
+
 // Weights of evidence, TRACE.md, Section 8.
+//
+// Deviation: what stands below a client that is of no provider weighs nothing. A
+// stranger writes it, and could lower the confidence of the verdict about himself.
 const (
 	weightOwnHop        = 50
 	weightRangeFirm     = 20

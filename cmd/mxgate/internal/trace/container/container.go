@@ -12,6 +12,7 @@ package container
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -57,38 +58,67 @@ var ErrFormat = errors.New("is not a mail as text")
 // List returns path itself, or if it is a directory the files below it in the
 // order of their names: those of a Maildir without its "tmp", and no file that
 // begins with a dot or belongs to the index of a mail server. Links are not
-// followed below path.
-func List(path string) ([]File, error) {
+// followed below path. trouble is told of all that should have been read and
+// cannot be; the rest is listed.
+//
+// Devices and named pipes are refused: reading one may never end, and cannot be
+// interrupted. Whoever has one may write it to standard input.
+func List(path string, trouble func(error)) []File {
 	if path == "-" {
-		return []File{{Path: path}}, nil
+		return []File{{Path: path}}
 	}
 	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil:
+		trouble(err)
+		return nil
+	case info.IsDir():
+		return listDir(path, trouble)
+	case !info.Mode().IsRegular():
+		trouble(fmt.Errorf("%s is no file: give what it holds on standard input, with - for FILE", path))
+		return nil
 	}
-	if !info.IsDir() {
-		return []File{{path, info.Size(), inMaildir(path)}}, nil
+	return []File{{path, info.Size(), inMaildir(path)}}
+}
+
+func listDir(path string, trouble func(error)) (files []File) {
+	failed := false
+	fault := func(err error) {
+		failed = true
+		trouble(err)
 	}
-	var files []File
-	err = filepath.WalkDir(path, func(at string, d fs.DirEntry, err error) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // WalkDir does not go through a link
+	}
+	err := filepath.WalkDir(path, func(at string, d fs.DirEntry, err error) error {
 		switch {
+		case errors.Is(err, fs.ErrNotExist): // a mail server moves messages while we look
+			return nil
 		case err != nil:
-			return err
+			fault(err)
+			return nil
 		case d.IsDir() && d.Name() == "tmp" && at != path && isMaildir(filepath.Dir(at)):
 			return fs.SkipDir
 		case !d.Type().IsRegular() || isIndex(d.Name()):
 			return nil
 		}
 		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) { // a mail server moves messages while we look
-			return nil
-		}
-		if err == nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			fault(err)
+		default:
 			files = append(files, File{at, info.Size(), inMaildir(at)})
 		}
-		return err
+		return nil
 	})
-	return files, err
+	if err != nil {
+		fault(err)
+	}
+	if len(files) == 0 && !failed {
+		trouble(fmt.Errorf("%s: no file in it can be a message", path))
+	}
+	return files
 }
 
 func isMaildir(dir string) bool {
@@ -109,10 +139,11 @@ func isIndex(name string) bool {
 }
 
 // Each calls do for each message of the file and, behind each, for those that
-// are attached in it. An error of do ends the walk and is returned as it is.
-func (f File) Each(do func(Message) error) error {
+// are attached in it. An error of do ends the walk and is returned as it is;
+// so does the end of ctx while standard input is waited for.
+func (f File) Each(ctx context.Context, do func(Message) error) error {
 	if f.Path == "-" {
-		return f.read("standard input", os.Stdin, do)
+		return f.read("standard input", standardInput(ctx), do)
 	}
 	file, err := os.Open(f.Path)
 	if err != nil {
@@ -120,6 +151,18 @@ func (f File) Each(do func(Message) error) error {
 	}
 	defer file.Close()
 	return f.read(f.Path, file, do)
+}
+
+// standardInput is os.Stdin until ctx ends. A read from a terminal cannot be
+// interrupted: the goroutine that waits for it ends with the program.
+func standardInput(ctx context.Context) io.Reader {
+	r, w := io.Pipe()
+	go func() {
+		_, err := io.Copy(w, os.Stdin)
+		w.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { r.CloseWithError(ctx.Err()) })
+	return r
 }
 
 func (f File) read(name string, r io.Reader, do func(Message) error) error {
@@ -164,18 +207,22 @@ func refuse(r *bufio.Reader) error {
 	return nil
 }
 
+// maxLine is more than any line of mail has: RFC 5321 allows 1,000 octets. What
+// is behind it in a line is left out, so that no line fills the memory.
+const maxLine = 1 << 20
+
 // lines hands on what it reads line by line, at most one in a Read, so that it
 // is known where the line begins that its reader has seen last.
 type lines struct {
 	r       *bufio.Reader
 	pending []byte
 	whole   bool  // the last line had its end
-	at      int64 // octets handed on
+	at      int64 // octets read
 	begin   int64 // of the last line
 }
 
 func (l *lines) Read(p []byte) (int, error) {
-	if len(l.pending) == 0 {
+	for len(l.pending) == 0 {
 		if l.whole {
 			l.begin = l.at
 		}
@@ -184,8 +231,15 @@ func (l *lines) Read(p []byte) (int, error) {
 			return 0, err
 		}
 		l.pending, l.whole = piece, piece[len(piece)-1] == '\n'
+		if l.at-l.begin > maxLine {
+			l.pending = nil
+			if l.whole {
+				l.pending = piece[len(piece)-1:]
+			}
+		}
+		l.at += int64(len(piece))
 	}
 	n := copy(p, l.pending)
-	l.pending, l.at = l.pending[n:], l.at+int64(n)
+	l.pending = l.pending[n:]
 	return n, nil
 }

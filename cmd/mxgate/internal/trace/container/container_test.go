@@ -3,8 +3,11 @@ package container
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -20,15 +23,20 @@ func messages(t testing.TB, name, text string) []Message {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	files, err := List(file)
-	if err != nil || len(files) != 1 || files[0].SizeOctets != int64(len(text)) {
-		t.Fatalf("%+v, %v", files, err)
+	files := list(t, file)
+	if len(files) != 1 || files[0].SizeOctets != int64(len(text)) {
+		t.Fatalf("%+v", files)
 	}
 	var all []Message
-	if err := files[0].Each(func(m Message) error { all = append(all, m); return nil }); err != nil {
+	if err := files[0].Each(t.Context(), func(m Message) error { all = append(all, m); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return all
+}
+
+func list(t testing.TB, path string) []File {
+	t.Helper()
+	return List(path, func(err error) { t.Error(err) })
 }
 
 const pastedHop = "Received: from a.example (a.example [192.0.2.1])\n\tby mx.example.com (Postfix) with ESMTPS id 1;\n\tMon, 2 Nov 2026 09:00:00 +0000\n"
@@ -131,18 +139,93 @@ func TestAMaildirIsReadWithoutWhatIsNoMail(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files, err := List(dir)
 	var names []string
-	for _, f := range files {
+	for _, f := range list(t, dir) {
 		name, _ := filepath.Rel(dir, f.Path)
 		names = append(names, name)
 		if f.Maildir != strings.Contains(name, "cur") && f.Maildir != strings.Contains(name, "new") {
 			t.Errorf("%+v", f)
 		}
 	}
-	if want := []string{".Sent/cur/3", "cur/2", "new/1", "sub/old.mbox"}; err != nil || !slices.Equal(names, want) {
-		t.Errorf("%q, %v", names, err)
+	if want := []string{".Sent/cur/3", "cur/2", "new/1", "sub/old.mbox"}; !slices.Equal(names, want) {
+		t.Errorf("%q", names)
 	}
+}
+
+// What is not looked at is said, and keeps nothing else from being read.
+func TestWhatCannotBeListedIsNamedAndTheRestIsRead(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string) string {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte("Subject: x\n\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	write("mail/cur/1")
+	locked := filepath.Dir(write("mail/cur.locked/2"))
+	write("mail/new/3")
+	pipe, loop, link, empty := filepath.Join(dir, "pipe"), filepath.Join(dir, "mail", "loop"), filepath.Join(dir, "link"), filepath.Join(dir, "empty")
+	if err := errors.Join(exec.Command("mkfifo", pipe).Run(), os.Symlink(dir, loop), os.Symlink(filepath.Join(dir, "mail"), link), os.Mkdir(empty, 0o700), os.Chmod(locked, 0)); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { os.Chmod(locked, 0o700) })
+	asRoot := os.Geteuid() == 0 // who may read everything
+	for _, c := range []struct {
+		path  string
+		files int
+		fault string
+	}{
+		{filepath.Join(dir, "mail"), 2, "cur.locked"},
+		{link, 2, "cur.locked"}, // a directory behind a link is one that was asked for
+		{pipe, 0, "is no file"},
+		{"/dev/zero", 0, "is no file"},
+		{filepath.Join(dir, "no"), 0, "no such file"},
+		{empty, 0, "no file"},
+	} {
+		var faults []string
+		files := List(c.path, func(err error) { faults = append(faults, err.Error()) })
+		if asRoot && c.fault == "cur.locked" {
+			c.files, c.fault = 3, ""
+		}
+		if len(files) != c.files || (c.fault == "") != (len(faults) == 0) || len(faults) > 1 || c.fault != "" && !strings.Contains(faults[0], c.fault) {
+			t.Errorf("%s: %d files, %q", c.path, len(files), faults)
+		}
+	}
+}
+
+// A line without end is a way to fill the memory, and to hide what follows.
+func TestALineWithoutEndHidesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "m")
+	long := strings.NewReader("From a Mon\nSubject: 1\n\n")
+	then := "\n\nFrom b Tue\nSubject: 2\n\nx\n"
+	const octets = 600 << 20 // more than one message may have
+	var subjects []string
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	offset := int64(0)
+	err := File{Path: file}.read(file, io.MultiReader(long, io.LimitReader(zeros{}, octets), strings.NewReader(then)), func(m Message) error {
+		line, _, _ := bytes.Cut(m.Content, []byte("\r\n"))
+		subjects, offset = append(subjects, string(line)), m.Offset
+		return nil
+	})
+	runtime.ReadMemStats(&after)
+	if err != nil || !slices.Equal(subjects, []string{"Subject: 1", "Subject: 2"}) || offset != int64(len("From a Mon\nSubject: 1\n\n"))+octets+2 {
+		t.Errorf("%q, %d, %v", subjects, offset, err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
+		t.Errorf("%d MB for a line", n>>20)
+	}
+}
+
+// zeros is read as the digit 0 without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '0'
+	}
+	return len(p), nil
 }
 
 func TestWhatIsNoMailAsTextIsRefusedByName(t *testing.T) {
@@ -154,7 +237,7 @@ func TestWhatIsNoMailAsTextIsRefusedByName(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := File{Path: file}.Each(func(Message) error { t.Error("a message"); return nil })
+		err := File{Path: file}.Each(t.Context(), func(Message) error { t.Error("a message"); return nil })
 		if !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
