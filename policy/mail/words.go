@@ -23,7 +23,7 @@ const maxCharsetOctets = 128
 // wordDecoder lets net/mail read names in any character set.
 var wordDecoder = &mime.WordDecoder{CharsetReader: func(charset string, in io.Reader) (io.Reader, error) {
 	text, err := io.ReadAll(in)
-	return strings.NewReader(decodeCharset(charset, text)), err
+	return strings.NewReader(DecodeCharset(charset, text)), err
 }}
 
 // DecodeWords decodes the encoded words of RFC 2047 in s wherever they stand.
@@ -119,7 +119,7 @@ func (r *encodedRun) add(b *strings.Builder, w encodedWord, text string) {
 
 func (r *encodedRun) flush(b *strings.Builder) {
 	if len(r.octets) > 0 {
-		b.WriteString(decodeCharset(r.charset, r.octets))
+		b.WriteString(DecodeCharset(r.charset, r.octets))
 	}
 	r.octets = r.octets[:0]
 }
@@ -166,8 +166,10 @@ func appendBase64(out []byte, s string) []byte {
 	return out
 }
 
-// decodeCharset reads octets in the named character set.
-func decodeCharset(charset string, octets []byte) string {
+// DecodeCharset reads octets in the named character set, in any case. Those of a
+// set that nobody knows are Latin-1, so that an address in them stays visible. It
+// never fails.
+func DecodeCharset(charset string, octets []byte) string {
 	charset, _, _ = strings.Cut(charset, "*") // a language tag, RFC 2231, Section 5
 	charset = strings.ToLower(strings.TrimSpace(charset))
 	switch charset {

@@ -1,0 +1,95 @@
+package thread
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// other stands for a letter that resembles none of ASCII.
+const other = 0xff
+
+// latin are the letters that Unicode does not take apart.
+var latin = map[rune]string{'ß': "ss", 'æ': "ae", 'Æ': "AE", 'ø': "o", 'Ø': "O", 'œ': "oe", 'Œ': "OE", 'ł': "l", 'Ł': "L", 'đ': "d", 'Đ': "D", 'ı': "i", 'þ': "th", 'ð': "d"}
+
+// alike are letters of other scripts that look like those of ASCII below them.
+var alike = func() map[rune]byte {
+	m := map[rune]byte{}
+	for _, pair := range [][2]string{
+		{"АВЕКМНОРСТУХІЈЅԚԜавеорсухіјѕһԁԛԝѵкмт", "ABEKMHOPCTYXIJSQWabeopcyxijshdqwvkmt"}, // Cyrillic
+		{"ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαιοκνρτυχϲϳ", "ABEZHIKMNOPTYXaioknptuxcj"},                       // Greek
+		{"ɑɡɩʏɴʀӏǀօոսԍ", "agiynrllonuG"},                                                 // and others
+	} {
+		to := []byte(pair[1])
+		for i, r := range []rune(pair[0]) {
+			m[r] = to[i]
+		}
+	}
+	return m
+}()
+
+// appendFolded appends text with every character as the letter or digit of ASCII
+// that a reader takes it for: without marks, in whatever script or style.
+// Characters that resemble none become other, so that words keep their length.
+func appendFolded(out, text []byte) []byte {
+	for i := 0; i < len(text); {
+		if c := text[i]; c < utf8.RuneSelf {
+			out = append(out, c)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		out = appendLike(out, r, text[i:i+n])
+		i += n
+	}
+	return out
+}
+
+func appendLike(out []byte, r rune, encoded []byte) []byte {
+	if r > 0x303f && r < 0xd7a4 { // ideographs and their like: nothing to compare
+		return append(out, other)
+	}
+	if s, ok := latin[r]; ok {
+		return append(out, s...)
+	}
+	if c, ok := alike[r]; ok {
+		return append(out, c)
+	}
+	if unicode.Is(unicode.Mn, r) {
+		return out
+	}
+	if parts := norm.NFKD.Properties(encoded).Decomposition(); parts != nil {
+		for _, c := range parts {
+			if c < utf8.RuneSelf {
+				out = append(out, c)
+			}
+		}
+		return out
+	}
+	if d := digit(r); d >= 0 {
+		return append(out, '0'+byte(d))
+	}
+	if unicode.IsLetter(r) {
+		return append(out, other)
+	}
+	return append(out, ' ')
+}
+
+// digit returns the value of a decimal digit of any script, or -1. They stand
+// in tens.
+func digit(r rune) int {
+	if unicode.Is(unicode.Nd, r) {
+		for _, t := range unicode.Nd.R16 {
+			if r >= rune(t.Lo) && r <= rune(t.Hi) {
+				return int(r-rune(t.Lo)) % 10
+			}
+		}
+		for _, t := range unicode.Nd.R32 {
+			if r >= rune(t.Lo) && r <= rune(t.Hi) {
+				return int(r-rune(t.Lo)) % 10
+			}
+		}
+	}
+	return -1
+}

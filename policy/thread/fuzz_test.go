@@ -1,0 +1,146 @@
+package thread
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"mxgate/policy/mail"
+)
+
+// check says what is true of every Conversation.
+func check(t *testing.T, c Conversation) {
+	t.Helper()
+	if len(c.Cited) > 1+citedTail || len(c.Parties) > MaxParties || len(c.Accounts) > MaxAccounts || len(c.QuotedAccounts) > MaxAccounts || len(c.Payment) > MaxPayment {
+		t.Errorf("beyond a limit: %+v", c)
+	}
+	for i, p := range c.Parties {
+		d, err := mail.ParseDomain(string(p.Domain))
+		if err != nil || d != p.Domain || !p.Address.IsNull() && p.Address.Domain != d || p.Where == "" {
+			t.Errorf("party %+v", p)
+		}
+		if !utf8.ValidString(p.Name) || len(p.Name) > maxName || strings.ContainsFunc(p.Name, mail.Invisible) || strings.ContainsAny(p.Name, "\r\n\t") {
+			t.Errorf("name %q", p.Name)
+		}
+		if strings.ContainsAny(p.Address.Local, "\r\n\x00\x7f") || !utf8.ValidString(p.Address.Local) || len(p.Address.Local) > maxLocal {
+			t.Errorf("local part %q", p.Address.Local)
+		}
+		for _, q := range c.Parties[:i] {
+			if q.Where == p.Where && q.Address == p.Address && q.Domain == p.Domain {
+				t.Errorf("twice: %+v", p)
+			}
+		}
+	}
+	for _, id := range append(slices.Clone(c.Cited), c.ID) {
+		if len(id) > maxID || strings.ContainsAny(id, " \t\r\n\x00<>") {
+			t.Errorf("id %q", id)
+		}
+	}
+	for _, iban := range append(slices.Clone(c.Accounts), c.QuotedAccounts...) {
+		if mod97([]byte(iban)) != 1 || bbans[[2]byte{iban[0], iban[1]}] == "" || strings.ToUpper(iban) != iban || strings.Contains(iban, " ") {
+			t.Errorf("account %q", iban)
+		}
+	}
+	for _, words := range c.Payment {
+		if strings.Trim(words, "abcdefghijklmnopqrstuvwxyz ") != "" || len(words) > 2*maxPhrase+1 {
+			t.Errorf("payment %q", words)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, content := range benchmarks() {
+		f.Add([]byte(content[:min(len(content), 8<<10)]))
+	}
+	for _, block := range plainBlocks {
+		f.Add([]byte("Subject: Re: x\nContent-Type: text/html\n\n" + block))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		m, err := mail.ParseMessage(bytes.NewReader(content), int64(len(content)))
+		if err != nil {
+			t.Skip()
+		}
+		c := Read(m)
+		check(t, c)
+		if again := Read(m); !slices.Equal(told(c.Parties), told(again.Parties)) || !slices.Equal(c.Payment, again.Payment) || c.Unread != again.Unread {
+			t.Errorf("read twice, %+v and %+v", c, again)
+		}
+	})
+}
+
+func FuzzLines(f *testing.F) {
+	for _, block := range plainBlocks {
+		f.Add([]byte(block))
+	}
+	for _, line := range attributions {
+		f.Add([]byte(line + "\n> x"))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var c Conversation
+		r := reader{c: &c}
+		text = []byte(strings.ToValidUTF8(string(text), "?"))
+		r.lines(text, false)
+		for i, s := range r.segs {
+			if i == 0 && s.from != 0 || i > 0 && s.from <= r.segs[i-1].from || s.from > len(text) {
+				t.Fatalf("segments %v of %d octets", r.segs, len(text))
+			}
+		}
+		r.money(text)
+		check(t, c)
+	})
+}
+
+func FuzzList(f *testing.F) {
+	f.Add("A <a@b.example>, \"C, D\" <e@f.example>; g: h@i.example (x);")
+	f.Fuzz(func(t *testing.T, s string) {
+		var c Conversation
+		r := reader{c: &c}
+		r.list(s, To)
+		check(t, c)
+	})
+}
+
+func FuzzIDs(f *testing.F) {
+	f.Add([]byte(" <a@b.example>\r\n\t<c@d.example> x@y.example"))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		var found cited
+		found.read(value)
+		check(t, Conversation{Cited: found.list()})
+	})
+}
+
+func FuzzIBAN(f *testing.F) {
+	for _, iban := range ibans {
+		f.Add([]byte(iban))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if iban, end, ok := readIBAN(text); ok {
+			if end > len(text) || end < len(iban) {
+				t.Errorf("%q ends at %d", iban, end)
+			}
+			check(t, Conversation{Accounts: []string{iban}})
+		}
+	})
+}
+
+func FuzzSubject(f *testing.F) {
+	f.Add("[x] Re[2]: y")
+	f.Fuzz(func(t *testing.T, s string) {
+		if isReply(s) && !isReply("[list] "+s) && !strings.HasPrefix(strings.TrimSpace(strings.Map(shown, s)), "[") && len(s) < 1000 {
+			t.Errorf("%q is a reply outside of a list only", s)
+		}
+	})
+}
+
+func FuzzFold(f *testing.F) {
+	f.Add([]byte("ＤＥ٣é"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for i, c := range appendFolded(nil, text) {
+			if c >= utf8.RuneSelf && c != other {
+				t.Errorf("octet %#x at %d", c, i)
+			}
+		}
+	})
+}

@@ -1,0 +1,142 @@
+package thread
+
+import (
+	"bytes"
+	"slices"
+
+	"mxgate/policy/mail"
+)
+
+// Limits of message ids, RFC 5322, Section 3.6.4.
+const (
+	maxID     = 998 // octets: longer than a line may be
+	citedTail = 20  // ids kept beside the first
+)
+
+// messageID returns the id of m; "" unless there is one.
+func messageID(m *mail.Message) string {
+	id := ""
+	for _, f := range m.Fields {
+		if !f.Is("Message-ID") {
+			continue
+		}
+		var found cited
+		found.read(value(f))
+		list := found.list()
+		if len(list) != 1 || id != "" && id != list[0] {
+			return ""
+		}
+		id = list[0]
+	}
+	return id
+}
+
+// citedIDs returns the ids of References and In-Reply-To: the first and the
+// last twenty, without repeats.
+func citedIDs(m *mail.Message) []string {
+	var found cited
+	for _, name := range []string{"References", "In-Reply-To"} {
+		for _, f := range m.Fields {
+			if f.Is(name) {
+				found.read(value(f))
+			}
+		}
+	}
+	return found.list()
+}
+
+// value is what stands behind the colon of a field, folded as it is.
+func value(f mail.Field) []byte { return f.Raw[bytes.IndexByte(f.Raw, ':')+1:] }
+
+// cited gathers ids without copying those that are dropped.
+type cited struct {
+	first []byte
+	tail  [citedTail][]byte
+	n     int // ids in all
+}
+
+func (c *cited) add(id []byte) {
+	if len(id) == 0 || len(id) > maxID {
+		return
+	}
+	if c.n == 0 {
+		c.first = id
+	}
+	c.tail[c.n%citedTail] = id
+	c.n++
+}
+
+// read takes the ids out of the value of a field. What stands between them, in
+// the old syntax words and comments, is passed over; where there is no angle
+// bracket, words with an "@" are ids, as some programs write them.
+func (c *cited) read(v []byte) {
+	for rest := v; ; {
+		lt := bytes.IndexByte(rest, '<')
+		if lt < 0 {
+			break
+		}
+		rest = rest[lt+1:]
+		end := bytes.IndexAny(rest[:min(len(rest), 2*maxID)], "<>")
+		if end < 0 {
+			break
+		}
+		if rest[end] == '>' {
+			c.add(rest[:end])
+		}
+		rest = rest[end:]
+	}
+	if bytes.IndexByte(v, '<') >= 0 {
+		return
+	}
+	for word := range bytes.FieldsSeq(v) {
+		if bytes.IndexByte(word, '@') > 0 && bytes.IndexByte(word, '>') < 0 {
+			c.add(word)
+		}
+	}
+}
+
+func (c *cited) list() []string {
+	if c.n == 0 {
+		return nil
+	}
+	kept := make([]string, 0, min(c.n, 1+citedTail))
+	add := func(raw []byte) {
+		if id := unfolded(raw); id != "" && !slices.Contains(kept, id) {
+			kept = append(kept, id)
+		}
+	}
+	add(c.first)
+	for i := max(0, c.n-citedTail); i < c.n; i++ {
+		add(c.tail[i%citedTail])
+	}
+	return kept
+}
+
+// unfolded returns id without the white space that folding put in it; "" if
+// there are controls in it.
+func unfolded(id []byte) string {
+	plain := true
+	for _, c := range id {
+		if c <= ' ' || c == 0x7f {
+			plain = false
+			if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+				return ""
+			}
+		}
+	}
+	if plain {
+		return string(id)
+	}
+	return string(bytes.Join(bytes.Fields(id), nil))
+}
+
+// idDomain returns the right side of an id, if it is a domain of two labels at
+// least.
+func idDomain(id string) mail.Domain {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i] == '@' {
+			return shownDomain(id[i+1:])
+		}
+	}
+	return ""
+}

@@ -1,0 +1,151 @@
+package text
+
+import (
+	"bytes"
+
+	"mxgate/policy/mail"
+)
+
+// describers are the fields that say what a part is.
+var describers = [3]string{"content-type", "content-transfer-encoding", "content-disposition"}
+
+func describes(name string) *string {
+	if len(name) < len(describers[0]) || name[0]|0x20 != 'c' || name[7] != '-' {
+		return nil
+	}
+	for i := range describers {
+		if equalFold(name, describers[i]) {
+			return &describers[i]
+		}
+	}
+	return nil
+}
+
+// startHeader begins the header section of a part; keep says that it is that of
+// an attached message.
+func (w *walker) startHeader(keep bool) {
+	w.take, w.keep, w.into, w.text = header, keep, nil, w.text[:0]
+	for i := range w.fields {
+		w.fields[i] = w.fields[i][:0]
+	}
+}
+
+func (w *walker) headerLine(line []byte) {
+	if w.inside {
+		return
+	}
+	if len(bytes.TrimRight(line, "\r\n")) == 0 {
+		w.endHeader()
+		return
+	}
+	if w.keep {
+		if w.left -= len(line); w.left < 0 {
+			w.unread = "more than 256 KiB of text"
+			return
+		}
+		w.text = append(w.text, line...)
+	}
+	w.field(line)
+}
+
+// field takes a field, or a line of one.
+func (w *walker) field(raw []byte) {
+	if raw[0] != ' ' && raw[0] != '\t' {
+		w.into = nil
+		colon := bytes.IndexByte(raw, ':')
+		if colon < 0 {
+			return
+		}
+		name := bytes.TrimRight(raw[:colon], " \t")
+		for i, d := range describers {
+			if equalFold(name, d) && len(w.fields[i]) == 0 {
+				w.into, raw = &w.fields[i], raw[colon+1:]
+			}
+		}
+	}
+	if w.into != nil && len(*w.into)+len(raw) <= maxValue {
+		*w.into = append(*w.into, raw...)
+	}
+}
+
+// endHeader acts on what the fields of a part say it is.
+func (w *walker) endHeader() {
+	if w.keep {
+		w.give(Part{Text: clean(utf8Text("", w.text)), Header: true})
+		w.keep = false
+	}
+	w.text = w.text[:0]
+	v := parseValue(w.fields[0])
+	w.take = w.takes(v.kind)
+	switch {
+	case w.take == plain || w.take == html:
+		w.charset = v.charset
+		w.cte = encodingOf(w.fields[1])
+		w.base64 = base64State{}
+	case bytes.HasPrefix(v.kind, []byte("multipart/")) && v.boundary != "" && len(v.boundary) <= maxBoundary:
+		if len(w.open) == mail.MaxMIMEDepth {
+			w.unread = "parts nested too deep"
+			return
+		}
+		w.open = append(w.open, v.boundary)
+	case isMessage(v.kind) && encodingOf(w.fields[1]) == 0: // RFC 2046, Section 5.2.1: never encoded
+		if len(w.attached) == mail.MaxMIMEDepth {
+			w.unread = "parts nested too deep"
+			return
+		}
+		w.attached = append(w.attached, len(w.open))
+		w.startHeader(true)
+	}
+}
+
+// takes says what becomes of a part: text is read unless it is attached to the
+// message. The whole message is shown, whatever it says of itself.
+func (w *walker) takes(kind []byte) taking {
+	attachment := len(w.open) > 0 && bytes.HasPrefix(bytes.ToLower(bytes.TrimLeft(w.fields[2], " \t\r\n")), []byte("attachment"))
+	switch {
+	case len(kind) == 0:
+		return plain
+	case attachment:
+		return skip
+	}
+	switch string(kind) {
+	case "text/html", "application/xhtml+xml", "text/enriched", "text/richtext":
+		return html
+	case "text/calendar", "text/csv", "text/vcard", "text/x-vcard", "text/css", "text/rfc822-headers", "text/rtf":
+		return skip
+	}
+	if bytes.HasPrefix(kind, []byte("text/")) || bytes.IndexByte(kind, '/') < 0 {
+		return plain
+	}
+	return skip
+}
+
+func isMessage(kind []byte) bool {
+	return string(kind) == "message/rfc822" || string(kind) == "message/global" || string(kind) == "text/rfc822-headers"
+}
+
+// endPart gives what was gathered of a part.
+func (w *walker) endPart() {
+	switch w.take {
+	case header:
+		w.endHeader()
+	case plain:
+		w.give(Part{Text: clean(utf8Text(w.charset, w.text))})
+	case html:
+		w.lines = appendHTML(w.lines[:0], clean(utf8Text(w.charset, w.text)))
+		w.give(Part{Text: w.lines})
+	}
+	w.take, w.text = skip, w.text[:0]
+}
+
+func (w *walker) give(p Part) {
+	if w.unread != "" || len(p.Text) == 0 {
+		return
+	}
+	if w.parts++; w.parts > maxParts {
+		w.unread = "more than 100 parts of text"
+		return
+	}
+	p.Quoted = len(w.attached) > 0
+	w.do(p)
+}

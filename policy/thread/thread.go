@@ -1,0 +1,146 @@
+package thread
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+
+	"mxgate/policy/mail"
+	"mxgate/policy/thread/text"
+)
+
+// Limits of what is kept of one message.
+const (
+	MaxParties  = 100
+	MaxAccounts = 8
+	MaxPayment  = 4
+)
+
+// Conversation is what one message says about the conversation it belongs to.
+// All of it is the sender's word: it may be evidence against a message, and
+// never for one.
+type Conversation struct {
+	ID             string   // Message-ID without angle brackets; "" if there is none, or two, or it is malformed
+	Cited          []string // ids of References and In-Reply-To, without angle brackets and repeats: the first and the last 20
+	Reply          bool     // it claims to be part of a conversation: ids cited, a prefix in Subject, or quoted headers in the text
+	List           bool     // List-Id, List-Post or Precedence: list
+	Parties        []Party  // everybody it shows beside From; at most MaxParties, no repeats of an address in one place
+	Accounts       []string // IBANs with a valid checksum in its own text, in capitals without spaces; at most MaxAccounts
+	QuotedAccounts []string // those in what it quotes; one may stand in both
+	Payment        []string // words for changed payment details in its own text, for people; at most MaxPayment
+	Unread         string   // the limit that kept some of it from being read; "" if none did
+}
+
+// Party is somebody whom a message shows.
+type Party struct {
+	Address mail.Address // zero if only the domain is known
+	Name    string       // display name, decoded, at most 128 octets of UTF-8 without controls; "" if none
+	Domain  mail.Domain  // of Address, or the right side of an id
+	Where   Where
+}
+
+// Where says in which place of a message a Party stands.
+type Where string
+
+// The places.
+const (
+	To         Where = "to"
+	Cc         Where = "cc"
+	ReplyTo    Where = "reply-to"
+	QuotedFrom Where = "quoted-from"
+	QuotedTo   Where = "quoted-to"
+	QuotedCc   Where = "quoted-cc"
+	CitedID    Where = "id" // the right side of a cited id
+)
+
+// Read reads what m says about its conversation. It never fails: what is not
+// read is named in Unread.
+func Read(m *mail.Message) Conversation {
+	r := readers.Get().(*reader)
+	var c Conversation
+	r.c, r.tries, r.foreign = &c, 0, 0
+	c.ID, c.Cited = messageID(m), citedIDs(m)
+	c.Reply = len(c.Cited) > 0 || isReply(mail.DecodeWords(m.First("Subject")))
+	c.List = isList(m)
+	for _, id := range c.Cited {
+		if d := idDomain(id); d != "" {
+			r.keep(Party{Domain: d, Where: CitedID})
+		}
+	}
+	r.fields(m, "Reply-To", ReplyTo)
+	r.fields(m, "To", To)
+	r.fields(m, "Cc", Cc)
+	if unread := text.Each(m, r.part); unread != "" {
+		r.met(unread)
+	}
+	r.c = nil
+	readers.Put(r)
+	return c
+}
+
+// readers hold what is needed while one message is read.
+var readers = sync.Pool{New: func() any { return new(reader) }}
+
+type reader struct {
+	c       *Conversation
+	tries   int // things that looked like an address
+	foreign int // of these, those that are no ASCII
+	segs    []segment
+	block   block
+	joined  []byte // the line that names an author
+	folded  []byte
+	moved   []segment // segs in folded
+}
+
+// met records the first limit that was met.
+func (r *reader) met(limit string) {
+	if r.c.Unread == "" {
+		r.c.Unread = limit
+	}
+}
+
+// isList reports whether m says that a mailing list sent it.
+func isList(m *mail.Message) bool {
+	for _, f := range m.Fields {
+		if f.Is("List-Id") || f.Is("List-Post") || f.Is("Precedence") && strings.EqualFold(strings.TrimSpace(f.Value()), "list") {
+			return true
+		}
+	}
+	return false
+}
+
+// part reads a piece of the text.
+func (r *reader) part(p text.Part) {
+	if p.Header {
+		r.attached(p.Text)
+		return
+	}
+	r.lines(p.Text, p.Quoted)
+	r.money(p.Text)
+}
+
+// attached reads the header of an attached message: those it names are parties
+// of the conversation as if they were quoted.
+func (r *reader) attached(header []byte) {
+	r.c.Reply = true
+	for len(header) > 0 {
+		end := lineEnd(header)
+		for end+1 < len(header) && (header[end+1] == ' ' || header[end+1] == '\t') {
+			end += 1 + lineEnd(header[end+1:])
+		}
+		name, list, _ := bytes.Cut(header[:end], []byte(":"))
+		var where Where
+		switch strings.ToLower(string(bytes.TrimSpace(name))) {
+		case "from", "reply-to":
+			where = QuotedFrom
+		case "to":
+			where = QuotedTo
+		case "cc":
+			where = QuotedCc
+		}
+		if where != "" {
+			r.list(string(bytes.ReplaceAll(list, []byte("\n"), nil)), where)
+		}
+		header = header[min(end+1, len(header)):]
+	}
+}
