@@ -1,6 +1,9 @@
 package lookalike
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // evidence is all that is known about a name and one target.
 type evidence struct {
@@ -13,7 +16,7 @@ type evidence struct {
 	below       bool     // Embedding: left of the registrable domain
 	chance      bool     // the form is as likely ordinary words
 	otherSuffix bool
-	target      *target
+	target      target
 	label       *label
 }
 
@@ -61,6 +64,7 @@ const (
 	confChance    = 45 // ordinary words: never enough to act
 	confOneEdit   = 65 // least for one edit on a label that is long enough
 	perLetterCost = 34 // confidence lost for a replaced letter in eight
+	crowdCost     = 6  // confidence of a short label lost for each other target as near
 	suffixCost    = 50 // hundredths of a replaced letter
 )
 
@@ -111,18 +115,23 @@ func (e evidence) typed(conf int) int {
 	if e.oneEdit() {
 		conf = max(conf, confOneEdit)
 	}
-	if e.target.Tier == Own {
+	length := len(e.label.glyphs)
+	if e.target.Tier == Own || length > 5 {
 		return conf
 	}
-	switch length := len(e.label.glyphs); {
-	case length <= 3:
-		return conf - 60
-	case length == 4:
-		return conf - 40
-	case length == 5:
-		return conf - 20
+	conf -= crowdCost * min(e.crowd, 5)
+	switch length {
+	case 5:
+		conf -= 20
+	case 4:
+		conf -= 40
+	default:
+		conf -= 60
 	}
-	return conf
+	if e.otherSuffix || e.form != "" {
+		return conf
+	}
+	return max(conf, minConfidence) // chance, unless there is a relation
 }
 
 // oneEdit reports exactly one edit, below the same suffix, of a label that is
@@ -153,7 +162,7 @@ func (e evidence) comboBase() int {
 	switch {
 	case e.label.within > 60:
 		base -= 45
-	case e.label.within > 15 || e.label.common:
+	case e.label.within > 15 || ordinary(readable(e.label.glyphs)):
 		base -= 30
 	case e.label.within > 4:
 		base -= 15
@@ -198,10 +207,13 @@ const (
 
 // Lengths from which a protected label may act alone. Below, chance resembles.
 const (
-	hyphenLength  = 5
-	disguiseASCII = 4
-	disguiseIDN   = 3
-	disguiseCombo = 5
+	hyphenLength     = 5
+	disguiseASCII    = 4
+	disguiseIDN      = 3
+	disguiseCombo    = 5
+	brandLetters     = 5 // without an ordinary word, for a typed edit
+	minAffix         = 4 // of such a word
+	overlookedLength = 8 // for an edit that changes the look of a word
 )
 
 // alone applies the class rules: what may quarantine without the evidence of a
@@ -211,7 +223,7 @@ func (e evidence) alone(conf int) bool {
 	length, own := len(e.label.glyphs), e.target.Tier == Own
 	_, strong := e.wordCost()
 	switch {
-	case e.chance:
+	case e.chance, e.target.Tier != Own && e.target.Tier != Protected:
 		return false
 	case e.form == Combo && own:
 		return strong && conf >= aloneVisual
@@ -219,22 +231,73 @@ func (e evidence) alone(conf int) bool {
 		return strong && (conf >= aloneMixed || e.disguised() && e.edits == 0 && length >= disguiseCombo && conf >= aloneVisual)
 	case e.form != "":
 		return conf >= aloneVisual
-	case e.edits > 0 && e.series:
-		return own && e.oneEdit()
+	case e.series && !own:
+		return false
+	case e.edits > 0 && !own && (e.outer() || e.ownLetters() < brandLetters || length < overlookedLength && !e.overlooked()):
+		return false
+	case e.series:
+		return e.oneEdit()
 	case e.edits > 0:
 		return e.oneEdit() || conf >= aloneMixed
-	case e.disguised() && e.otherSuffix && !e.posed:
+	case e.disguised() && e.otherSuffix && (!e.posed || e.national()):
 		return false // 1cloud met icloud: who imitates whom?
 	case e.disguised():
 		return conf >= aloneVisual && (own || length >= e.disguiseLength())
 	case e.counts[spelledOut] > 0:
 		return own && !e.otherSuffix
 	case e.hyphens() > 0 && e.otherSuffix:
-		return conf >= aloneMixed
+		return own && conf >= aloneMixed
 	case e.hyphens() > 0:
 		return conf >= aloneVisual && (own || length >= hyphenLength)
 	}
 	return false
+}
+
+// national reports that Latin letters with marks are all that differs: below
+// another suffix others spell their own name so.
+func (e evidence) national() bool {
+	return e.counts[imitated] == 0 && !slices.ContainsFunc(e.steps, func(s step) bool { return s.act == foreign && !marked(e.q[s.qi].src) })
+}
+
+// outer reports that the first or the last letter is another one, or there is one
+// more or less: readers see the ends of a word, and like names of strangers differ
+// there. Chromium leaves names alone that differ in the first letter, too.
+func (e evidence) outer() bool {
+	for _, s := range e.steps {
+		first := s.qi == 0 && s.ti == 0
+		if last := s.qi+s.qn == len(e.q) && s.ti+s.tn == len(e.t); (first || last) && s.act >= added {
+			return true
+		}
+	}
+	return false
+}
+
+// overlooked reports edits that the eye passes over in a word of any length: a
+// letter doubled or not, two swapped, a plural, one vowel for another, a letter of
+// about the same shape.
+func (e evidence) overlooked() bool {
+	for _, s := range e.steps {
+		if s.act == added || s.act == leftOut {
+			return false
+		}
+		if q, t := e.q[min(s.qi, len(e.q)-1)].c, e.t[min(s.ti, len(e.t)-1)].c; s.act == replaced && !near(q, t) && !(vowel(q) && vowel(t)) {
+			return false
+		}
+	}
+	return true
+}
+
+// ownLetters counts the letters of the target's label without an ordinary word
+// at one of its ends: what is left of usbank are two letters, and others have
+// two other ones.
+func (e evidence) ownLetters() int {
+	label := foldWord(readable(e.label.glyphs))
+	for cut := len(label); cut >= minAffix; cut-- {
+		if commonWords[label[:cut]] || commonWords[label[len(label)-cut:]] {
+			return len(label) - cut
+		}
+	}
+	return len(label)
 }
 
 func (e evidence) disguiseLength() int {

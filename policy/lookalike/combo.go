@@ -4,29 +4,40 @@ import "strings"
 
 // Lengths below which a brand is not looked for within other labels.
 const (
-	minBrand    = 3 // letters, whole
-	minBrandFix = 6 // with a typed edit besides
-	minWord     = 2 // of a word that is taken off the label
+	minBrand      = 3 // letters, whole
+	minBrandKnown = 5 // among very many names
+	minBrandFix   = 6 // with a typed edit besides
+	minWord       = 2 // of a word that is taken off the label
+)
+
+// Limits of the search for words at the ends of a label.
+const (
+	maxWord          = 24 // letters of a word
+	maxCuts          = 4  // words that one end may be taken for
+	maxResidues      = 8  // remains that are looked up
+	maxResiduesKnown = 2  // among very many names
 )
 
 // combos looks for the labels of targets within the label: heise-rechnung,
-// paypa1billing; and with a typed edit in what remains when a word of fraud is
+// paypa1billing; and with a typed edit in what remains when known words are
 // taken off: myequifaz.
 func (c *check) combos() {
-	for _, k := range keysOf(c.name.glyphs) {
-		h, n := hashKey(k.runes), len(k.runes)
-		for from := 0; from+minBrand <= n; from++ {
-			for to := from + minBrand; to <= n; to++ {
+	least, most, anywhere := c.brands()
+	for _, k := range c.keys {
+		if !anywhere {
+			break
+		}
+		h, n := k.sums, len(k.runes)
+		for from := 0; from+least <= n; from++ {
+			for to := from + least; to <= min(n, from+most); to++ {
 				if to-from == n || !k.entire(from, to) {
 					continue
 				}
-				for id := range c.x.keys.all(fullKey, h.part(from, to)) {
-					c.brandAt(k, from, to, id)
-				}
+				c.equal(h.part(from, to), func(id int32) bool { c.brandAt(k, from, to, id); return true })
 			}
 		}
 	}
-	c.wordsOff()
+	c.wordsOff(anywhere)
 }
 
 // entire reports whether runes[from:to] are whole letters: m is spelled nn.
@@ -36,7 +47,7 @@ func (k key) entire(from, to int) bool {
 
 // brandAt judges the label of a target found at k.runes[from:to].
 func (c *check) brandAt(k key, from, to int, id int32) {
-	d, ok := c.compare(k.glyphs(c.name.glyphs, from, to), id)
+	d, ok := c.compare(k.glyphs(c.name.glyphs, from, to), c.label(id).glyphs)
 	if !ok || d.edits > 0 {
 		return
 	}
@@ -45,7 +56,7 @@ func (c *check) brandAt(k key, from, to int, id int32) {
 
 // recordCombo judges a brand together with the words around it.
 func (c *check) recordCombo(k key, from, to int, id int32, d difference) {
-	first, last := k.at[from], k.at[to-1]
+	first, last := int(k.at[from]), int(k.at[to-1])
 	around := splitWords(c.name.glyphs, first, last+1)
 	if len(around) == 0 || last+1-first < minBrand {
 		return
@@ -59,29 +70,61 @@ func (c *check) recordCombo(k key, from, to int, id int32, d difference) {
 	})
 }
 
-// wordsOff takes known words off both ends of the label and looks for what
-// remains, one typed edit allowed.
-func (c *check) wordsOff() {
-	k := plainKey(c.name.glyphs)
+// wordsOff takes known words off the ends of the label and looks for what
+// remains, one typed edit allowed. Unless weak words will do, one of them has to
+// be a word of fraud.
+func (c *check) wordsOff(weakToo bool) {
+	k := c.keys[0]
 	n := len(k.runes)
 	text := string(k.runes)
 	if len(text) != n {
 		return // words are ASCII, and so are brands that are typed wrongly
 	}
-	try := func(from, to int) {
-		if to-from < minBrandFix {
-			return
-		}
-		c.nearby(k, from, to, func(id int32, d difference) { c.recordCombo(k, from, to, id, d) })
+	least, most := minBrandFix, maxResidues
+	if !weakToo {
+		least, most = minBrandKnown, maxResiduesKnown
 	}
-	for cut := minWord; cut < n; cut++ {
-		if _, ok := words[text[:cut]]; ok {
-			try(cut, n)
-		}
-		if _, ok := words[text[n-cut:]]; ok {
-			try(0, n-cut)
+	starts, ends := wordsAt(text)
+	looked := 0
+	for i, start := range starts {
+		for j, end := range ends {
+			from, to := start.letters, n-end.letters
+			if i+j == 0 || to-from < least || looked == most || !weakToo && max(start.strength, end.strength) < strongWord {
+				continue
+			}
+			looked++
+			record := func(id int32, d difference) {
+				if d.edits == 0 || to-from >= minBrandFix {
+					c.recordCombo(k, from, to, id, d)
+				}
+			}
+			c.nearby(k, from, to, record)
+			if wide, ok := wideKey(key{runes: k.runes[from:to], at: k.at[from:to]}); ok {
+				c.nearby(wide, 0, len(wide.runes), record)
+			}
 		}
 	}
+}
+
+// affix is a known word at one end of a label, or none.
+type affix struct {
+	letters  int
+	strength strength
+}
+
+// wordsAt returns the known words that a folded label starts and ends with, none
+// being the first of each.
+func wordsAt(text string) (starts, ends []affix) {
+	starts, ends = make([]affix, 1, maxCuts+1), make([]affix, 1, maxCuts+1)
+	for cut := min(maxWord, len(text)-minBrandKnown); cut >= minWord; cut-- {
+		if s, ok := words[text[:cut]]; ok && len(starts) <= maxCuts {
+			starts = append(starts, affix{cut, s})
+		}
+		if s, ok := words[text[len(text)-cut:]]; ok && len(ends) <= maxCuts {
+			ends = append(ends, affix{cut, s})
+		}
+	}
+	return starts, ends
 }
 
 // splitWords returns the words before and behind the brand at

@@ -43,142 +43,19 @@ const (
 	costOther   = 100
 )
 
-// editUnit ranks alignments by their number of edits before their cost: one
-// replaced letter is not to be explained as two cheap edits.
-const editUnit = 1 << 16
-
-// step says that qn letters of the name from qi stand for tn of the target
-// from ti.
-type step struct {
-	act            act
-	qi, qn, ti, tn int
-}
-
-// difference is how a label differs from a target's.
-type difference struct {
-	cost   int    // hundredths of a replaced letter
-	edits  int    // 0 or 1
-	posed  bool   // the name, not the target, has the digit, pair or foreign character
-	series bool   // the edit is in a number: the next of a series, not a slip
-	steps  []step // without the letters that are the same
-	q, t   []glyph
-	counts [replaced + 1]int
-}
-
-// cell is the cheapest alignment of two beginnings, and its last step.
-type cell struct {
-	total  uint32 // cost, plus editUnit for each edit
-	act    act
-	qn, tn uint8
-}
-
-// aligner holds the letters that are compared; cells are rows of len(t)+1.
-type aligner struct {
-	q, t   []glyph
-	qs, ts int // where the compared part starts
-	cells  []cell
-}
-
-// compare aligns the letters of a label, q, with those of a target's, t. It
-// reports false when more than one typed edit is needed. Both have at most
-// maxGlyphs letters, so the work is bounded by their product.
-func compare(q, t []glyph) (difference, bool) {
-	start, end := sharedEnds(q, t)
-	a := aligner{q: q[:len(q)-end], t: t[:len(t)-end], qs: start, ts: start}
-	n, m := len(a.q)-start, len(a.t)-start
-	a.cells = make([]cell, (n+1)*(m+1))
-	for i := 0; i <= n; i++ {
-		for j := 0; j <= m; j++ {
-			if i+j > 0 {
-				a.cells[i*(m+1)+j] = a.cheapest(i, j)
-			}
-		}
-	}
-	total := a.cells[n*(m+1)+m].total
-	if total >= 2*editUnit {
-		return difference{}, false
-	}
-	d := difference{cost: int(total % editUnit), edits: int(total / editUnit), q: q, t: t}
-	for i, j := n, m; i+j > 0; {
-		c := a.cells[i*(m+1)+j]
-		i, j = i-int(c.qn), j-int(c.tn)
-		if c.act != same {
-			d.steps = append(d.steps, step{c.act, start + i, int(c.qn), start + j, int(c.tn)})
-			d.counts[c.act]++
-		}
-	}
-	slices.Reverse(d.steps)
-	for _, s := range d.steps {
-		d.posed = d.posed || poses(q[s.qi:s.qi+s.qn], s)
-		d.series = d.series || s.act.edit() && inNumber(q, s.qi, s.qn) && inNumber(t, s.ti, s.tn)
-	}
-	return d, true
-}
-
-// sharedEnds counts the letters at the start and at the end that need no
-// alignment. Two shared letters stay on each side: what a letter pair, a swap
-// or a doubled letter is, shows in its neighbours.
-func sharedEnds(q, t []glyph) (start, end int) {
-	short := min(len(q), len(t))
-	for start < short && q[start] == t[start] {
-		start++
-	}
-	for end < short-start && q[len(q)-1-end] == t[len(t)-1-end] {
-		end++
-	}
-	return max(0, start-2), max(0, end-2)
-}
-
-// cheapest finds the cheapest last step for the first i and j letters.
-func (a *aligner) cheapest(i, j int) cell {
-	best := cell{total: 1 << 31}
-	try := func(act act, qn, tn int, cost uint32) {
-		before := a.cells[(i-qn)*(len(a.t)-a.ts+1)+j-tn]
-		if act.edit() {
-			cost += editUnit
-		}
-		if total := before.total + cost; total < best.total {
-			best = cell{total, act, uint8(qn), uint8(tn)}
-		}
-	}
-	qi, tj := a.qs+i, a.ts+j // one behind the letters in question
-	if i > 0 && j > 0 {
-		act, cost := substitution(a.q[qi-1], a.t[tj-1])
-		try(act, 1, 1, cost)
-	}
-	if i > 0 {
-		act, cost := insertion(a.q, qi-1)
-		try(act, 1, 0, cost)
-	}
-	if j > 0 {
-		act, cost := insertion(a.t, tj-1)
-		try(omission[act], 0, 1, cost)
-	}
-	if i > 1 && j > 0 {
-		if act, cost, ok := pairFor(a.q[qi-2], a.q[qi-1], a.t[tj-1]); ok {
-			try(act, 2, 1, cost)
-		}
-	}
-	if i > 0 && j > 1 {
-		if act, cost, ok := pairFor(a.t[tj-2], a.t[tj-1], a.q[qi-1]); ok {
-			try(act, 1, 2, cost)
-		}
-	}
-	if i > 1 && j > 1 && swap(a.q[qi-2].c, a.q[qi-1].c, a.t[tj-2].c, a.t[tj-1].c) {
-		try(swapped, 2, 2, costSwapped)
-	}
-	return best
-}
-
 // substitution is the price of one letter for another.
 func substitution(q, t glyph) (act, uint32) {
 	switch {
 	case q.c == t.c:
 		return sameLetter(q, t)
+	case separator(q.c) && separator(t.c):
+		return hyphenAdded, costHyphen
 	case plainFold(q.c) == plainFold(t.c):
 		return disguise(q, t), digitCost(q.c, t.c)
 	case q.c == 'u' && t.c == 'v', q.c == 'v' && t.c == 'u':
 		return disguise(q, t), costNear
+	case near(q.c, t.c):
+		return replaced, costNear
 	case vowel(q.c) && vowel(t.c):
 		return replaced, costVowel
 	case besides(q.c, t.c):
@@ -224,7 +101,7 @@ func digitCost(q, t rune) uint32 {
 func insertion(letters []glyph, i int) (act, uint32) {
 	c := letters[i].c
 	switch {
-	case c == '-':
+	case separator(c):
 		return hyphenAdded, costHyphen
 	case i > 0 && letters[i-1].c == c, i+1 < len(letters) && letters[i+1].c == c:
 		return doubled, costDoubled
@@ -246,14 +123,29 @@ func pairFor(a, b, c glyph) (act, uint32, bool) {
 		return imitated, costNear, true
 	}
 	switch [3]rune{a.c, b.c, c.src} {
-	case [3]rune{'a', 'e', 'ä'}, [3]rune{'o', 'e', 'ö'}, [3]rune{'u', 'e', 'ü'}, [3]rune{'o', 'e', 'ø'}, [3]rune{'a', 'a', 'å'}:
+	case [3]rune{'s', 's', 'ß'}, [3]rune{'a', 'e', 'ä'}, [3]rune{'o', 'e', 'ö'}, [3]rune{'u', 'e', 'ü'}, [3]rune{'o', 'e', 'ø'}, [3]rune{'a', 'a', 'å'}:
 		return spelledOut, costSpelled, true
 	}
 	return same, 0, false
 }
 
+// separator reports what stands between words. Dots occur only where whole names
+// are aligned, for Differ.
+func separator(c rune) bool { return c == '-' || c == '.' }
+
 func swap(q1, q2, t1, t2 rune) bool {
 	return q1 == t2 && q2 == t1 && q1 != q2 && q1 != '-' && q2 != '-'
+}
+
+// near reports letters whose shapes are close, though nobody takes one for the other
+// on its own.
+func near(a, b rune) bool {
+	switch [2]rune{min(a, b), max(a, b)} {
+	case [2]rune{'m', 'n'}, [2]rune{'c', 'e'}, [2]rune{'c', 'o'}, [2]rune{'b', 'h'}, [2]rune{'h', 'n'}, [2]rune{'i', 'j'},
+		[2]rune{'f', 't'}, [2]rune{'v', 'y'}:
+		return true
+	}
+	return false
 }
 
 func vowel(c rune) bool {
@@ -302,6 +194,24 @@ func inNumber(letters []glyph, i, n int) bool {
 		return i > 0 && digit(letters[i-1].c) || i < len(letters) && digit(letters[i].c)
 	}
 	return !slices.ContainsFunc(letters[i:i+n], func(g glyph) bool { return !digit(g.c) })
+}
+
+// ofSeries reports a step from one number to another, or one that puts a number
+// behind the letters.
+func (d *difference) ofSeries(s step) bool {
+	switch {
+	case !s.act.edit() && s.act != imitated:
+		return false
+	case inNumber(d.q, s.qi, s.qn) && inNumber(d.t, s.ti, s.tn):
+		return true
+	}
+	return s.act.edit() && (lastDigit(d.q, s.qi, s.qn, s.tn) || lastDigit(d.t, s.ti, s.tn, s.qn))
+}
+
+// lastDigit reports a step that puts a digit behind all letters: the second of a
+// series of names.
+func lastDigit(letters []glyph, i, n, other int) bool {
+	return n == 1 && other == 0 && i == len(letters)-1 && digit(letters[i].c)
 }
 
 func digit(c rune) bool { return c >= '0' && c <= '9' }

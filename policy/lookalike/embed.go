@@ -1,15 +1,22 @@
 package lookalike
 
-// maxSplit is the number of dots within a label that are looked through, and
-// maxTokens the number of parts that a target written in full may have.
+import (
+	"slices"
+	"strings"
+)
+
+// Limits of what is looked through.
 const (
-	maxSplit  = 4
-	maxTokens = 8
+	maxSplit         = 4  // dots within a label
+	maxParts         = 32 // parts of a name, from its left, which is what a reader sees
+	maxTokens        = 8  // parts that a target written in full may have
+	maxSuffixLetters = 20 // of its suffix
 )
 
 // Lengths of labels below which their letters meet by chance in other names.
 const (
-	minGlued    = 5 // heisede: no mark where the dot was
+	leastGlued  = 4 // freefr: no mark where the dot was
+	minGlued    = 5 // heisede: letters enough to be no chance
 	minHyphened = 4 // heise-de
 	minSplit    = 5 // he.ise
 	minHostWord = 4 // mail.ing: a host called mail is no half of a label
@@ -35,6 +42,9 @@ func (n name) tokens() []token {
 			if end < len(glyphs) && glyphs[end].c != '-' {
 				continue
 			}
+			if len(all) == maxParts {
+				return all
+			}
 			if end > start {
 				all = append(all, token{glyphs[start:end], i, first})
 				first = false
@@ -50,33 +60,51 @@ func (n name) tokens() []token {
 func (c *check) embedded() {
 	all := c.name.tokens()
 	for from := range all {
-		var glyphs []glyph
-		var sum uint64
+		glyphs, h := c.letters[:0], append(c.sums[:0], 0)
 		for to := from; to < min(len(all), from+maxTokens); to++ {
-			for _, g := range all[to].glyphs {
-				sum = sum*multiplier + uint64(plainFold(g.c)) + 1
-			}
 			glyphs = append(glyphs, all[to].glyphs...)
-			for id := range c.x.keys.all(domainKey, sum) {
-				c.writtenIn(all[from:to+1], glyphs, id)
+			if len(glyphs) > maxKeyRunes {
+				break
 			}
+			for _, g := range all[to].glyphs {
+				h = append(h, extended(h[len(h)-1], plainFold(g.c)))
+			}
+			c.writtenOut(all[from:to+1], glyphs, h)
 		}
+		c.letters, c.sums = glyphs[:0], h[:0]
+	}
+}
+
+// writtenOut looks for a target whose label and suffix are all of the letters of
+// a run of tokens.
+func (c *check) writtenOut(run []token, glyphs []glyph, h hashes) {
+	n, least := len(glyphs), 1
+	if len(run) == 1 {
+		least = leastGlued
+	}
+	for cut := max(least, n-maxSuffixLetters); cut < n; cut++ {
+		ending := h.part(cut, n)
+		if !c.ending(ending) {
+			continue
+		}
+		c.equal(h.part(0, cut), func(id int32) bool {
+			if target, ok := c.spelled(id, h.part(0, cut), ending); ok {
+				c.writtenIn(run, glyphs, id, target)
+			}
+			return true
+		})
 	}
 }
 
 // writtenIn judges a run of tokens whose letters are those of a target's label
 // and suffix.
-func (c *check) writtenIn(run []token, glyphs []glyph, id int32) {
-	t := &c.x.targets[id]
-	hyphened := c.x.labels[t.label].glyphs
+func (c *check) writtenIn(run []token, glyphs []glyph, labelID, id int32) {
+	hyphened := c.label(labelID).glyphs
 	label := withoutHyphens(hyphened)
 	if len(label) >= len(glyphs) {
 		return
 	}
-	if c.compared++; c.compared > maxCompared {
-		return
-	}
-	d, ok := compare(glyphs[:len(label)], label)
+	d, ok := c.compare(slices.Clone(glyphs[:len(label)]), label) // glyphs are written over
 	if !ok || d.edits > 0 {
 		return
 	}
@@ -88,13 +116,14 @@ func (c *check) writtenIn(run []token, glyphs []glyph, id int32) {
 	if mark == markNone {
 		short = minGlued
 	}
+	suffix := c.target(id).suffix
 	c.recordTarget(id, evidence{
 		difference: d,
 		form:       Embedding,
 		glued:      mark == markNone,
 		below:      run[len(run)-1].label < len(c.name.labels)-1,
-		chance: mark != markDot && (len(label) < short || wordSuffix[t.suffix]) ||
-			mark == markDot && ordinary(readable(label)) && len(t.suffix) < 3,
+		chance: mark != markDot && (len(label) < short || wordSuffix[suffix]) ||
+			mark == markDot && ordinary(readable(label)) && len(suffix) < 3,
 	})
 }
 
@@ -130,10 +159,26 @@ func withoutHyphens(glyphs []glyph) []glyph {
 	return kept
 }
 
-// split looks for a target's label with dots in it: he.ise.de.
+// split looks for a target's label with dots in it: he.ise.de; also where the rest
+// of the label makes a public suffix.
 func (c *check) split() {
 	labels := c.name.labels
 	last := len(labels) - 1
+	if head, _, _ := strings.Cut(c.name.suffix, "."); len(c.name.glyphs)+len(head) <= maxGlyphs { // zonatele.com.ru for zonatelecom.ru
+		h := c.keys[0].hash()
+		for i := range len(head) {
+			if head[i] != '-' {
+				h = extended(h, plainFold(rune(head[i])))
+			}
+		}
+		c.equal(h, func(id int32) bool {
+			c.splitAt(id, append(withoutHyphens(c.name.glyphs), withoutHyphens(glyphsOf(head))...), true) // help.com is no helpcom.com
+			return true
+		})
+	}
+	if last == 0 {
+		return
+	}
 	joined := withoutHyphens(c.name.glyphs)
 	chance := ordinary(readable(joined)) // every part is a word, or a host has a usual name
 	for i := last - 1; i >= max(0, last-maxSplit); i-- {
@@ -145,18 +190,13 @@ func (c *check) split() {
 		usual := ordinary(readable(part))
 		chance = usual && (chance || len(part) >= minHostWord)
 		k := plainKey(joined)
-		for id := range c.x.keys.all(fullKey, hashKey(k.runes).part(0, len(k.runes))) {
-			c.splitAt(id, joined, chance)
-		}
+		c.equal(k.hash(), func(id int32) bool { c.splitAt(id, joined, chance); return true })
 	}
 }
 
 func (c *check) splitAt(id int32, joined []glyph, chance bool) {
-	label := withoutHyphens(c.x.labels[id].glyphs)
-	if c.compared++; c.compared > maxCompared {
-		return
-	}
-	if d, ok := compare(joined, label); ok && d.edits == 0 {
+	label := withoutHyphens(c.label(id).glyphs)
+	if d, ok := c.compare(joined, label); ok && d.edits == 0 {
 		c.record(id, evidence{difference: d, form: Split, chance: chance || len(label) < minSplit})
 	}
 }

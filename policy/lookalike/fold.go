@@ -1,8 +1,12 @@
 package lookalike
 
+// Debian's package unicode-data, 15.0.0-1, has no confusables.txt; the source
+// package icu of the same release has it, of the same version of Unicode, 15.0.0.
+//
 //go:generate go run ./internal/gen -confusables confusables.txt -from "Debian source package icu 72.1-3+deb12u1, source/data/unidata"
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -107,18 +111,47 @@ func plainFold(c rune) rune {
 // key is a folded label, by which look-alikes are found.
 type key struct {
 	runes []rune
-	at    []int // index of the glyph that each rune comes from
+	at    []uint8 // index of the glyph that each rune comes from
+	plain bool    // one letter for one: the key in which edits are counted
+	sums  hashes
+}
+
+func newKey(letters int) key {
+	return key{runes: make([]rune, 0, letters), at: make([]uint8, 0, letters)}
+}
+
+func (k *key) add(r rune, at int) {
+	k.runes = append(k.runes, r)
+	k.at = append(k.at, uint8(at))
+}
+
+// hash is that of the whole key.
+func (k key) hash() uint64 { return k.sums[len(k.runes)] }
+
+// keysOf returns the plain key, then the wide one and the spelled one when they
+// differ from it. The glyphs are not all hyphens.
+func keysOf(glyphs []glyph) []key {
+	plain := plainKey(glyphs)
+	keys := append(make([]key, 0, 3), plain)
+	if wide, ok := wideKey(plain); ok {
+		keys = append(keys, wide)
+	}
+	if spelled, ok := spelledKey(glyphs); ok {
+		keys = append(keys, spelled)
+	}
+	return keys
 }
 
 // plainKey drops hyphens and folds single characters.
 func plainKey(glyphs []glyph) key {
-	k := key{make([]rune, 0, len(glyphs)), make([]int, 0, len(glyphs))}
+	k := newKey(len(glyphs))
+	k.plain = true
 	for i, g := range glyphs {
 		if g.c != '-' {
-			k.runes = append(k.runes, plainFold(g.c))
-			k.at = append(k.at, i)
+			k.add(plainFold(g.c), i)
 		}
 	}
+	k.sums = hashKey(k.runes)
 	return k
 }
 
@@ -130,17 +163,20 @@ func plainKey(glyphs []glyph) key {
 // reader starts: nnn is both nm and mn. The result reports false when it
 // equals k.
 func wideKey(k key) (key, bool) {
-	w := key{make([]rune, 0, 2*len(k.runes)), make([]int, 0, 2*len(k.runes))}
+	if !slices.ContainsFunc(k.runes, func(r rune) bool { return r == 'r' || pairOf(r) != "" }) {
+		return key{}, false
+	}
+	w := newKey(2 * len(k.runes))
 	changed := false
 	for i, r := range k.runes {
-		pair, ok := pairs[r]
-		if !ok {
-			pair = string(r)
+		pair := pairOf(r)
+		if pair == "" {
+			w.add(r, int(k.at[i]))
+			continue
 		}
-		changed = changed || ok
+		changed = true
 		for _, c := range pair {
-			w.runes = append(w.runes, c)
-			w.at = append(w.at, k.at[i])
+			w.add(c, int(k.at[i]))
 		}
 	}
 	for i := len(w.runes) - 2; i >= 0; i-- {
@@ -149,10 +185,62 @@ func wideKey(k key) (key, bool) {
 			changed = true
 		}
 	}
+	w.sums = hashKey(w.runes)
 	return w, changed
 }
 
-var pairs = map[rune]string{'m': "nn", 'w': "uu", 'v': "u", 'd': "cl"}
+func pairOf(r rune) string {
+	switch r {
+	case 'm':
+		return "nn"
+	case 'w':
+		return "uu"
+	case 'v':
+		return "u"
+	case 'd':
+		return "cl"
+	}
+	return ""
+}
+
+// spelledKey spells letters with marks as those who have no such keys do: ue for
+// ü. Several of them in one name would be several edits in the plain key. The
+// result reports false if there are none.
+func spelledKey(glyphs []glyph) (key, bool) {
+	if !slices.ContainsFunc(glyphs, func(g glyph) bool { return spellingOf(g.src) != "" }) {
+		return key{}, false
+	}
+	k := newKey(2 * len(glyphs))
+	for i, g := range glyphs {
+		switch spelling := spellingOf(g.src); {
+		case g.c == '-':
+		case spelling == "":
+			k.add(plainFold(g.c), i)
+		default:
+			for _, c := range spelling {
+				k.add(plainFold(c), i)
+			}
+		}
+	}
+	k.sums = hashKey(k.runes)
+	return k, true
+}
+
+func spellingOf(r rune) string {
+	switch r {
+	case 'ä':
+		return "ae"
+	case 'ö', 'ø':
+		return "oe"
+	case 'ü':
+		return "ue"
+	case 'å':
+		return "aa"
+	case 'ß':
+		return "ss"
+	}
+	return ""
+}
 
 // foldWord gives the plain key of an ASCII word as a string.
 func foldWord(word string) string {

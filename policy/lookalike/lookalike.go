@@ -11,6 +11,9 @@ const (
 	Protected Tier = "protected"
 	// Own is a domain of ours. There are few, so that names of any length count.
 	Own Tier = "own"
+	// Site is a known correspondent. There may be a million, so that a likeness
+	// is mostly chance: none of its matches may act alone.
+	Site Tier = "site"
 )
 
 // Target is one domain worth imitating.
@@ -44,4 +47,5 @@ type Match struct {
 	Confidence int    // 0-100
 	Why        string // one sentence; may hold non-ASCII letters
 	Alone      bool   // may quarantine without further evidence
+	Neighbours int    // other targets about one letter away: how crowded it is there
 }

@@ -1,6 +1,7 @@
 package lookalike
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -59,7 +60,7 @@ func parse(d mail.Domain) (name, bool) {
 		n.labels[i] = unicodeLabel(label)
 	}
 	n.glyphs = glyphsOf(n.labels[len(n.labels)-1])
-	return n, len(n.glyphs) > 0
+	return n, slices.ContainsFunc(n.glyphs, func(g glyph) bool { return g.c != '-' })
 }
 
 // outsideName reports what is in no mail.Domain. The sentence repeats the name,

@@ -14,9 +14,18 @@ import (
 // generator makes names that imitate a domain in one way.
 type generator struct {
 	name    string
-	alone   bool // whether the class rules let it act alone, on labels of minimum letters
+	alone   float64 // percent of names that have to act alone, on labels of minimum letters
 	minimum int
 	mutate  func(d mail.Domain, seed int) (mail.Domain, bool)
+}
+
+// least is the share that has to be found, in percent: of what takes a single step,
+// and of the rest.
+func (g generator) least() float64 {
+	if strings.Contains(g.name, "edit + tld") || strings.Contains(g.name, "homoglyph + combo") {
+		return 97
+	}
+	return 99.5
 }
 
 // mutation changes the label of a registrable domain.
@@ -93,6 +102,31 @@ func editOne(label string, r *rand.Rand) string {
 	return label[:i] + label[i+1:i+2] + label[i:i+1] + label[i+2:]
 }
 
+// editOverlooked doubles a letter, swaps two or takes one vowel for another.
+func editOverlooked(label string, r *rand.Rand) string {
+	i := 1 + r.IntN(len(label)-2)
+	if label[i] == '-' || label[i-1] == '-' || label[i] >= '0' && label[i] <= '9' {
+		return label
+	}
+	switch at := strings.IndexAny(label[1:len(label)-1], "aeiou"); {
+	case r.IntN(3) == 0:
+		return label[:i] + label[i:i+1] + label[i:]
+	case r.IntN(2) == 0 || at < 0:
+		return label[:i-1] + label[i:i+1] + label[i-1:i] + label[i+1:]
+	default:
+		return label[:at+1] + string("eiouae"[strings.IndexByte("aeiou", label[at+1])]) + label[at+2:]
+	}
+}
+
+// editWithin changes a letter that is neither the first nor the last.
+func editWithin(label string, r *rand.Rand) string {
+	i := 1 + r.IntN(len(label)-2)
+	if label[i] >= '0' && label[i] <= '9' {
+		return label
+	}
+	return label[:i] + oneOf(r, "", string(rune('a'+r.IntN(26)))) + label[i+1:]
+}
+
 func otherSuffix(suffix string, r *rand.Rand) string {
 	suffixes := []string{"com", "net", "org", "info", "co", "biz", "co.uk", "de", "eu", "online"}
 	return suffixes[(slices.Index(suffixes, suffix)+1+r.IntN(len(suffixes)-1))%len(suffixes)]
@@ -104,40 +138,42 @@ func oneOf(r *rand.Rand, choices ...string) string { return choices[r.IntN(len(c
 var frauds = []string{"login", "invoice", "billing", "secure", "payment", "support", "verify", "rechnung", "konto"}
 
 var generators = []generator{
-	{"homoglyph x1", true, 4, mutation(disguises(asciiDisguise, 1))},
-	{"homoglyph x2", true, 5, mutation(disguises(asciiDisguise, 2))},
-	{"homoglyph x3", true, 7, mutation(disguises(asciiDisguise, 3))},
-	{"idn x1", true, 4, mutation(disguises(foreignDisguise, 1))},
-	{"idn x3", true, 4, mutation(disguises(foreignDisguise, 3))},
-	{"edit", true, 6, mutation(editOne)},
-	{"hyphen", true, 5, mutation(func(label string, r *rand.Rand) string {
+	{"homoglyph x1", 95, 4, mutation(disguises(asciiDisguise, 1))},
+	{"homoglyph x2", 95, 5, mutation(disguises(asciiDisguise, 2))},
+	{"homoglyph x3", 95, 7, mutation(disguises(asciiDisguise, 3))},
+	{"idn x1", 95, 4, mutation(disguises(foreignDisguise, 1))},
+	{"idn x3", 95, 4, mutation(disguises(foreignDisguise, 3))},
+	{"edit", 0, 3, mutation(editOne)},
+	{"edit, overlooked", 80, 6, mutation(editOverlooked)},
+	{"edit, within", 80, 8, mutation(editWithin)},
+	{"hyphen", 95, 5, mutation(func(label string, r *rand.Rand) string {
 		i := 1 + r.IntN(len(label)-1)
 		return label[:i] + "-" + label[i:]
 	})},
-	{"tld", false, 3, whole(func(label, suffix string, r *rand.Rand) string { return label + "." + otherSuffix(suffix, r) })},
-	{"edit + tld", false, 6, whole(func(label, suffix string, r *rand.Rand) string {
+	{"tld", 0, 3, whole(func(label, suffix string, r *rand.Rand) string { return label + "." + otherSuffix(suffix, r) })},
+	{"edit + tld", 0, 6, whole(func(label, suffix string, r *rand.Rand) string {
 		return editOne(label, r) + "." + otherSuffix(suffix, r)
 	})},
-	{"homoglyph + tld", false, 4, whole(func(label, suffix string, r *rand.Rand) string {
+	{"homoglyph + tld", 0, 4, whole(func(label, suffix string, r *rand.Rand) string {
 		return disguises(asciiDisguise, 1)(label, r) + "." + otherSuffix(suffix, r)
 	})},
-	{"combo, hyphen", false, 7, whole(func(label, suffix string, r *rand.Rand) string {
+	{"combo, hyphen", 0, 7, whole(func(label, suffix string, r *rand.Rand) string {
 		return label + "-" + oneOf(r, frauds...) + "." + otherSuffix(suffix, r)
 	})},
-	{"combo, glued", false, 7, whole(func(label, suffix string, r *rand.Rand) string {
+	{"combo, glued", 0, 7, whole(func(label, suffix string, r *rand.Rand) string {
 		return oneOf(r, frauds...) + label + "." + otherSuffix(suffix, r)
 	})},
-	{"homoglyph + combo", false, 7, whole(func(label, suffix string, r *rand.Rand) string {
+	{"homoglyph + combo", 0, 7, whole(func(label, suffix string, r *rand.Rand) string {
 		return disguises(asciiDisguise, 1)(label, r) + "-" + oneOf(r, frauds...) + "." + otherSuffix(suffix, r)
 	})},
-	{"embedded", true, 5, whole(func(label, suffix string, r *rand.Rand) string { return label + "." + suffix + ".pay-x.example" })},
-	{"dots to hyphens", true, 5, whole(func(label, suffix string, r *rand.Rand) string {
+	{"embedded", 95, 5, whole(func(label, suffix string, r *rand.Rand) string { return label + "." + suffix + ".pay-x.example" })},
+	{"dots to hyphens", 95, 5, whole(func(label, suffix string, r *rand.Rand) string {
 		return label + "-" + strings.ReplaceAll(suffix, ".", "-") + ".example"
 	})},
-	{"glued", true, 7, whole(func(label, suffix string, r *rand.Rand) string {
+	{"glued", 95, 7, whole(func(label, suffix string, r *rand.Rand) string {
 		return label + strings.ReplaceAll(suffix, ".", "") + ".example"
 	})},
-	{"split", true, 7, mutation(func(label string, r *rand.Rand) string {
+	{"split", 95, 7, mutation(func(label string, r *rand.Rand) string {
 		if len(label) < 7 {
 			return label
 		}
@@ -189,11 +225,11 @@ func TestEachWayOfImitatingIsFound(t *testing.T) {
 		share := func(k int) float64 { return 100 * float64(k) / float64(n) }
 		acting := 100 * float64(alone) / float64(eligible)
 		t.Logf("%-18s %6d %6.1f%% %6.1f%% %6.1f%%", g.name, n, share(found), share(likely), acting)
-		if share(found) < 95 {
-			t.Errorf("%s: %.1f %% found, want 95", g.name, share(found))
+		if share(found) < g.least() {
+			t.Errorf("%s: %.2f %% found, want %.1f", g.name, share(found), g.least())
 		}
-		if g.alone && acting < 95 {
-			t.Errorf("%s: %.1f %% may act alone, want 95", g.name, acting)
+		if acting < g.alone {
+			t.Errorf("%s: %.1f %% may act alone, want %.0f", g.name, acting, g.alone)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package lookalike
 
-import "iter"
+import (
+	"iter"
+	"math/rand/v2"
+)
 
 // kind keeps apart the keys that share one table.
 type kind uint64
@@ -8,11 +11,13 @@ type kind uint64
 const (
 	fullKey    kind = iota + 1 // a folded label; value: label
 	shortedKey                 // the same less one letter; value: label
-	domainKey                  // folded label and suffix without dots; value: target
+	exactKey                   // a whole name as it is written; value: target
+	endingKey                  // a folded suffix without dots
 )
 
-// multiplier of the polynomial hash: odd, so that no letter is lost.
-const multiplier = 0x9e3779b97f4a7c15
+// multiplier of the polynomial hash: odd, so that no letter is lost; another
+// one in each process, so that nobody can make names that meet in one place.
+var multiplier = rand.Uint64() | 1
 
 // maxKeyRunes bounds a key: a wide key doubles a label.
 const maxKeyRunes = 2*maxGlyphs + 2
@@ -28,15 +33,15 @@ var powers = func() (p [maxKeyRunes + 1]uint64) {
 
 // hashes gives the hash of every part of a key, and of every key with one
 // letter less, in constant time each.
-//
-// The hash is not keyed: the targets are the operator's, and a sender who finds
-// a collision gains one comparison.
 type hashes []uint64
+
+// extended is the hash of a key with one letter more.
+func extended(h uint64, r rune) uint64 { return h*multiplier + uint64(r) + 1 }
 
 func hashKey(runes []rune) hashes {
 	h := make(hashes, len(runes)+1)
 	for i, r := range runes {
-		h[i+1] = h[i]*multiplier + uint64(r) + 1
+		h[i+1] = extended(h[i], r)
 	}
 	return h
 }
@@ -61,13 +66,16 @@ type slot struct {
 	value int32
 }
 
-// tagOf mixes kind and hash; 0 is never returned.
-func tagOf(k kind, h uint64) uint32 {
+// mixed spreads kind and hash over 64 bits: the finaliser of splitmix64.
+func mixed(k kind, h uint64) uint64 {
 	h ^= uint64(k) << 60
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb
-	return max(1, uint32(h>>32))
+	return h ^ h>>31
 }
+
+// tagOf is never 0.
+func tagOf(k kind, h uint64) uint32 { return max(1, uint32(mixed(k, h)>>32)) }
 
 // add stores value unless it stands there already.
 func (t *table) add(k kind, h uint64, value int32) {

@@ -8,9 +8,10 @@ import (
 	"golang.org/x/text/unicode/bidi"
 )
 
-// sentence says in one sentence what the evidence shows.
-func (e evidence) sentence(n name) string {
-	return written(n) + " looks like " + string(e.target.Domain) + ": " + strings.Join(e.reasons(n), ", ")
+// sentence says in one sentence what the evidence shows; shown is the name as
+// written gives it.
+func (e evidence) sentence(n name, shown string) string {
+	return shown + " looks like " + string(e.target.Domain) + ": " + strings.Join(e.reasons(n), ", ")
 }
 
 // written shows the name as it travels and, when that differs and can be shown
@@ -52,7 +53,7 @@ func shown(words []string) string {
 
 // reasons lists what differs, the letters first.
 func (e evidence) reasons(n name) []string {
-	var all []string
+	all := make([]string, 0, len(e.steps)+2)
 	for _, s := range e.steps {
 		all = append(all, e.reason(s))
 	}
@@ -78,13 +79,16 @@ func (e evidence) reasons(n name) []string {
 		all = append(all, "a dot put into the name")
 	}
 	if e.otherSuffix && (e.form == "" || e.form == Split) {
-		all = append(all, fmt.Sprintf("other ending: .%s instead of .%s", n.suffix, e.target.suffix))
+		all = append(all, "other ending: ."+n.suffix+" instead of ."+e.target.suffix)
 	}
 	return all
 }
 
 // counted says once what happened several times.
 func counted(reasons []string) []string {
+	if len(reasons) < 2 {
+		return reasons
+	}
 	var once []string
 	times := map[string]int{}
 	for _, r := range reasons {
@@ -131,6 +135,9 @@ func (d difference) reason(s step) string {
 
 // letters spells what was written, with the script of a letter that hides it.
 func letters(glyphs []glyph) string {
+	if len(glyphs) == 1 && glyphs[0].src == glyphs[0].c && glyphs[0].c < 0x80 {
+		return string(glyphs[0].c)
+	}
 	var b strings.Builder
 	for _, g := range glyphs {
 		switch r := g.src; {

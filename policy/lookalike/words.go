@@ -114,6 +114,7 @@ winner wire wise woman women wood word yacht yellow york young youth zen zero zo
 var wordSuffix = map[string]bool{
 	"am": true, "as": true, "at": true, "be": true, "by": true, "do": true, "es": true, "im": true, "in": true, "is": true,
 	"it": true, "la": true, "me": true, "my": true, "no": true, "so": true, "to": true, "us": true, "app": true, "bank": true,
+	"ai": true, "fm": true, "io": true, "tv": true, "cloud": true, "live": true, "news": true, "tech": true, "video": true,
 	"club": true, "group": true, "one": true, "online": true, "pro": true, "shop": true, "store": true, "team": true,
 }
 

@@ -1,0 +1,78 @@
+package lookalike
+
+import (
+	"strings"
+	"testing"
+
+	"mxgate/policy/mail"
+)
+
+// bracketed shows the marked runs in brackets.
+func bracketed(runs []Run) string {
+	var b strings.Builder
+	for _, r := range runs {
+		if r.Differs {
+			b.WriteString("[" + r.Text + "]")
+		} else {
+			b.WriteString(r.Text)
+		}
+	}
+	return b.String()
+}
+
+func TestDifferMarksWhatAReaderOverlooks(t *testing.T) {
+	for _, c := range []struct{ name, target, marked, of string }{
+		{"he1se.de", "heise.de", "he[1]se.de", "he[i]se.de"},
+		{"arnazon.de", "amazon.de", "a[rn]azon.de", "a[m]azon.de"},
+		{"hеise.de", "heise.de", "h[е]ise.de", "h[e]ise.de"},
+		{"hei-se.de", "heise.de", "hei[-]se.de", "heise.de"},
+		{"heise-rechnung.de", "heise.de", "heise[-rechnung].de", "heise.de"},
+		{"heise-rechnung.com", "heise.de", "heise[-rechnung].[com]", "heise.[de]"},
+		{"myheise.de", "heise.de", "[my]heise.de", "heise.de"},
+		{"heise.co", "heise.de", "heise.[co]", "heise.[de]"},
+		{"he1se.co.uk", "heise.de", "he[1]se.[co.uk]", "he[i]se.[de]"},
+		{"micosoft.com", "microsoft.com", "micosoft.com", "mic[r]osoft.com"},
+		{"microsfot.com", "microsoft.com", "micros[fo]t.com", "micros[of]t.com"},
+		{"heise.de.pay-x.example", "heise.de", "heise.de[.pay-x.example]", "heise.de"},
+		{"www.plusmy-com-my.cc", "plusmy.com.my", "www.plusmy[-]com[-]my[.cc]", "plusmy[.]com[.]my"},
+		{"heisede.example", "heise.de", "heisede[.example]", "heise[.]de"},
+		{"mail.he1se.de", "heise.de", "mail.he[1]se.de", "he[i]se.de"},
+		{"he.ise.de", "heise.de", "he[.]ise.de", "heise.de"},
+		{"müller.de", "mueller.de", "m[ü]ller.de", "m[ue]ller.de"},
+		{"foo-google.com-bar.example", "google.com", "[foo-]google.com[-bar.example]", "google.com"},
+		{"heise.de", "heise.de", "heise.de", "heise.de"},
+		{"com", "heise.de", "[com]", "[heise.de]"},
+		{"xn--heise-yt3b.de", "heise.de", "[xn--]heise[-yt3b].de", "heise.de"}, // U+200D cannot be shown
+	} {
+		marked, of := Differ(domain(t, c.name), domain(t, c.target))
+		if got := bracketed(marked); got != c.marked {
+			t.Errorf("%s against %s: %s, want %s", c.name, c.target, got, c.marked)
+		}
+		if got := bracketed(of); got != c.of {
+			t.Errorf("%s against %s: target %s, want %s", c.name, c.target, got, c.of)
+		}
+	}
+}
+
+func FuzzPair(f *testing.F) {
+	for _, d := range hostile() {
+		f.Add(string(d), "heise.de")
+		f.Add("heise.de", string(d))
+	}
+	f.Add("he1se.de", "heise.de")
+	f.Add("xn--heise-yt3b.de", "xn--mller-kva.de")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		m, ok := Compare(mail.Domain(a), mail.Domain(b))
+		if ok && (m.Confidence < minConfidence || m.Confidence > 100 || m.Class == "" || m.Alone || strings.ContainsAny(m.Why, "\r\n\x00")) {
+			t.Fatalf("%+v", m)
+		}
+		marked, of := Differ(mail.Domain(a), mail.Domain(b))
+		for _, runs := range [][]Run{marked, of} {
+			for i, r := range runs {
+				if i > 0 && (r.Text == "" || r.Differs == runs[i-1].Differs) {
+					t.Fatalf("%v", runs)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package lookalike
+
+import (
+	"strings"
+	"testing"
+
+	"mxgate/policy/mail"
+)
+
+// one pair for each class and combination.
+var pairsAlike = []struct {
+	name, target string
+	class        Class
+	least        int
+}{
+	{"he1se.de", "heise.de", "homoglyph", 80},
+	{"arnazon.de", "amazon.de", "homoglyph", 85},
+	{"hеise.de", "heise.de", "idn", 90},
+	{"heize.de", "heise.de", "edit", 20},
+	{"micosoft.com", "microsoft.com", "edit", 65},
+	{"microsfot.com", "microsoft.com", "edit", 65},
+	{"paypals.com", "paypal.com", "edit", 65},
+	{"microsooft.com", "microsoft.com", "edit", 65},
+	{"hei-se.de", "heise.de", "hyphen", 80},
+	{"heise.co", "heise.de", "tld", 60},
+	{"micosoft.net", "microsoft.com", "edit+tld", 35},
+	{"he1se.com", "heise.de", "homoglyph+tld", 55},
+	{"heise-rechnung.com", "heise.de", "combo", 60},
+	{"he1se-group.com", "heise.de", "homoglyph+combo", 35},
+	{"rnicrosoft-login.com", "microsoft.com", "homoglyph+combo", 75},
+	{"myequifaz.com", "equifax.com", "edit+combo", 20},
+	{"heise.de.pay-x.com", "heise.de", "embedding", 90},
+	{"foo-google.com-bar.com", "google.com", "embedding", 90},
+	{"plusmy-com-my.cc", "plusmy.com.my", "embedding", 90},
+	{"heisede.com", "heise.de", "embedding", 90},
+	{"he.ise.de", "heise.de", "split", 85},
+	{"mueller.de", "müller.de", "idn", 50},
+	{"muller.de", "müller.de", "idn", 90},
+	{"müller.de", "mueller.de", "idn", 50},
+	{"mueller-baeckerei.de", "müller-bäckerei.de", "idn", 50},
+	{"acme-works.example", "acme-works-group.example", "combo", 20},
+}
+
+func TestCompareFindsEachClass(t *testing.T) {
+	for _, c := range pairsAlike {
+		m, ok := Compare(domain(t, c.name), domain(t, c.target))
+		if !ok || m.Class != c.class || m.Confidence < c.least || m.Target != domain(t, c.target) || m.Tier != "" || m.Alone {
+			t.Errorf("%s against %s: %+v, want %s of at least %d", c.name, c.target, m, c.class, c.least)
+		}
+		if ok && !strings.HasPrefix(m.Why, string(domain(t, c.name))) {
+			t.Errorf("%q", m.Why)
+		}
+	}
+}
+
+func TestCompareIndexAndKnownJudgeAlike(t *testing.T) {
+	for _, c := range pairsAlike {
+		d, target := domain(t, c.name), domain(t, c.target)
+		m, _ := Compare(d, target)
+		if m.Confidence <= confLacking {
+			continue // a pair's own
+		}
+		if got := NewIndex([]Target{{target, Protected}}).Check(d); len(got) != 1 || got[0].Why != m.Why || got[0].Confidence != m.Confidence {
+			t.Errorf("the index says %+v, the pair %+v", got, m)
+		}
+		if strings.HasSuffix(string(m.Class), "combo") && m.Confidence < 60 {
+			continue // an ordinary word added: among a million names that is chance
+		}
+		near := knownOf([]mail.Domain{target}).Near(d)
+		if len(near) != 1 || near[0].Why != m.Why || near[0].Confidence != m.Confidence {
+			t.Errorf("the known say %+v, the pair %+v", near, m)
+		}
+	}
+}
+
+func TestCompareLeavesOthersAlone(t *testing.T) {
+	for _, c := range [][2]mail.Domain{
+		{"heise.de", "heise.de"}, {"mail.heise.de", "heise.de"}, {"heise.de", "mail.heise.de"}, {"house.de", "heise.de"},
+		{"com", "heise.de"}, {"heise.de", "com"}, {"", ""}, {"example.org", "heise.de"}, {"192.0.2.1", "192.0.2.2"},
+	} {
+		if m, ok := Compare(c[0], c[1]); ok {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
+func TestRegistrableIsLabelAndPublicSuffix(t *testing.T) {
+	for d, want := range map[mail.Domain]mail.Domain{
+		"heise.de": "heise.de", "a.b.heise.co.uk": "heise.co.uk", "co.uk": "", "localhost": "", "": "", "192.0.2.1": "", "a..b": "",
+		"shop.blogspot.com": "shop.blogspot.com", "blogspot.com": "blogspot.com", "-.de": "",
+	} {
+		if got := Registrable(d); got != want {
+			t.Errorf("%q: %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestAnEditActsAloneOnlyWhereItIsOverlooked(t *testing.T) {
+	for name, alone := range map[string]bool{
+		"microsoxt.com": true,  // within nine letters
+		"nicrosoft.com": false, // the first letter
+		"microsofk.com": false, // the last
+		"parpal.com":    false, // six letters, another look
+		"paypel.com":    true,  // a vowel for a vowel
+		"payppal.com":   true,
+		"pyapal.com":    true,
+		"usbznk.com":    false, // little is left without bank, or it is no bank
+		"rocketcdn2.io": false, // the next of a series
+	} {
+		x := NewIndex([]Target{{"microsoft.com", Protected}, {"paypal.com", Protected}, {"usbank.com", Protected}, {"rocketcdn.io", Protected}})
+		got := x.Check(domain(t, name))
+		if len(got) == 0 || got[0].Alone != alone || got[0].Confidence < 65 {
+			t.Errorf("%s: %+v, want alone %v", name, got, alone)
+		}
+	}
+	own := NewIndex([]Target{{"microsoft.com", Own}, {"paypal.com", Own}})
+	for _, name := range []string{"nicrosoft.com", "parpal.com", "paypal1.com"} {
+		if got := own.Check(domain(t, name)); len(got) == 0 || !got[0].Alone {
+			t.Errorf("own names are few: %s: %+v", name, got)
+		}
+	}
+}
