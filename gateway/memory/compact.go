@@ -1,0 +1,76 @@
+package memory
+
+// When the segments are written anew: they hold much more than is remembered.
+const (
+	compactAbove = 32 << 20 // octets; below it is not worth it
+	compactRatio = 3
+)
+
+// About what an entry takes in a segment, in octets.
+const (
+	idOctets     = 12
+	threadOctets = 18
+	edgeOctets   = 14
+	nameOctets   = 20
+)
+
+// compactSteps is in how many turns a compaction is done: between them messages
+// are learned.
+const compactSteps = 32
+
+// compaction writes all that is remembered into new segments, a part each turn,
+// and deletes the old ones with the last. What is learned between is in segments
+// of its own; a crash leaves some entries twice.
+type compaction struct {
+	octets  int64 // of all segments
+	wanted  bool
+	forgets []int64 // requests to forget that are done when the next compaction is
+
+	running bool
+	step    int
+	upTo    int64 // last segment that is replaced
+	pages   []uint32
+	ending  []int64 // of forgets
+	written int64
+}
+
+// due reports whether a compaction should begin.
+func (k *desk) due() bool {
+	live := k.IDs.Len()*idOctets + k.Threads.Len()*threadOctets + k.Edges.Len()*edgeOctets + k.Names.Len()*nameOctets
+	return !k.running && (k.wanted || k.octets > compactAbove && k.octets > compactRatio*int64(live))
+}
+
+// tidy does one turn of a compaction, if one is due.
+func (k *desk) tidy() error {
+	if k.due() {
+		last, err := k.s.db.lastSegment()
+		if err != nil {
+			return err
+		}
+		forgets := k.forgets
+		k.compaction = compaction{octets: k.octets, running: true, upTo: last, pages: k.Threads.Pages(), ending: forgets}
+	}
+	if !k.running {
+		return nil
+	}
+	b := batch{segments: k.PackPart(k.step, compactSteps, k.pages)}
+	if k.step == compactSteps-1 {
+		k.writeCounts() // the segments that go hold newer ones than the rows
+		if err := k.write(); err != nil {
+			return err
+		}
+		b.upTo, b.done = k.upTo, k.ending
+	}
+	if err := k.s.db.commit(b); err != nil {
+		return err
+	}
+	for _, g := range b.segments {
+		k.written += int64(len(g.Body))
+	}
+	if k.step++; k.step == compactSteps {
+		k.running = false
+		k.octets = k.written
+		return k.s.db.expire(nil)
+	}
+	return nil
+}

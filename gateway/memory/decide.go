@@ -1,0 +1,188 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/memory/table"
+	"mxgate/policy"
+	"mxgate/policy/mail"
+)
+
+// Allow writes an administrator's word on a pair of domains; Decision.Allow says
+// which word it is. It replaces an earlier one on the same pair and recipient. It
+// is on the disk when Allow returns, and in force in the server within a second.
+//
+// Both domains are taken as registrable ones. Expires zero is for ever.
+func (s *Store) Allow(ctx context.Context, d policy.Decision) error {
+	d.Sender, d.Target = s.digester.Registrable(d.Sender), s.digester.Registrable(d.Target)
+	d.Recipient, d.Who, d.Why = strings.ToLower(d.Recipient), clip(d.Who), clip(d.Why)
+	d.At, d.Expires = fromNanos(nanos(d.At)), fromNanos(nanos(d.Expires))
+	switch {
+	case d.Sender == "" || d.Target == "" || d.Sender == d.Target:
+		return fmt.Errorf("%w: sender %q and target %q: expected two different registrable domains", ErrBadDecision, d.Sender, d.Target)
+	case len(d.Recipient) > digest.MaxHashed:
+		return fmt.Errorf("%w: recipient of %d octets", ErrBadDecision, len(d.Recipient))
+	}
+	return s.decided(ctx, s.db.decide(d))
+}
+
+// Revoke takes a decision back. ErrNotFound if there is none.
+func (s *Store) Revoke(ctx context.Context, sender, target mail.Domain, recipient string) error {
+	return s.decided(ctx, s.db.revoke(s.digester.Registrable(sender), s.digester.Registrable(target), strings.ToLower(recipient)))
+}
+
+// decided has the server that we are read the decisions.
+func (s *Store) decided(ctx context.Context, err error) error {
+	if err != nil || s.beside {
+		return err
+	}
+	return s.do(ctx, s.readDecisions)
+}
+
+// Decisions lists all decisions, those that have expired too.
+func (s *Store) Decisions(context.Context) ([]policy.Decision, error) { return s.db.decisions() }
+
+// bySender sorts decisions.
+func bySender(all []policy.Decision) map[mail.Domain][]policy.Decision {
+	by := map[mail.Domain][]policy.Decision{}
+	for _, d := range all {
+		by[d.Sender] = append(by[d.Sender], d)
+	}
+	return by
+}
+
+// readDecisions brings the decisions in the ram in line with the database, and
+// judges anew whom they are on.
+func (s *Store) readDecisions() error {
+	all, err := s.db.decisions()
+	if err != nil {
+		return err
+	}
+	by, old := bySender(all), s.ram.decisions
+	at := digest.EndOf(s.desk.latest)
+	same := func(name mail.Domain) bool { return slices.Equal(by[name], old[name]) }
+	s.mu.Lock()
+	s.ram.decisions = by
+	s.mu.Unlock()
+	for _, list := range []map[mail.Domain][]policy.Decision{by, old} {
+		for name := range maps.Keys(list) {
+			if !same(name) {
+				s.judgeAnew(name, at)
+			}
+		}
+	}
+	return nil
+}
+
+// judgeAnew looks whether a domain that resembles others is free of them all.
+func (s *Store) judgeAnew(name mail.Domain, at time.Time) {
+	d := s.ram.byName[name]
+	if d == nil || d.shadowOf == "" {
+		return
+	}
+	for _, x := range s.ram.decisions[name] {
+		if x.At.After(at) {
+			at = x.At
+		}
+	}
+	shadow := cmp.Or(s.ram.judge(d, at), d.shadowOf)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d.shadowOf = shadow
+	s.ram.settle(d, at)
+	s.desk.changed.domain(d)
+	s.stand.Add(1)
+}
+
+// limitedTo reports whether a decision for a mailbox or a domain is on an address.
+func limitedTo(recipient string, a mail.Address) bool {
+	if strings.Contains(recipient, "@") {
+		return strings.EqualFold(recipient, a.String())
+	}
+	return a.Domain.Within(mail.Domain(recipient))
+}
+
+// newest is the last day on which there was contact with anybody.
+func (t *domains) newest() (day uint16) {
+	for _, d := range t.byName {
+		day = max(day, d.last)
+	}
+	return day
+}
+
+// image is what the database holds of domains and decisions.
+func (s *Store) image() (*ram, error) {
+	r := newRAM(s.config)
+	err := s.db.snapshot(func(d *domain) error {
+		d.ours = s.digester.Own[d.name]
+		r.enter(d)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.db.decisions()
+	if err != nil {
+		return nil, err
+	}
+	r.decisions = bySender(all)
+	r.since, err = s.db.since()
+	return r, err
+}
+
+// loadTables adds the packed entries to an image.
+func (s *Store) loadTables(r *ram) error {
+	var oldest map[int]uint16
+	return s.db.load(loader{
+		meta: func(m meta) error {
+			oldest = s.oldest(m)
+			return nil
+		},
+		domain: func(*domain) error { return nil },
+		segment: func(g table.Segment, _, _ int) error {
+			_ = r.Unpack(g, oldest[g.Kind], r.count) // the server tells of what cannot be read
+			return nil
+		},
+	})
+}
+
+// exported is one line of an export.
+type exported struct {
+	Domain   *policy.KnownDomain `json:"domain,omitempty"`
+	Sent     uint32              `json:"sent,omitempty"` // messages of ours to it
+	Imported bool                `json:"imported,omitempty"`
+	Note     string              `json:"note,omitempty"`
+	Decision *policy.Decision    `json:"decision,omitempty"`
+}
+
+func (r *ram) export(w io.Writer) error {
+	out := json.NewEncoder(w)
+	at := digest.EndOf(r.newest())
+	for _, name := range slices.Sorted(maps.Keys(r.byName)) {
+		d := r.byName[name]
+		if d.ours {
+			continue
+		}
+		known := r.show(name, at)
+		if err := out.Encode(exported{Domain: &known, Sent: d.out, Imported: d.imported, Note: d.note}); err != nil {
+			return err
+		}
+	}
+	for _, sender := range slices.Sorted(maps.Keys(r.decisions)) {
+		for i := range r.decisions[sender] {
+			if err := out.Encode(exported{Decision: &r.decisions[sender][i]}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package digest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"mxgate/policy"
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/memo"
+)
+
+// Limits of what is taken from one message, whatever it shows; of an id or a name
+// in octets.
+const (
+	MaxCited      = 40
+	MaxRecipients = 100
+	MaxParties    = 8
+	MaxAsked      = 64 // domains of a Question
+	maxSignedBy   = 8
+	MaxHashed     = 1000 // octets of an id or a name; RFC 5322, Section 2.1.1 has 998
+)
+
+// Digest is an observation with all that is private hashed. It points to nothing
+// of the message. Tools hand it to the server as JSON.
+type Digest struct {
+	Day        uint16        `json:"d"`
+	ID         uint64        `json:"i,omitempty"` // 0: none
+	Cited      []uint64      `json:"c,omitempty"`
+	Author     mail.Domain   `json:"a,omitempty"` // registrable; "" if there is none
+	Writer     uint64        `json:"w,omitempty"` // mailbox of the author, of outbound mail alone
+	Name       uint64        `json:"n,omitempty"`
+	Recipients []Recipient   `json:"r,omitempty"`
+	Parties    []mail.Domain `json:"p,omitempty"` // registrable
+	Accounts   []uint64      `json:"b,omitempty"`
+	SignedBy   []mail.Domain `json:"s,omitempty"` // registrable, without the author
+	Aligned    bool          `json:"l,omitempty"`
+	Outbound   bool          `json:"o,omitempty"`
+	CitesOwn   bool          `json:"u,omitempty"` // an id whose right side is ours
+}
+
+// Recipient is one recipient.
+type Recipient struct {
+	Mailbox uint64      `json:"m"`
+	Domain  mail.Domain `json:"d,omitempty"` // registrable
+}
+
+// Digester turns what messages show into hashes and registrable domains.
+type Digester struct {
+	*hasher
+	Own   map[mail.Domain]bool // our domains, registrable; not to be changed
+	cache *memo.Memo[mail.Domain, mail.Domain]
+}
+
+// cacheOctets bounds the registrable domains remembered, in memo's measure.
+const cacheOctets = 4 << 20
+
+// New returns the Digester of a site with these domains.
+func New(key []byte, own []mail.Domain) *Digester {
+	g := &Digester{hasher: newHasher(key), Own: map[mail.Domain]bool{}, cache: memo.New[mail.Domain, mail.Domain](cacheOctets)}
+	for _, d := range own {
+		if r := lookalike.Registrable(d); r != "" {
+			g.Own[r] = true
+		}
+	}
+	return g
+}
+
+// Registrable is lookalike.Registrable from memory, and a copy: what is kept
+// must not keep the message.
+func (g *Digester) Registrable(d mail.Domain) mail.Domain {
+	if d == "" {
+		return ""
+	}
+	return g.cache.Of(mail.Domain(strings.Clone(string(d))), len(d), func(d mail.Domain) mail.Domain {
+		return mail.Domain(strings.Clone(string(lookalike.Registrable(d))))
+	})
+}
+
+// registrables maps domains, without doubles and except, at most limit.
+func (g *Digester) registrables(domains []mail.Domain, except mail.Domain, limit int) []mail.Domain {
+	var all []mail.Domain
+	for _, d := range domains {
+		if r := g.Registrable(d); r != "" && r != except && !slices.Contains(all, r) {
+			if all = append(all, r); len(all) == limit {
+				break
+			}
+		}
+	}
+	return all
+}
+
+// IDs hashes texts, without doubles, at most limit. Overlong ones are left out.
+func (g *Digester) IDs(texts []string) []uint64 {
+	if len(texts) == 0 {
+		return nil
+	}
+	all := make([]uint64, 0, min(len(texts), MaxCited))
+	for _, text := range texts {
+		if text == "" || len(text) > MaxHashed {
+			continue
+		}
+		if h := g.sum(kindID, text); !slices.Contains(all, h) {
+			if all = append(all, h); len(all) == MaxCited {
+				break
+			}
+		}
+	}
+	return all
+}
+
+// accountMask leaves what a thread keeps of an IBAN.
+const accountMask = 1<<48 - 1
+
+// Account hashes an IBAN, to 48 bits.
+func (g *Digester) Account(iban string) uint64 { return g.sum(kindAccount, iban) & accountMask }
+
+// Name hashes a display name; 0 for none.
+func (g *Digester) Name(name string) uint64 {
+	if name == "" || len(name) > MaxHashed {
+		return 0
+	}
+	return g.sum(kindName, name)
+}
+
+// Digest works an observation up, in a few microseconds.
+func (g *Digester) Digest(o *policy.Observation) Digest {
+	d := Digest{
+		Day: DayOf(o.At), Author: g.Registrable(o.Author.Domain), Cited: g.IDs(o.Cited), Name: g.Name(o.Name),
+		Aligned: o.Aligned, Outbound: o.Outbound,
+	}
+	if o.ID != "" && len(o.ID) <= MaxHashed {
+		d.ID = g.ID(o.ID)
+	}
+	if o.Outbound {
+		d.Writer = g.Mailbox(o.Author)
+	}
+	d.CitesOwn = slices.ContainsFunc(o.Cited[:min(len(o.Cited), MaxCited)], g.ours)
+	d.Recipients = make([]Recipient, 0, min(len(o.Recipients), MaxRecipients))
+	for _, r := range o.Recipients[:min(len(o.Recipients), MaxRecipients)] {
+		d.Recipients = append(d.Recipients, Recipient{g.Mailbox(r), g.Registrable(r.Domain)})
+	}
+	d.Parties = g.registrables(o.Parties, d.Author, MaxParties)
+	d.SignedBy = g.registrables(o.SignedBy, d.Author, maxSignedBy)
+	for _, iban := range o.Accounts[:min(len(o.Accounts), MaxParties)] {
+		d.Accounts = append(d.Accounts, g.Account(iban))
+	}
+	return d
+}
+
+// ours reports whether the right side of a message id is a domain of ours.
+func (g *Digester) ours(id string) bool {
+	at := strings.LastIndexByte(id, '@')
+	if at < 0 || len(id) > MaxHashed {
+		return false
+	}
+	right := strings.ToLower(id[at+1:])
+	for {
+		if g.Own[mail.Domain(right)] {
+			return true
+		}
+		_, rest, ok := strings.Cut(right, ".")
+		if !ok {
+			return false
+		}
+		right = rest
+	}
+}
+
+const secondsPerDay = 24 * 60 * 60
+
+// DayOf counts days from 1970-01-01, UTC; 0 stands for "not known".
+func DayOf(t time.Time) uint16 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint16(min(max(t.Unix()/secondsPerDay, 1), 1<<16-1))
+}
+
+// TimeOf is the beginning of a day.
+func TimeOf(day uint16) time.Time {
+	if day == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(day)*secondsPerDay, 0).UTC()
+}
+
+// EndOf is the end of a day: what was decided on a day counts on it.
+func EndOf(day uint16) time.Time { return TimeOf(day).Add(secondsPerDay * time.Second) }
+
+// Bound cuts a Digest that comes from outside to the limits that New ones keep.
+func (d *Digest) Bound() {
+	d.Cited, d.Recipients = d.Cited[:min(len(d.Cited), MaxCited)], d.Recipients[:min(len(d.Recipients), MaxRecipients)]
+	d.Parties, d.Accounts = d.Parties[:min(len(d.Parties), MaxParties)], d.Accounts[:min(len(d.Accounts), MaxParties)]
+	d.SignedBy = d.SignedBy[:min(len(d.SignedBy), maxSignedBy)]
+}

@@ -1,0 +1,492 @@
+package memory
+
+import (
+	"cmp"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/memory/table"
+	"mxgate/policy"
+	"mxgate/policy/mail"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// databaseName is the database's name in the directory.
+const databaseName = "memory.db"
+
+// busyTimeout is how long one process waits for another's write.
+const busyTimeout = 10 * time.Second
+
+// takeAtOnce is how many requests are taken over in one turn.
+const takeAtOnce = 8
+
+//go:embed schema/*.sql
+var migrations embed.FS
+
+// lite is a memory in SQLite. Learning is committed without waiting for the disk
+// (synchronous=normal: a power cut may cost the last commits, never the file);
+// decisions and requests have a connection of their own, which waits.
+type lite struct {
+	path  string
+	token string // of the process that serves
+	learn *sql.DB
+	sure  *sql.DB
+
+	upsert, insert, fence *sql.Stmt
+	version               int64
+}
+
+func openLite(dir, token string) (*lite, error) {
+	l := &lite{path: filepath.Join(dir, databaseName), token: token}
+	err := l.open(dir)
+	if err != nil {
+		return nil, errors.Join(l.fault("open", err), l.close())
+	}
+	return l, nil
+}
+
+func (l *lite) open(dir string) (err error) {
+	if err := createPrivate(dir, l.path); err != nil {
+		return err
+	}
+	if l.sure, err = sql.Open("sqlite", dsn(l.path, "_pragma=synchronous(full)")); err != nil {
+		return err
+	}
+	l.sure.SetMaxOpenConns(1)
+	if err := setWAL(l.sure); err != nil {
+		return err
+	}
+	if err := migrate(l.sure); err != nil {
+		return err
+	}
+	if l.learn, err = sql.Open("sqlite", dsn(l.path, "_pragma=synchronous(normal)", "_pragma=journal_size_limit(67108864)")); err != nil {
+		return err
+	}
+	l.learn.SetMaxOpenConns(1)
+	for to, text := range map[**sql.Stmt]string{
+		&l.upsert: `INSERT INTO domain VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET first=excluded.first, last=excluded.last,
+			named=excluded.named, days=excluded.days, inbound=excluded.inbound, outbound=excluded.outbound, established=excluded.established,
+			answered=excluded.answered, imported=excluded.imported, shadow_of=excluded.shadow_of, proofs=excluded.proofs, note=excluded.note`,
+		&l.insert: "INSERT INTO segment (kind, day, body) VALUES (?,?,?)",
+		&l.fence:  "SELECT value FROM meta WHERE key = 'serving'",
+	} {
+		if *to, err = l.learn.Prepare(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dsn names the database file with options as a URI: a path may contain "?".
+func dsn(path string, options ...string) string {
+	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_txlock=immediate&_pragma=busy_timeout(%d)&_pragma=cache_size(-2048)&_pragma=secure_delete(on)", busyTimeout.Milliseconds())}
+	for _, o := range options {
+		u.RawQuery += "&" + o
+	}
+	return u.String()
+}
+
+// createPrivate creates an empty file of mode 0600 unless there is one: SQLite
+// would give it mode 0644, and its other files take the mode of this one. An
+// existing one is not opened: closing a file drops this process's locks on it.
+func createPrivate(dir, path string) error {
+	f, err := os.CreateTemp(dir, "memory.db.")
+	if err != nil {
+		return err
+	}
+	err = f.Close()
+	if err == nil {
+		err = os.Link(f.Name(), path)
+	}
+	if errors.Is(err, os.ErrExist) {
+		err = nil
+	}
+	return errors.Join(err, os.Remove(f.Name()))
+}
+
+func setWAL(db *sql.DB) error {
+	var journal string
+	if err := db.QueryRow("PRAGMA journal_mode").Scan(&journal); err != nil || journal == "wal" {
+		return err
+	}
+	if _, err := db.Exec("PRAGMA auto_vacuum = incremental"); err != nil { // possible before the first page alone
+		return err
+	}
+	if err := db.QueryRow("PRAGMA journal_mode = wal").Scan(&journal); err != nil {
+		return err
+	}
+	if journal != "wal" {
+		return fmt.Errorf("journal mode %q, expected wal: the directory must be on a local file system that supports shared memory files", journal)
+	}
+	return nil
+}
+
+// migrate brings the schema up to date; SQLite's user_version is the number of
+// steps done. A step that was ever released is never edited.
+func migrate(db *sql.DB) error {
+	steps, err := fs.Glob(migrations, "schema/*.sql")
+	if err != nil {
+		return err
+	}
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	var version int
+	if err := tx.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version < 0 || version > len(steps) {
+		return fmt.Errorf("%w: it has schema %d, this program knows up to %d; run the newer mxgate", ErrNewerSchema, version, len(steps))
+	}
+	if version == len(steps) {
+		return nil
+	}
+	for _, step := range steps[version:] {
+		text, err := migrations.ReadFile(step)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(string(text)); err != nil {
+			return fmt.Errorf("%s: %w", step, err)
+		}
+	}
+	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", len(steps))); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// fault says what was done, and for a damaged file what to do.
+func (l *lite) fault(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+			return fmt.Errorf("%w: %s: %s: move %s, its -wal and its -shm aside and start again: the memory then begins empty, "+
+				"and no mail is lost; or restore them together with %s. Decisions are in its table \"decision\" and in the last export: %w",
+				ErrDamaged, l.path, op, l.path, digest.KeyName, err)
+		}
+	}
+	return fmt.Errorf("memory: %s: %s: %w", l.path, op, err)
+}
+
+func (l *lite) close() error {
+	var errs []error
+	for _, db := range []*sql.DB{l.sure, l.learn} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (l *lite) begin() error {
+	_, err := l.learn.Exec("INSERT OR REPLACE INTO meta VALUES ('serving', ?)", l.token)
+	if err == nil {
+		_, err = l.changed()
+	}
+	return l.fault("begin to serve", err)
+}
+
+func (l *lite) changed() (bool, error) {
+	var version int64
+	if err := l.learn.QueryRow("PRAGMA data_version").Scan(&version); err != nil {
+		return false, l.fault("look for changes", err)
+	}
+	changed := version != l.version
+	l.version = version
+	return changed, nil
+}
+
+// metaFields are the names under which meta is stored.
+func (m *meta) fields() map[string]any {
+	return map[string]any{"next_thread": &m.nextThread, "next_domain": &m.nextDomain, "since": &m.since, "swept": &m.swept,
+		"jumped": &m.jumped, "last_out": &m.lastOut, "key_check": &m.keyCheck}
+}
+
+func (l *lite) readMeta() (m meta, err error) {
+	fields := m.fields()
+	return m, l.each("SELECT key, value FROM meta", func(rows *sql.Rows) error {
+		var key, value string
+		if err := rows.Scan(&key, &value); err != nil {
+			return err
+		}
+		var err error
+		switch to := fields[key].(type) {
+		case *uint32:
+			*to, err = parse[uint32](value, 32)
+		case *uint16:
+			*to, err = parse[uint16](value, 16)
+		case *string:
+			*to = value
+		}
+		return err
+	})
+}
+
+func parse[T uint16 | uint32](text string, bits int) (T, error) {
+	n, err := strconv.ParseUint(text, 10, bits)
+	return T(n), err
+}
+
+func (l *lite) since() (uint16, error) {
+	m, err := l.readMeta()
+	return m.since, l.fault("read", err)
+}
+
+// each runs a query and hands over its rows.
+func (l *lite) each(query string, do func(*sql.Rows) error, args ...any) error {
+	rows, err := l.learn.Query(query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (l *lite) load(to loader) error {
+	m, err := l.readMeta()
+	if err != nil {
+		return l.fault("load", err)
+	}
+	if err := to.meta(m); err != nil {
+		return err
+	}
+	if err := l.snapshot(to.domain); err != nil {
+		return err
+	}
+	var total, done int
+	if err := l.learn.QueryRow("SELECT count(*) FROM segment").Scan(&total); err != nil {
+		return l.fault("load", err)
+	}
+	return l.fault("load", l.each("SELECT kind, day, body FROM segment ORDER BY seq", func(rows *sql.Rows) error {
+		var s table.Segment
+		var body sql.RawBytes
+		if err := rows.Scan(&s.Kind, &s.Day, &body); err != nil {
+			return err
+		}
+		s.Body = body
+		done++
+		return to.segment(s, done, total)
+	}))
+}
+
+func (l *lite) snapshot(to func(*domain) error) error {
+	var all []*domain // read before they are handed over: the connection is that of learning
+	err := l.each("SELECT * FROM domain ORDER BY id", func(rows *sql.Rows) error {
+		d := &domain{}
+		var proofs string
+		err := rows.Scan(&d.id, &d.name, &d.first, &d.last, &d.named, &d.days, &d.in, &d.out, &d.established, &d.answered, &d.imported, &d.shadowOf, &proofs, &d.note)
+		if err == nil && proofs != "" {
+			err = json.Unmarshal([]byte(proofs), &d.proofs)
+		}
+		if err == nil && (d.id == 0 || d.id > table.MaxDomain) {
+			err = errors.New("number out of bounds")
+		}
+		if err != nil {
+			return fmt.Errorf("domain %d: %w", d.id, err)
+		}
+		all = append(all, d)
+		return nil
+	})
+	for _, d := range all {
+		if err == nil {
+			err = to(d)
+		}
+	}
+	return l.fault("load domains", err)
+}
+
+func (l *lite) commit(b batch) error {
+	tx, err := l.learn.Begin()
+	if err != nil {
+		return l.fault("commit", err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	var serving string
+	if err := tx.Stmt(l.fence).QueryRow().Scan(&serving); err != nil {
+		return l.fault("commit", err)
+	}
+	if serving != l.token {
+		return ErrTaken
+	}
+	err = cmp.Or(l.writeDomains(tx, b), l.writeSegments(tx, b), writeMeta(tx, b.meta))
+	for _, seq := range b.done {
+		if err == nil {
+			_, err = tx.Exec("DELETE FROM request WHERE seq = ?", seq)
+		}
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	return l.fault("commit", err)
+}
+
+func (l *lite) writeDomains(tx *sql.Tx, b batch) error {
+	for _, id := range b.gone {
+		if _, err := tx.Exec("DELETE FROM domain WHERE id = ?", id); err != nil {
+			return err
+		}
+	}
+	upsert := tx.Stmt(l.upsert)
+	for _, d := range b.domains {
+		proofs := ""
+		if len(d.proofs) > 0 {
+			text, err := json.Marshal(d.proofs)
+			if err != nil {
+				return err
+			}
+			proofs = string(text)
+		}
+		if _, err := upsert.Exec(d.id, string(d.name), d.first, d.last, d.named, d.days, d.in, d.out, d.established, d.answered, d.imported, string(d.shadowOf), proofs, d.note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lite) writeSegments(tx *sql.Tx, b batch) error {
+	insert := tx.Stmt(l.insert)
+	for _, s := range b.segments {
+		if _, err := insert.Exec(s.Kind, s.Day, s.Body); err != nil {
+			return err
+		}
+	}
+	if b.upTo > 0 {
+		_, err := tx.Exec("DELETE FROM segment WHERE seq <= ?", b.upTo)
+		return err
+	}
+	return nil
+}
+
+func writeMeta(tx *sql.Tx, m *meta) error {
+	if m == nil {
+		return nil
+	}
+	for key, from := range m.fields() {
+		text := ""
+		switch v := from.(type) {
+		case *uint32:
+			text = strconv.FormatUint(uint64(*v), 10)
+		case *uint16:
+			text = strconv.FormatUint(uint64(*v), 10)
+		case *string:
+			text = *v
+		}
+		if _, err := tx.Exec("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lite) lastSegment() (seq int64, err error) {
+	err = l.learn.QueryRow("SELECT coalesce(max(seq), 0) FROM segment").Scan(&seq)
+	return seq, l.fault("read", err)
+}
+
+func (l *lite) expire(before map[int]uint16) error {
+	for kind, day := range before {
+		if _, err := l.learn.Exec("DELETE FROM segment WHERE kind = ? AND day < ?", kind, day); err != nil {
+			return l.fault("expire", err)
+		}
+	}
+	_, err := l.learn.Exec("PRAGMA incremental_vacuum")
+	return l.fault("expire", err)
+}
+
+func (l *lite) segmentOctets() (n int64, err error) {
+	err = l.learn.QueryRow("SELECT coalesce(sum(length(body)), 0) FROM segment").Scan(&n)
+	return n, l.fault("measure", err)
+}
+
+func (l *lite) octets() (n int64, err error) {
+	err = l.sure.QueryRow("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").Scan(&n)
+	return n, l.fault("measure", err)
+}
+
+func (l *lite) requests(after int64) (all []request, err error) {
+	err = l.each("SELECT seq, kind, body FROM request WHERE seq > ? ORDER BY seq LIMIT ?", func(rows *sql.Rows) error {
+		var r request
+		err := rows.Scan(&r.seq, &r.kind, &r.body)
+		all = append(all, r)
+		return err
+	}, after, takeAtOnce)
+	return all, l.fault("read requests", err)
+}
+
+func (l *lite) ask(requests ...request) error {
+	tx, err := l.sure.Begin()
+	if err != nil {
+		return l.fault("ask", err)
+	}
+	defer tx.Rollback() // after Commit it does nothing
+	for _, r := range requests {
+		if _, err := tx.Exec("INSERT INTO request (kind, body) VALUES (?, ?)", r.kind, r.body); err != nil {
+			return l.fault("ask", err)
+		}
+	}
+	return l.fault("ask", tx.Commit())
+}
+
+func (l *lite) waiting() (n int, err error) {
+	err = l.sure.QueryRow("SELECT count(*) FROM request").Scan(&n)
+	return n, l.fault("read", err)
+}
+
+func (l *lite) decide(d policy.Decision) error {
+	_, err := l.sure.Exec("INSERT OR REPLACE INTO decision VALUES (?,?,?,?,?,?,?,?)",
+		string(d.Sender), string(d.Target), d.Recipient, d.Allow, d.Who, d.Why, nanos(d.At), nanos(d.Expires))
+	return l.fault("decide", err)
+}
+
+func (l *lite) revoke(sender, target mail.Domain, recipient string) error {
+	r, err := l.sure.Exec("DELETE FROM decision WHERE sender = ? AND target = ? AND recipient = ?", string(sender), string(target), recipient)
+	if err != nil {
+		return l.fault("revoke", err)
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return cmp.Or(l.fault("revoke", err), ErrNotFound)
+	}
+	return nil
+}
+
+func (l *lite) decisions() ([]policy.Decision, error) {
+	rows, err := l.sure.Query("SELECT * FROM decision ORDER BY sender, target, recipient")
+	if err != nil {
+		return nil, l.fault("read decisions", err)
+	}
+	defer rows.Close()
+	var all []policy.Decision
+	for rows.Next() {
+		var d policy.Decision
+		var at, expires int64
+		if err := rows.Scan(&d.Sender, &d.Target, &d.Recipient, &d.Allow, &d.Who, &d.Why, &at, &expires); err != nil {
+			return nil, l.fault("read decisions", err)
+		}
+		d.At, d.Expires = fromNanos(at), fromNanos(expires)
+		all = append(all, d)
+	}
+	return all, l.fault("read decisions", rows.Err())
+}

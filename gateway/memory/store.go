@@ -1,0 +1,309 @@
+package memory
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/memory/table"
+	"mxgate/policy"
+	"mxgate/policy/lookalike"
+	"mxgate/policy/memo"
+)
+
+// Store is an open memory. It is safe for concurrent use.
+type Store struct {
+	config   Config
+	beside   bool
+	digester *digest.Digester
+	db       database
+	unlock   func() // of the file that says who serves
+	onError  func(error)
+	limits   Limits
+	near     *memo.Memo[nearKey, []lookalike.Match]
+	stand    atomic.Uint64 // counts changes of the index of known domains
+
+	mu  sync.RWMutex // of what Recall reads; held for a message's changes at most
+	ram *ram
+
+	queue   chan digest.Digest
+	calls   chan call
+	closing chan struct{}
+	closed  atomic.Bool
+	once    sync.Once
+	writer  sync.WaitGroup
+	lastErr error // of the commit at the end; read after writer.Wait
+
+	dropped, learned, capped, evicted atomic.Uint64
+	trouble                           atomic.Pointer[string]
+
+	tool tool // of a Store beside the server
+	desk desk // of one that serves: belongs to the writer goroutine
+}
+
+// call is work for the writer goroutine.
+type call struct {
+	do   func() error
+	done chan error
+}
+
+// Open opens the memory of a directory, and loads it unless Config.Beside.
+//
+// It takes the memory over from a process that serves from it: that one's
+// commits fail with ErrTaken from then on. ErrDamaged and ErrNewerSchema say what
+// to do.
+func Open(c Config) (*Store, error) {
+	if c.OnError == nil {
+		c.OnError = func(err error) { slog.Error("memory", "err", err) }
+	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("memory: directory: %w", err)
+	}
+	_, err := os.Stat(filepath.Join(c.Dir, databaseName))
+	existed := err == nil
+	key, fresh, err := digest.LoadKey(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openLite(c.Dir, rand.Text())
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		config: c, beside: c.Beside, digester: digest.New(key, c.Own), db: db, onError: c.OnError, limits: c.Limits.withDefaults(),
+		near:  memo.New[nearKey, []lookalike.Match](nearOctets),
+		calls: make(chan call), closing: make(chan struct{}), unlock: func() {},
+	}
+	if c.Beside {
+		return s, nil
+	}
+	s.queue = make(chan digest.Digest, s.limits.Queue)
+	if err := s.start(c, fresh && existed); err != nil {
+		s.unlock()
+		return nil, errors.Join(err, db.close())
+	}
+	return s, nil
+}
+
+// start loads the memory and begins to serve from it.
+func (s *Store) start(c Config, keyLost bool) error {
+	s.unlock = serving(c.Dir)
+	if err := s.db.begin(); err != nil {
+		return err
+	}
+	if err := s.load(c, keyLost); err != nil {
+		return err
+	}
+	if err := s.readDecisions(); err != nil {
+		return err
+	}
+	s.desk.evict() // what had made room for others was still in the segments
+	for s.desk.poll {
+		if err := s.desk.guard(s.desk.look); err != nil {
+			s.report(err) // the disk may be full: no reason not to answer
+			break
+		}
+	}
+	s.writer.Go(s.serve) // ends when Close has closed s.closing
+	return nil
+}
+
+// load fills the ram.
+func (s *Store) load(c Config, keyLost bool) error {
+	s.ram = newRAM(c)
+	check := s.digester.Check()
+	var oldest map[int]uint16
+	broken := 0
+	var read meta
+	err := s.db.load(loader{
+		meta: func(m meta) error {
+			read = m
+			if m.keyCheck != "" && m.keyCheck != check {
+				if !keyLost {
+					return fmt.Errorf("memory: %s is not the key of %s: restore the right one, or remove it to begin with empty ids", filepath.Join(c.Dir, digest.KeyName), filepath.Join(c.Dir, databaseName))
+				}
+				s.onError(errors.New("memory: the site key was lost: ids, threads, edges and names begin empty"))
+			}
+			oldest = s.oldest(m)
+			s.ram.NextThread, s.ram.next, s.ram.since = max(m.nextThread, 1), max(m.nextDomain, 1), m.since
+			return nil
+		},
+		domain: func(d *domain) error {
+			s.ram.enter(d)
+			return nil
+		},
+		segment: func(g table.Segment, done, total int) error {
+			if c.Progress != nil {
+				c.Progress(done, total)
+			}
+			if keyLost {
+				return nil
+			}
+			if err := s.ram.Unpack(g, oldest[g.Kind], s.ram.count); err != nil {
+				broken++
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if broken > 0 {
+		s.onError(fmt.Errorf("memory: %s: %d packed parts cannot be read in full: what they held is forgotten, no mail is lost", filepath.Join(c.Dir, databaseName), broken))
+	}
+	read.keyCheck = check
+	s.desk.open(s, c, read)
+	if keyLost || broken > 0 {
+		s.desk.wanted = true
+	}
+	return nil
+}
+
+// oldest is the first day that is remembered, by kind of segment.
+func (s *Store) oldest(m meta) map[int]uint16 {
+	return map[int]uint16{table.Conversations: before(m.swept, s.limits.IDDays), table.Correspondence: before(m.swept, s.limits.EdgeDays)}
+}
+
+// before is the day that lies days before another one; 0 if there is none.
+func before(day uint16, days int) uint16 { return uint16(max(int(day)-days, 0)) }
+
+// Learn notes what may be learned from one message. It never waits, except beside
+// the server: what finds the queue full is dropped and counted.
+func (s *Store) Learn(o policy.Observation) {
+	if s.closed.Load() {
+		return
+	}
+	d := s.digester.Digest(&o)
+	if s.beside {
+		s.handOver(&d)
+		return
+	}
+	select {
+	case s.queue <- d:
+	default:
+		s.dropped.Add(1)
+	}
+}
+
+// do has the writer goroutine call f between two messages.
+func (s *Store) do(ctx context.Context, f func() error) error {
+	c := call{f, make(chan error, 1)}
+	select {
+	case s.calls <- c:
+		return <-c.done
+	case <-s.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Flush waits until what was given to Learn before is learned and committed.
+func (s *Store) Flush(ctx context.Context) error {
+	if s.beside {
+		return s.handOverAll(ctx)
+	}
+	return s.do(ctx, s.desk.finish)
+}
+
+// closeWait is how long Close waits for a server that has too much to do.
+const closeWait = 30 * time.Second
+
+// Close commits what was learned and closes the database. Calls that come later
+// get ErrClosed.
+func (s *Store) Close() error {
+	err := ErrClosed
+	s.once.Do(func() {
+		err = nil
+		if s.beside {
+			ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+			err = s.handOverAll(ctx)
+			cancel()
+		}
+		s.closed.Store(true)
+		close(s.closing)
+		s.writer.Wait()
+		err = errors.Join(err, s.lastErr, s.db.close())
+		s.unlock()
+	})
+	return err
+}
+
+// Sweep forgets what is older than Limits allow, and gives room back. It is to be
+// called once a day or more often.
+//
+// A clock that jumps ahead must not cost the memory: where now is more than a
+// week after the Sweep before, nothing is forgotten until a Sweep on a later day
+// agrees with it.
+func (s *Store) Sweep(now time.Time) error {
+	if s.beside {
+		return ErrBeside
+	}
+	return s.do(context.Background(), func() error { return s.desk.sweep(digest.DayOf(now)) })
+}
+
+// Stats counts what is remembered. Beside the server it loads the database to
+// count, in about a second for a million messages.
+func (s *Store) Stats(ctx context.Context) (Stats, error) {
+	st := Stats{Domains: map[string]int{}, Learned: s.learned.Load(), Dropped: s.dropped.Load(), Capped: s.capped.Load(), Evicted: s.evicted.Load()}
+	if text := s.trouble.Load(); text != nil {
+		st.CommitError = *text
+	}
+	var err error
+	if st.DiskOctets, err = s.db.octets(); err != nil {
+		return st, err
+	}
+	if st.Waiting, err = s.db.waiting(); err != nil {
+		return st, err
+	}
+	if !s.beside { // the goroutine that learns needs no lock to read, and so holds up nobody
+		return st, s.do(ctx, func() error { s.ram.tell(&st); return nil })
+	}
+	r, err := s.image()
+	if err == nil {
+		err = s.loadTables(r)
+	}
+	if err == nil {
+		r.tell(&st)
+	}
+	return st, err
+}
+
+// tell counts what is remembered.
+func (r *ram) tell(st *Stats) {
+	now := digest.EndOf(r.newest())
+	for _, d := range r.byName {
+		if !d.ours {
+			st.Domains[string(r.state(d, now))]++
+		}
+	}
+	for _, list := range r.decisions {
+		st.Decisions += len(list)
+	}
+	st.IDs, st.Threads, st.Edges, st.Names, st.Since = r.IDs.Len(), r.Threads.Len(), r.Edges.Len(), r.Names.Len(), digest.TimeOf(r.since)
+	st.RAMOctets = r.bytes()
+}
+
+// Export writes what an administrator may read: one JSON object in a line for
+// each domain and each decision. Ids, mailboxes and names are not among them.
+func (s *Store) Export(ctx context.Context, w io.Writer) error {
+	if !s.beside {
+		if err := s.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	r, err := s.image()
+	if err != nil {
+		return err
+	}
+	return r.export(w)
+}
