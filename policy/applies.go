@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mxgate/policy/dmarc"
+	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 )
 
@@ -42,7 +43,7 @@ func lookalikeDomain(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	var worst *Lookalike
 	for i := range e.Lookalike {
 		l := &e.Lookalike[i]
-		if !l.notable() {
+		if !l.notable() || e.excused(lookalike.Registrable(l.Domain), lookalike.Registrable(l.Target), l.SameOwner) != "" {
 			continue
 		}
 		if worst == nil || l.acts() && !worst.acts() || l.acts() == worst.acts() && l.Confidence > worst.Confidence {
@@ -52,7 +53,7 @@ func lookalikeDomain(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	if worst == nil {
 		return "", Reject, false
 	}
-	s := fmt.Sprintf("%s (in the %s).", strings.TrimSuffix(worst.Why, "."), whereWords[worst.Where])
+	s := fmt.Sprintf("%s (in the %s).", strings.TrimSuffix(worst.Why, "."), whereWords[worst.Where]) + e.sideBySide(worst)
 	if worst.acts() {
 		return s, Reject, true
 	}
@@ -98,6 +99,9 @@ func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
 		return fmt.Sprintf("The mail is from %s, but the part of it that is signed shows %s as its author, which some mail clients show instead.",
 			e.Author.Address, joinDomains(e.Author.Protected.Domains)), Tag, true
 	case i == nil:
+		if n := e.Thread.borrowed(e); n != nil {
+			return fmt.Sprintf("The name shown is %q, a name of %s in this conversation, but the mail is from %s.", n.Name, named(n.Domain), e.Author.Address), Tag, true
+		}
 		return "", Reject, false
 	case i.Where != "":
 		return fmt.Sprintf("The mail is from %s, but its %s names %s, and nothing proves that.", i.Address, whereWords[i.Where], named(i.Domain)), Reject, true

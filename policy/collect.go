@@ -27,6 +27,9 @@ type Collector struct {
 	Protected []mail.Domain // own and protected domains: whom a sender may want to be taken for
 	People    []Person
 
+	Memory Memory          // what the site remembers; nil: nothing
+	Groups [][]mail.Domain // domains of one owner each, which may resemble each other
+
 	// AuthservIDs are the names under which a source states its results, by the
 	// name of the source; without an entry those of the catalogue count.
 	AuthservIDs map[string][]string
@@ -79,7 +82,7 @@ func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provide
 	var waiting []func()
 	past, over := context.WithCancel(ctx)
 	over()
-	held := memory{r: c.Resolver}
+	held := watched{r: c.Resolver}
 	try := func(limit func(dns.Resolver) dns.Resolver, check func(context.Context, dns.Resolver)) {
 		held.missing = false
 		if check(past, limit(&held)); held.missing {
@@ -118,7 +121,7 @@ func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provide
 	entry, _ := provider.Lookup(src.Provider)
 	c.statements(e, tx.Message, src, o, e.arc(ctx, dmarcDNS, chain, &entry, o.border))
 	c.borrowedSender(e)
-	return nil
+	return c.conversation(ctx, e, tx, author)
 }
 
 // maxQuestions bounds the look-ups of one check, so that a message cannot make

@@ -235,6 +235,7 @@ func FuzzCollect(f *testing.F) {
 	f.Add("Authentication-Results: spf=pass smtp.mailfrom=a@partner.example; dkim=pass header.d=partner.example\r\n" +
 		"Received: from a (b [192.0.2.10]) by mx1.provider.example with ESMTPS id 1; Sun, 22 Nov 2026 08:59:58 +0000\r\n" + signed(f, message("a@partner.example", "Sender: x@example.com\r\n")))
 	f.Add(seal(f, "partner.example", "none", passed, message("a@partner.example")))
+	f.Add(letter{from: "Anna Berg <a@he1se.de>", cites: stolen, cc: "b@hei5e.de", replyTo: "anna.b@gmail.com", body: paying + pasted}.text())
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 64<<10 {
 			return
@@ -246,6 +247,7 @@ func FuzzCollect(f *testing.F) {
 		tx := FileTransaction(m, at)
 		c := collector(t)
 		c.AuthservIDs = map[string][]string{"workspace": {"mx.provider.example", ""}}
+		c.Memory = correspondence()
 		e, err := c.Collect(context.Background(), tx, viaGoogle, Given{})
 		if err != nil {
 			t.Fatal(err)
@@ -257,6 +259,9 @@ func FuzzCollect(f *testing.F) {
 			}
 			if err := Explain(io.Discard, &e, v); err != nil {
 				t.Error(err)
+			}
+			if o, ok := Observe(&e, v); ok && v.Disposition.severity() > Tag.severity() {
+				t.Errorf("learned from what is held: %+v", o)
 			}
 		}
 		if e.Author.Ambiguous != "" && e.DMARC.Result == mail.Pass {

@@ -16,6 +16,7 @@ type Verdict struct {
 	Excepted    []Reason    `json:"excepted,omitempty"`
 	Lifted      []Lift      `json:"lifted,omitempty"` // because somebody else is believed
 	Disbelieved []Disbelief `json:"-"`                // who is not, though a reason stands that he could lift
+	Score       *Score      `json:"score,omitempty"`  // what speaks for an impostor, if it is worth telling
 }
 
 // Decide applies the rules to the evidence. It is a pure function: the same
@@ -58,6 +59,7 @@ func Decide(rules Rules, e Evidence) Verdict {
 			top = f
 		}
 	}
+	v.Score = rules.weigh(&e)
 	v.Disbelieved = rules.disbeliefs(v.Findings, &e)
 	v.Disposition, v.Reason, v.Sentence = top.Disposition, top.Reason, top.Sentence
 	return v

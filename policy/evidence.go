@@ -29,6 +29,8 @@ type Evidence struct {
 	Impersonated *Impersonation `json:"impersonated,omitempty"`  // of a protected person
 	Unscannable  string         `json:"unscannable,omitempty"`   // which limit was exceeded
 	WaitedFor    time.Duration  `json:"waited_for_ns,omitempty"` // since this message was first deferred for DNS trouble
+
+	learnable Observation // as far as it is known before the verdict; zero in evidence that was stored
 }
 
 // Origin is the address that handed the message to the provider, or why it is
@@ -178,13 +180,11 @@ type Lookalike struct {
 	Class      string      `json:"class"`
 	Confidence int         `json:"confidence"` // 0 to 100
 	Why        string      `json:"why"`
-	Where      string      `json:"where"` // author, protected-from, reply-to, sender, resent-from, to or cc
-	Own        bool        `json:"own"`   // the target is an own domain
-	Alone      bool        `json:"alone"` // strong enough to act without other evidence
+	Where      string      `json:"where"`                // author, protected-from, reply-to, sender, resent-from, to or cc
+	Own        bool        `json:"own"`                  // the target is an own domain
+	Alone      bool        `json:"alone"`                // strong enough to act without other evidence
+	SameOwner  bool        `json:"same_owner,omitempty"` // the operator says so
 }
-
-// Thread is reserved for conversation integrity.
-type Thread struct{}
 
 // Impersonation is a borrowed name: a protected person's display name on a
 // foreign address, or an address of an own or protected domain shown in place of

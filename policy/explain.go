@@ -28,6 +28,7 @@ func Explain(w io.Writer, e *Evidence, v Verdict) error {
 	for _, l := range e.Lookalike {
 		x.line("look-alike", "%s [%s, confidence %d, in %s]", l.Why, l.Class, l.Confidence, l.Where)
 	}
+	x.conversation(e, &v)
 	_, err := io.WriteString(w, x.b.String())
 	return err
 }

@@ -50,6 +50,7 @@ func hostileMessages() map[string]string {
 		"a From of 8 KB":           "From: " + list(7, none) + "\r\n\r\n",
 		"inside signed mail":       author + inside(15, none),
 		"inside it, 16 KB":         author + inside(2, none),
+		"look-alikes everywhere":   padded(),
 		"signatures of no domain":  signatures + author + "\r\n",
 		"many domains":             author + fields(31, valid) + inside(12, valid),
 		"many domains inside":      author + inside(50, func(i int) string { return fmt.Sprintf("company%dbank-serv.example", 7*i) }),

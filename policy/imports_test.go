@@ -37,7 +37,7 @@ func rank(pkg string) int {
 		return 4
 	case strings.HasPrefix(pkg, "mxgate/gateway/"):
 		return 5
-	case strings.HasPrefix(pkg, "mxgate/cmd/mxgate/internal/"):
+	case strings.HasPrefix(pkg, "mxgate/cmd/") && strings.Contains(pkg, "/internal/"):
 		return 8
 	}
 	return 9

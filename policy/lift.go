@@ -79,15 +79,18 @@ func (r *Rules) lifts(reason Reason, e *Evidence) (Lift, bool) {
 // lifts reports whether f is meant for this message and reason.
 func (f *Forwarder) lifts(reason Reason, e *Evidence) bool {
 	switch {
-	case over(f.Expires, e),
-		len(f.Authors) > 0 && !withinAny(e.Author.Domain, f.Authors),
-		f.Recipient != "" && !allTo(e.ForwardPaths, f.Recipient):
+	case !f.meant(e):
 		return false
 	case reason == AuthUnavailable:
 		// What DNS would say does not matter if the worst of it would be lifted.
 		return f.names(DMARCFail) && (e.OwnDomain == "" || f.names(OwnDomainSpoof))
 	}
 	return f.names(reason)
+}
+
+// meant reports whether f is for this author, these recipients and this day.
+func (f *Forwarder) meant(e *Evidence) bool {
+	return !over(f.Expires, e) && (len(f.Authors) == 0 || withinAny(e.Author.Domain, f.Authors)) && (f.Recipient == "" || allTo(e.ForwardPaths, f.Recipient))
 }
 
 func (f *Forwarder) names(reason Reason) bool {

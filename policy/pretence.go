@@ -86,7 +86,12 @@ func (c *Collector) compare(e *Evidence, d mail.Domain, where string) {
 	}
 	m := matches[0]
 	e.Lookalike = append(e.Lookalike, Lookalike{Domain: m.Domain, Target: m.Target, Class: string(m.Class), Confidence: m.Confidence,
-		Why: m.Why, Where: where, Own: m.Tier == lookalike.Own, Alone: m.Alone})
+		Why: m.Why, Where: where, Own: m.Tier == lookalike.Own, Alone: m.Alone, SameOwner: c.sameOwner(d, m.Target)})
+}
+
+// sameOwner reports whether the operator says that both have one.
+func (c *Collector) sameOwner(d, target mail.Domain) bool {
+	return slices.ContainsFunc(c.Groups, func(g []mail.Domain) bool { return withinAny(d, g) && withinAny(target, g) })
 }
 
 // impersonation reports a protected name with an address that is not theirs, or

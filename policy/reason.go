@@ -55,7 +55,11 @@ const (
 	TenantMismatch  Reason = "tenant-mismatch"
 	FromAmbiguous   Reason = "from-ambiguous"
 	OwnDomainSpoof  Reason = "own-domain-spoof"
+	StolenThread    Reason = "stolen-thread" // a look-alike answers in a conversation that we remember
 	LookalikeDomain Reason = "lookalike"
+	Impostor        Reason = "impostor"        // the evidence for somebody else's look-alike adds up: Rules.Weights
+	AddedLookalikes Reason = "added-lookalike" // a recipient resembles somebody present; held if there is talk of payment
+	ReplyDiversion  Reason = "reply-diversion" // answers would go to a look-alike, or to a free mailbox in somebody's name
 	Impersonated    Reason = "impersonation"
 	DMARCFail       Reason = "dmarc-fail"
 	AuthUnavailable Reason = "auth-unavailable"
@@ -74,7 +78,11 @@ var reasons = []struct {
 	{TenantMismatch, Quarantine, tenantMismatch},
 	{FromAmbiguous, Quarantine, fromAmbiguous},
 	{OwnDomainSpoof, Quarantine, ownDomainSpoof},
+	{StolenThread, Quarantine, stolenThread},
 	{LookalikeDomain, Quarantine, lookalikeDomain},
+	{Impostor, Quarantine, impostor},
+	{AddedLookalikes, Quarantine, addedLookalikes},
+	{ReplyDiversion, Tag, replyDiversion},
 	{Impersonated, Tag, impersonated},
 	{DMARCFail, Quarantine, dmarcFail},
 	{AuthUnavailable, Defer, authUnavailable},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"mxgate/policy/mail"
+	"mxgate/policy/score"
 )
 
 // Rules are the operator's: dispositions, whom he believes, and narrow exceptions.
@@ -24,6 +25,10 @@ type Rules struct {
 	NoProviderSealer bool
 
 	Forwarders []Forwarder
+
+	// Weights are the points for what speaks for an impostor; those not named
+	// here keep their default.
+	Weights score.Weights
 }
 
 // policyFor is what the author domain asks for, or what stands in its place.

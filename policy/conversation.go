@@ -1,0 +1,236 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/thread"
+)
+
+// Limits of one message, which must not choose how much work it is.
+const (
+	maxAsked       = 64 // domains that the memory is asked about and that are compared
+	maxParties     = 32 // kept of these
+	maxSimilar     = 8  // pairs kept of each sort
+	maxNamed       = 8
+	maxNames       = 32  // names held against the author's
+	maxComparisons = 160 // pairs of domains
+	maxDecisions   = 16
+	maxThread      = 32 // participants of a remembered conversation
+)
+
+// scene is the work on the conversation of one message.
+type scene struct {
+	c        *Collector
+	e        *Evidence
+	conv     thread.Conversation
+	author   mail.Domain // registrable; "" if there is none
+	parties  []scened
+	recalled Recollection
+	compared int
+}
+
+// scened is a domain that the message shows, ours and the author's left out.
+type scened struct {
+	domain mail.Domain // registrable
+	full   mail.Domain // as it was shown first
+	where  []thread.Where
+	known  KnownDomain
+}
+
+// conversation asks whose conversation this is, and then whom of it the message
+// resembles.
+func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Transaction, author mail.Author) error {
+	s := scene{c: c, e: e, conv: thread.Read(tx.Message)}
+	t := &e.Thread
+	t.Reply, t.List, t.Cited, t.Unread = s.conv.Reply, s.conv.List, len(s.conv.Cited), s.conv.Unread
+	t.Personal = s.personal(tx.Envelope.ForwardPaths)
+	if author.Ambiguous == "" {
+		s.author = lookalike.Registrable(author.Address.Domain)
+	}
+	s.gather()
+	if s.author == "" {
+		s.keepParties()
+		return nil // a reason of its own, or nobody whose name can be borrowed
+	}
+	if err := s.recall(ctx, tx, author); err != nil {
+		return err
+	}
+	s.keepParties()
+	s.payment()
+	if e.OwnDomain != "" {
+		return nil // ours: if nothing proves it, that is enough
+	}
+	s.names(author)
+	s.resembled(author.Address.Local)
+	s.added()
+	s.replies(author)
+	return nil
+}
+
+// personal reports whether To or Cc name a recipient of the envelope.
+func (s *scene) personal(recipients []mail.Address) bool {
+	return slices.ContainsFunc(s.conv.Parties, func(p thread.Party) bool {
+		return (p.Where == thread.To || p.Where == thread.Cc) && slices.ContainsFunc(recipients, func(r mail.Address) bool {
+			return r.Domain == p.Address.Domain && strings.EqualFold(r.Local, p.Address.Local)
+		})
+	})
+}
+
+// places are where a party may stand, those first that show a conversation.
+var places = [...]thread.Where{thread.QuotedFrom, thread.QuotedTo, thread.QuotedCc, thread.To, thread.Cc, thread.CitedID, thread.ReplyTo}
+
+// gather lists the domains of the parties, each once.
+func (s *scene) gather() {
+	if len(s.conv.Parties) == 0 {
+		return
+	}
+	domains := make([]mail.Domain, len(s.conv.Parties))
+	for i, p := range s.conv.Parties {
+		if i > 0 && p.Domain == s.conv.Parties[i-1].Domain {
+			domains[i] = domains[i-1]
+		} else if !withinAny(p.Domain, s.c.Own) {
+			domains[i] = lookalike.Registrable(p.Domain)
+		}
+	}
+	for _, place := range places {
+		for i, p := range s.conv.Parties {
+			if p.Where == place && domains[i] != "" && domains[i] != s.author {
+				s.show(domains[i], p.Domain, place)
+			}
+		}
+	}
+}
+
+func (s *scene) show(d, full mail.Domain, place thread.Where) {
+	i := slices.IndexFunc(s.parties, func(p scened) bool { return p.domain == d })
+	switch {
+	case i < 0 && len(s.parties) == maxAsked:
+		s.unread("more domains than are compared")
+	case i < 0:
+		s.parties = append(s.parties, scened{domain: d, full: full, where: []thread.Where{place}})
+	case !slices.Contains(s.parties[i].where, place):
+		s.parties[i].where = append(s.parties[i].where, place)
+	}
+}
+
+func (s *scene) unread(why string) {
+	if s.e.Thread.Unread == "" {
+		s.e.Thread.Unread = why
+	}
+}
+
+// recall asks the memory, once, and prepares what it may learn.
+func (s *scene) recall(ctx context.Context, tx *mail.Transaction, author mail.Author) error {
+	if s.c.Memory == nil {
+		return nil
+	}
+	q := Question{At: tx.ReceivedAt, Author: author.Address, Name: foldName(author.Display), Recipients: tx.Envelope.ForwardPaths,
+		Cited: s.conv.Cited, Accounts: s.conv.Accounts, Domains: make([]mail.Domain, len(s.parties))}
+	for i := range s.parties {
+		q.Domains[i] = s.parties[i].domain
+	}
+	s.e.learnable = s.observation(q)
+	r, err := s.c.Memory.Recall(ctx, q)
+	if err != nil {
+		return fmt.Errorf("policy: memory: %w", err)
+	}
+	for i := range s.parties {
+		if i < len(r.Domains) {
+			s.parties[i].known = r.Domains[i]
+		}
+	}
+	if len(r.Thread.Participants) > maxThread {
+		r.Thread.Participants = r.Thread.Participants[:maxThread]
+	}
+	s.recalled = r
+	t := &s.e.Thread
+	t.MemorySince, t.Author, t.NameKnown = r.Since, r.Author, slices.Contains(r.Named, s.author)
+	t.Decisions = r.Decisions[:min(len(r.Decisions), maxDecisions)]
+	if k := &r.Thread; k.Number != 0 {
+		t.Known = &Remembered{Cited: k.Cited, First: k.First, Last: k.Last, Messages: k.Messages, Participants: k.Participants,
+			TookPart: k.Wrote || slices.Contains(k.Participants, s.author)}
+	}
+	return nil
+}
+
+// keepParties notes who is shown, and who was added to the conversation.
+func (s *scene) keepParties() {
+	t := &s.e.Thread
+	for i := range s.parties[:min(len(s.parties), maxParties)] {
+		p := &s.parties[i]
+		kept := Party{Domain: p.domain, Where: placeNames(p.where), State: p.known.State, Since: p.known.First}
+		kept.Joined = t.Known != nil && p.isRecipient() && !slices.Contains(t.Known.Participants, p.domain)
+		t.Parties = append(t.Parties, kept)
+	}
+}
+
+func (p *scened) isRecipient() bool {
+	return slices.Contains(p.where, thread.To) || slices.Contains(p.where, thread.Cc)
+}
+
+// quoted reports whether more shows p than this message's own header: what it
+// quotes, or the id of an older one.
+func (p *scened) quoted() bool {
+	return slices.ContainsFunc(p.where, func(w thread.Where) bool {
+		return w == thread.QuotedFrom || w == thread.QuotedTo || w == thread.QuotedCc || w == thread.CitedID
+	})
+}
+
+func placeNames(where []thread.Where) []string {
+	out := make([]string, len(where))
+	for i, w := range where {
+		out[i] = string(w)
+	}
+	return out
+}
+
+// party is what is shown of d, nil if it is not.
+func (s *scene) party(d mail.Domain) *scened {
+	for i := range s.parties {
+		if s.parties[i].domain == d {
+			return &s.parties[i]
+		}
+	}
+	return nil
+}
+
+// known is what is remembered of d.
+func (s *scene) known(d mail.Domain) KnownDomain {
+	if p := s.party(d); p != nil {
+		return p.known
+	}
+	for _, n := range s.recalled.Near {
+		if n.Target == d {
+			return n.Known
+		}
+	}
+	return KnownDomain{}
+}
+
+// payment keeps what is said of money. What was agreed before is what we saw in
+// the conversation, or else what the message itself quotes of it.
+func (s *scene) payment() {
+	p := &s.e.Thread.Payment
+	p.Words = s.conv.Payment
+	for _, account := range s.conv.Accounts {
+		shown := masked(account)
+		p.Accounts = append(p.Accounts, shown)
+		switch {
+		case s.recalled.Thread.Accounts > 0 && slices.Contains(s.recalled.Thread.NewAccounts, account):
+			p.Changed = append(p.Changed, shown)
+		case s.recalled.Thread.Accounts > 0:
+			p.Known = append(p.Known, shown)
+		case len(s.conv.QuotedAccounts) > 0 && !slices.Contains(s.conv.QuotedAccounts, account):
+			p.Changed = append(p.Changed, shown)
+		}
+	}
+}
+
+// masked hides an account but for its last four characters, by which whoever
+// knows it knows it again.
+func masked(account string) string { return "…" + account[max(0, len(account)-4):] }

@@ -1,0 +1,271 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/score"
+)
+
+// marked writes two domains that resemble each other so that the difference is
+// seen: he‹1›se.de and he‹i›se.de.
+func marked(d, target mail.Domain) (string, string) {
+	a, b := lookalike.Differ(d, target)
+	return runs(a), runs(b)
+}
+
+func runs(rs []lookalike.Run) string {
+	var b strings.Builder
+	for _, r := range rs {
+		if r.Differs {
+			b.WriteString("‹" + r.Text + "›")
+		} else {
+			b.WriteString(r.Text)
+		}
+	}
+	return b.String()
+}
+
+// words shows both domains and says what differs.
+func (s *Similar) words() string {
+	a, b := marked(mail.Domain(or(string(s.As), string(s.Domain))), s.Target)
+	if _, how, ok := strings.Cut(strings.TrimSuffix(s.Why, "."), ": "); ok {
+		return fmt.Sprintf("%s looks like %s (%s)", a, b, how)
+	}
+	return fmt.Sprintf("%s looks like %s", a, b)
+}
+
+// sideBySide shows the letters that differ, and since when both are known.
+func (e *Evidence) sideBySide(l *Lookalike) string {
+	d, target := lookalike.Registrable(l.Domain), lookalike.Registrable(l.Target)
+	if d == "" || target == "" {
+		return ""
+	}
+	a, b := marked(d, target)
+	text := fmt.Sprintf(" Compare %s with %s.", a, b)
+	if s := e.Thread.similarTo(target); s != nil && l.Where == "author" {
+		text += e.Thread.sinceWords(s)
+	}
+	return text
+}
+
+// knownWords says since when we know d, as a clause; "" if we have no memory.
+func (t *Thread) knownWords(d mail.Domain, state State, since time.Time) string {
+	switch {
+	case t.MemorySince.IsZero():
+		return ""
+	case state == Unseen:
+		return fmt.Sprintf("we never had mail from %s before", named(d))
+	case state == Shadow:
+		return fmt.Sprintf("we have had mail from %s since %s, as a look-alike", named(d), day(since))
+	}
+	return fmt.Sprintf("we have known %s since %s", named(d), day(since))
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "an unknown day"
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+// sinceWords says since when both of s are known, as a sentence that follows one.
+func (t *Thread) sinceWords(s *Similar) string {
+	sender := t.knownWords(s.Domain, s.State, s.Since)
+	if sender == "" {
+		return ""
+	}
+	switch {
+	case s.Relation == score.Own:
+		return " " + upperFirst(sender) + "; " + named(s.Target) + " is ours."
+	case s.TargetState != Unseen:
+		return " " + upperFirst(sender) + "; " + t.knownWords(s.Target, s.TargetState, s.TargetSince) + "."
+	}
+	return " " + upperFirst(sender) + "."
+}
+
+// words says what we remember of a conversation.
+func (k *Remembered) words() string {
+	switch {
+	case k.Messages > 1 && !k.First.IsZero():
+		return fmt.Sprintf(" (%d messages since %s)", k.Messages, day(k.First))
+	case !k.First.IsZero():
+		return fmt.Sprintf(" (of %s)", day(k.First))
+	}
+	return ""
+}
+
+// joined lists who was added to the conversation.
+func (t *Thread) joined() []mail.Domain {
+	var all []mail.Domain
+	for _, p := range t.Parties {
+		if p.Joined {
+			all = append(all, p.Domain)
+		}
+	}
+	return all
+}
+
+func (t *Thread) joinedWords() string {
+	switch all := t.joined(); len(all) {
+	case 0:
+		return ""
+	case 1, 2, 3:
+		return " Added to the conversation: " + joinDomains(all) + "."
+	default:
+		return fmt.Sprintf(" Added to the conversation: %s and %d more.", joinDomains(all[:2]), len(all)-2)
+	}
+}
+
+// phrase says what there is of money; "" if nothing.
+func (p *Payment) phrase() string {
+	switch {
+	case len(p.Changed) > 0:
+		return fmt.Sprintf("it names another account (%s) than the conversation had", p.Changed[0])
+	case len(p.Words) > 0:
+		return fmt.Sprintf("it speaks of payment (%q)", Plain(p.Words[0], maxNameShown))
+	case len(p.Accounts) > len(p.Known):
+		i := slices.IndexFunc(p.Accounts, func(a string) bool { return !slices.Contains(p.Known, a) })
+		return fmt.Sprintf("it names an account (%s)", p.Accounts[max(i, 0)])
+	}
+	return ""
+}
+
+// impostorWords says what adds up.
+func (e *Evidence) impostorWords(s *Score) string {
+	var parts []string
+	for _, l := range s.Lines {
+		parts = append(parts, e.rowWords(l.Row, s))
+	}
+	whom := "somebody else"
+	if s.Target != "" {
+		whom = named(s.Target)
+	}
+	text := fmt.Sprintf("The mail may come from an impostor of %s (%d points): %s.", whom, s.Total, strings.Join(parts, "; "))
+	if s.Capped != "" {
+		text += " It is not held, as " + s.Capped + "."
+	}
+	return text + e.Thread.joinedWords()
+}
+
+var relationWords = map[score.Relation]string{
+	score.Thread:        "who took part in this conversation",
+	score.Corroborated:  "whom the mail quotes and who wrote to this recipient before",
+	score.Message:       "whom the mail shows",
+	score.Correspondent: "who wrote to this recipient before",
+	score.Own:           "which is ours",
+	score.Protected:     "who is protected",
+	score.Site:          "who wrote to us before",
+}
+
+// rowWords says of one row what was found, as a clause.
+func (e *Evidence) rowWords(row score.Row, s *Score) string {
+	t := &e.Thread
+	author := lookalike.Registrable(e.Author.Domain)
+	target := named(s.Target)
+	switch row {
+	case score.Likeness:
+		return s.similar.words() + ", " + relationWords[s.Relation]
+	case score.UnseenDomain, score.NewDomain, score.EstablishedDomain:
+		return t.knownWords(author, t.Author.State, t.Author.First)
+	case score.OlderDomain:
+		return t.knownWords(author, t.Author.State, t.Author.First) + ", longer than the other, and write to it"
+	case score.Intrusion:
+		return fmt.Sprintf("it answers in a conversation of %s%s in which %s had no part", target, t.Known.words(), named(author))
+	case score.ShownTarget:
+		return "it quotes or cites mail of " + target
+	case score.AddedLookalike:
+		return "recipients that it shows are look-alikes, too"
+	case score.SameName:
+		return "it bears a name of " + target
+	case score.ReplyToFreeMail:
+		return fmt.Sprintf("an answer would go to a free mailbox (%s) in the name of %q", named(t.ReplyTo.Domain), t.ReplyTo.Name)
+	case score.ReplyToLookalike:
+		return fmt.Sprintf("an answer would go to %s, which looks like %s", named(t.ReplyTo.Domain), named(t.ReplyTo.Target))
+	case score.ReplyToUnknown:
+		return fmt.Sprintf("an answer would go to %s, which never wrote to us", named(t.ReplyTo.Domain))
+	case score.PaymentWords, score.ChangedAccount:
+		return t.Payment.phrase()
+	case score.ProtectedPerson:
+		return fmt.Sprintf("it bears the name of %q, who is protected", e.Impersonated.Name)
+	}
+	return fmt.Sprintf("an administrator said that it imitates %s", target)
+}
+
+func upperFirst(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// conversation writes the lines on the conversation, and what adds up.
+func (x *explanation) conversation(e *Evidence, v *Verdict) {
+	t := &e.Thread
+	if k := t.Known; k != nil {
+		had := "the author's domain had part in it"
+		if !k.TookPart {
+			had = "the author's domain had no part in it"
+		}
+		x.line("thread", "one that we remember%s, with %s; %s", k.words(), or(joinDomains(k.Participants), "nobody"), had)
+	} else if t.Reply {
+		x.line("thread", "it claims to answer or forward something (ids cited: %d); none that we remember", t.Cited)
+	}
+	if all := t.joined(); len(all) > 0 {
+		x.line("added", "%s: not in the conversation before", joinDomains(all))
+	}
+	for _, n := range t.Named {
+		x.line("name", "%q is also a name of %s%s", n.Name, named(n.Domain), map[bool]string{true: ", as mail to the recipient had it before"}[n.Where == "memory"])
+	}
+	for i := range t.Similar {
+		x.similar(e, &t.Similar[i])
+	}
+	for i := range t.Added {
+		x.similar(e, &t.Added[i])
+	}
+	if d := t.ReplyTo; d != nil {
+		x.line("reply-to", "%s (%s)%s", named(d.Domain), d.Kind, map[bool]string{true: ", for " + named(d.Target)}[d.Target != ""])
+	}
+	if money := t.Payment.phrase(); money != "" {
+		x.line("payment", "%s", money)
+	}
+	for _, d := range t.Decisions {
+		x.line("decision", "%s for %s: %s by %s on %s: %s", named(d.Sender), named(d.Target), map[bool]string{true: "allowed", false: "blocked"}[d.Allow], d.Who, day(d.At), d.Why)
+	}
+	if t.Unread != "" {
+		x.line("unread", "of the conversation: %s", t.Unread)
+	}
+	x.score(e, v.Score)
+}
+
+// similar shows both domains below each other's letters, and since when each is
+// known.
+func (x *explanation) similar(e *Evidence, s *Similar) {
+	text := fmt.Sprintf("%s, %s [%s, confidence %d, in %s].%s", s.words(), relationWords[s.Relation], s.Class, s.Confidence, s.Where, e.Thread.sinceWords(s))
+	if why := e.excused(s.Domain, s.Target, s.SameOwner); why != "" {
+		text += " Excused: " + why + "."
+	}
+	x.line("resembles", "%s", text)
+}
+
+// score writes the table, a row a line.
+func (x *explanation) score(e *Evidence, s *Score) {
+	if s == nil {
+		return
+	}
+	whom := ""
+	if s.Target != "" {
+		whom = " for an impostor of " + named(s.Target)
+	}
+	x.line("score", "%d points%s", s.Total, whom)
+	for _, l := range s.Lines {
+		x.line("", "%+4d  %s: %s", l.Points, l.Row, e.rowWords(l.Row, s))
+	}
+	if s.Capped != "" {
+		x.line("", "no more than a tag, as %s", s.Capped)
+	}
+}

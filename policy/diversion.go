@@ -1,0 +1,147 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/score"
+	"mxgate/policy/thread"
+)
+
+// leastName is how long a name must be, folded, to be somebody's.
+const leastName = 5
+
+// isPersonal reports whether a display name can be one person's: of two words,
+// and not as short as any.
+func isPersonal(display, folded string) bool {
+	return utf8.RuneCountInString(folded) >= leastName && strings.ContainsAny(strings.TrimSpace(display), " ,.")
+}
+
+// names looks for others who bear the author's display name: in the message, and
+// in what its recipients had before. An address of theirs in place of a name is
+// one, too.
+func (s *scene) names(author mail.Author) {
+	t := &s.e.Thread
+	add := func(d mail.Domain, where string) {
+		if d != "" && d != s.author && len(t.Named) < maxNamed && !slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == d }) {
+			t.Named = append(t.Named, Namesake{Plain(author.Display, maxNameShown), d, where})
+		}
+	}
+	for _, d := range author.Candidates {
+		if d == author.Address.Domain {
+			continue
+		}
+		if r := lookalike.Registrable(d); slices.Contains(s.targets(), r) {
+			add(r, "from")
+		}
+	}
+	name := foldName(author.Display)
+	if !isPersonal(author.Display, name) {
+		return
+	}
+	for _, p := range s.named() {
+		if p.Where != thread.ReplyTo && foldName(p.Name) == name {
+			add(lookalike.Registrable(p.Domain), string(p.Where))
+		}
+	}
+	for _, d := range s.recalled.Named {
+		add(d, "memory")
+	}
+}
+
+// maxNameShown bounds what is kept of a display name.
+const maxNameShown = 80
+
+// named lists the parties that have a name, as far as they are read.
+func (s *scene) named() []thread.Party {
+	var all []thread.Party
+	for _, p := range s.conv.Parties {
+		if p.Name != "" && len(all) < maxNames {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// replies asks where an answer would go. A Reply-To to somebody who is known here,
+// has part in the conversation or is of the author's domain diverts nothing.
+func (s *scene) replies(author mail.Author) {
+	for _, p := range s.conv.Parties {
+		if p.Where != thread.ReplyTo {
+			continue
+		}
+		d := lookalike.Registrable(p.Domain)
+		if d == "" || d == s.author || withinAny(p.Domain, s.c.Own) {
+			continue
+		}
+		var found *Diversion
+		if freeMail[d] {
+			found = s.freeMailbox(p, d, author)
+		} else if t, known := &s.e.Thread, s.known(d); t.MemorySince.IsZero() || t.stranger(known.State, known.First, s.e.ReceivedAt) {
+			found = s.diverted(d)
+		}
+		if old := s.e.Thread.ReplyTo; found != nil && (old == nil || severityOf[found.Kind] > severityOf[old.Kind]) {
+			s.e.Thread.ReplyTo = found
+		}
+	}
+}
+
+var severityOf = map[score.Reply]int{score.ReplyUnknown: 1, score.ReplyFreeMail: 2, score.ReplyLookalike: 3}
+
+// freeMailbox reports a free mailbox that bears the name, or the local part, of
+// somebody in the conversation. The author's own name counts if he claims to
+// answer: people who write to a web form are named as its author, too.
+func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *Diversion {
+	hit := func(of mail.Domain, name string) *Diversion {
+		return &Diversion{Domain: d, Kind: score.ReplyFreeMail, Target: of, Name: Plain(name, maxNameShown)}
+	}
+	shown := foldName(p.Name)
+	same := func(name, local string) bool {
+		return isPersonal(name, shown) && foldName(name) == shown || len(local) >= leastName && strings.EqualFold(local, p.Address.Local)
+	}
+	if s.conv.Reply && same(author.Display, author.Address.Local) {
+		return hit(s.author, or(author.Display, author.Address.Local))
+	}
+	n := 0
+	for _, other := range s.conv.Parties {
+		of := lookalike.Registrable(other.Domain)
+		if other.Where == thread.ReplyTo || of == d {
+			continue
+		}
+		if n++; n > maxNames {
+			break
+		}
+		if same(other.Name, other.Address.Local) {
+			return hit(of, or(other.Name, other.Address.Local))
+		}
+	}
+	return nil
+}
+
+// diverted reports whom a domain of Reply-To resembles.
+func (s *scene) diverted(d mail.Domain) *Diversion {
+	worst := Diversion{Domain: d, Kind: score.ReplyUnknown}
+	hold := func(target mail.Domain, r score.Relation) {
+		if target == d {
+			worst.Kind = "" // somebody of the conversation
+			return
+		}
+		m, ok := s.compare(d, target)
+		if ok && m.Confidence > worst.Confidence && countsAs(r, string(m.Class), m.Confidence) {
+			worst = Diversion{Domain: d, Kind: score.ReplyLookalike, Target: target, Class: string(m.Class), Confidence: m.Confidence, Why: m.Why}
+		}
+	}
+	hold(s.author, score.Site) // houses write from several names of their own: by the strictest rule
+	for _, t := range s.targets() {
+		if r := s.relation(t); r != score.Message || s.party(t).quoted() || s.known(t).State != Unseen {
+			hold(t, strictly(r))
+		}
+	}
+	if worst.Kind == score.ReplyUnknown && s.e.Thread.MemorySince.IsZero() || worst.Kind == "" {
+		return nil // nothing is known of anybody
+	}
+	return &worst
+}

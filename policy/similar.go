@@ -1,0 +1,260 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/score"
+	"mxgate/policy/thread"
+)
+
+// Confidence from which a pair is kept at all: LOOKALIKE 4.4. Of the handful of
+// domains in a conversation a faint likeness says something; among all that
+// wrote to the site, chance makes hundreds.
+const (
+	leastLetters  = 20 // letters alone, in a name of a participant: a short one has no more
+	leastInThread = 35
+	leastElse     = 50
+)
+
+// leastFor is the confidence from which a pair is kept.
+func leastFor(r score.Relation, class string) int {
+	switch {
+	case (r == score.Thread || r == score.Corroborated) && inLetters(class):
+		return leastLetters
+	case near(r):
+		return leastInThread
+	}
+	return leastElse
+}
+
+// compare compares within the limit of one message.
+func (s *scene) compare(d, target mail.Domain) (lookalike.Match, bool) {
+	if s.compared == maxComparisons {
+		s.unread("more pairs of domains than are compared")
+		return lookalike.Match{}, false
+	}
+	s.compared++
+	return lookalike.Compare(d, target)
+}
+
+// resembled asks for each domain that the author's may be taken for, nearest
+// relation first: participants of the conversation that we remember, parties of
+// this message, correspondents of its recipient, ours and protected ones,
+// correspondents of the site.
+//
+// The author of a free mailbox did not choose its domain.
+func (s *scene) resembled(local string) {
+	if freeMail[s.author] {
+		return
+	}
+	var found []Similar
+	full := s.e.Author.Domain
+	add := func(target mail.Domain, class lookalike.Class, confidence int, why string, r score.Relation) {
+		known := s.known(target)
+		if target == s.author || known.State == Shadow || slices.ContainsFunc(found, func(f Similar) bool { return f.Target == target }) {
+			return
+		}
+		// Everybody has mail from free mailboxes, and many names are near theirs.
+		if confidence < leastFor(r, string(class)) || freeMail[target] && (r == score.Correspondent || r == score.Site) && !disguised(class) {
+			return
+		}
+		f := s.pair(s.author, target, "author", r)
+		f.likened(full, string(class), confidence, why)
+		f.SameLocal = s.sameLocal(target, local)
+		found = append(found, f)
+	}
+	for _, d := range s.targets() {
+		if m, ok := s.compare(full, d); ok {
+			add(d, m.Class, m.Confidence, m.Why, s.relation(d))
+		}
+	}
+	for _, n := range s.recalled.Near {
+		add(n.Target, n.Class, n.Confidence, n.Why, s.relation(n.Target))
+	}
+	for i := range s.e.Lookalike {
+		l := &s.e.Lookalike[i]
+		if d := lookalike.Registrable(l.Target); l.Where == "author" && d != "" {
+			add(d, lookalike.Class(l.Class), l.Confidence, l.Why, protectedAs(l))
+		}
+	}
+	s.e.Thread.Similar = best(found)
+}
+
+// disguised reports whether letters were put in the place of others that look the
+// same: nobody does that to his own name.
+func disguised(class lookalike.Class) bool {
+	return has(string(class), lookalike.Homoglyph) || has(string(class), lookalike.IDN)
+}
+
+// inLetters reports whether the name itself was disguised: neither another ending
+// nor words added make the difference.
+func inLetters(class string) bool {
+	return !has(class, lookalike.TLD) && !has(class, lookalike.Combo)
+}
+
+func has(class string, part lookalike.Class) bool {
+	return slices.Contains(strings.Split(class, "+"), string(part))
+}
+
+// near reports whether r is to the conversation itself.
+func near(r score.Relation) bool {
+	return r == score.Thread || r == score.Corroborated || r == score.Message
+}
+
+func protectedAs(l *Lookalike) score.Relation {
+	if l.Own {
+		return score.Own
+	}
+	return score.Protected
+}
+
+// targets lists whom the author is held against: the participants of the
+// conversation that we remember, ours too, and whom the message shows besides a
+// Reply-To. A recipient in To or Cc whom we do not know can be nobody's to be taken for.
+func (s *scene) targets() []mail.Domain {
+	all := slices.Clone(s.recalled.Thread.Participants)
+	for i := range s.parties {
+		if p := &s.parties[i]; s.anchors(p) && !slices.Contains(all, p.domain) {
+			all = append(all, p.domain)
+		}
+	}
+	return slices.DeleteFunc(all, func(d mail.Domain) bool { return d == s.author })
+}
+
+// anchors reports whether somebody may want to be taken for p.
+func (s *scene) anchors(p *scened) bool {
+	return p.quoted() || p.isRecipient() && (p.known.State != Unseen || s.e.Thread.MemorySince.IsZero())
+}
+
+// relation says what d is to this message.
+func (s *scene) relation(d mail.Domain) score.Relation {
+	known := s.known(d)
+	p := s.party(d)
+	switch {
+	case slices.Contains(s.recalled.Thread.Participants, d):
+		return score.Thread
+	case p != nil && p.quoted() && known.ToUs > 0:
+		return score.Corroborated
+	case p != nil && (p.quoted() || p.isRecipient()):
+		return score.Message
+	case known.ToUs > 0 || known.State == TwoWay:
+		return score.Correspondent
+	}
+	return score.Site
+}
+
+// pair fills in what is known of both.
+func (s *scene) pair(d, target mail.Domain, where string, r score.Relation) Similar {
+	of, as := s.known(target), s.known(d)
+	if d == s.author {
+		as = s.recalled.Author
+	}
+	f := Similar{Domain: d, Target: target, Where: where, Relation: r, State: as.State, Since: as.First, TargetState: of.State, TargetSince: of.First}
+	if target == s.author {
+		f.TargetState, f.TargetSince = s.recalled.Author.State, s.recalled.Author.First
+	}
+	if p := s.party(target); p != nil {
+		f.Shown = placeNames(p.where)
+	}
+	f.SameOwner = s.c.sameOwner(d, target)
+	return f
+}
+
+// likened notes how full, a name of s.Domain or below it, resembles the target.
+// Where a dot does it, the registrable domain alone would not show that.
+func (s *Similar) likened(full mail.Domain, class string, confidence int, why string) {
+	s.Class, s.Confidence, s.Why = class, confidence, why
+	if full != s.Domain && (has(class, lookalike.Split) || has(class, lookalike.Embedding)) {
+		s.As = full
+	}
+}
+
+// sameLocal reports whether the message shows an address of target with the
+// author's local part.
+func (s *scene) sameLocal(target mail.Domain, local string) bool {
+	return slices.ContainsFunc(s.conv.Parties, func(p thread.Party) bool {
+		return p.Address.Local != "" && strings.EqualFold(p.Address.Local, local) && p.Domain.Within(target)
+	})
+}
+
+// best keeps the pairs that weigh the most: the sender may have made the others.
+func best(found []Similar) []Similar {
+	var w score.Weights
+	weight := func(f *Similar) int {
+		return w.Sum(score.Facts{Confidence: f.Confidence, Relation: f.Relation, Shown: len(f.Shown) > 0, Name: f.SameLocal}).Total
+	}
+	slices.SortStableFunc(found, func(a, b Similar) int {
+		return cmp.Or(weight(&b)-weight(&a), b.Confidence-a.Confidence)
+	})
+	return found[:min(len(found), maxSimilar)]
+}
+
+// added looks for recipients in To and Cc whose domains resemble that of somebody
+// present: put there so that the others seem to know. Whoever is known here for
+// himself, or had a part in the conversation, was not put there.
+func (s *scene) added() {
+	var found []Similar
+	t := &s.e.Thread
+	for i := range s.parties {
+		p := &s.parties[i]
+		if !p.isRecipient() || freeMail[p.domain] || slices.Contains(s.recalled.Thread.Participants, p.domain) ||
+			!t.MemorySince.IsZero() && !t.stranger(p.known.State, p.known.First, s.e.ReceivedAt) {
+			continue
+		}
+		if f, ok := s.resembledBy(p); ok {
+			found = append(found, f)
+		}
+	}
+	for i := range s.e.Lookalike {
+		l := &s.e.Lookalike[i]
+		d, target := lookalike.Registrable(l.Domain), lookalike.Registrable(l.Target)
+		p := s.party(d)
+		if l.Where != "to" && l.Where != "cc" || l.Confidence < leastElse || p == nil || freeMail[d] ||
+			slices.ContainsFunc(found, func(f Similar) bool { return f.Domain == d }) {
+			continue
+		}
+		f := s.pair(d, target, l.Where, protectedAs(l))
+		f.likened(l.Domain, l.Class, l.Confidence, l.Why)
+		found = append(found, f)
+	}
+	t.Added = found[:min(len(found), maxSimilar)]
+}
+
+// resembledBy is whom p resembles the most: the author, if we know him, or whom
+// he resembles, participants of the conversation, parties that are quoted or known.
+func (s *scene) resembledBy(p *scened) (worst Similar, ok bool) {
+	where := "cc"
+	if slices.Contains(p.where, thread.To) {
+		where = "to"
+	}
+	hold := func(target mail.Domain, r score.Relation) {
+		if target == p.domain || freeMail[target] || ok && target == worst.Target {
+			return
+		}
+		m, alike := s.compare(p.full, target)
+		if !alike || m.Confidence < leastElse || ok && m.Confidence <= worst.Confidence {
+			return
+		}
+		worst, ok = s.pair(p.domain, target, where, r), true
+		worst.likened(p.full, string(m.Class), m.Confidence, m.Why)
+	}
+	if t := &s.e.Thread; !slices.Contains(s.recalled.Thread.Participants, s.author) && (t.MemorySince.IsZero() || t.Author.State != Unseen) {
+		hold(s.author, score.Message)
+	}
+	for _, d := range s.recalled.Thread.Participants {
+		hold(d, score.Thread)
+	}
+	for j := range s.e.Thread.Similar {
+		hold(s.e.Thread.Similar[j].Target, s.e.Thread.Similar[j].Relation)
+	}
+	for j := range s.parties {
+		if other := &s.parties[j]; other.quoted() || other.known.State != Unseen {
+			hold(other.domain, s.relation(other.domain))
+		}
+	}
+	return worst, ok
+}

@@ -1,0 +1,124 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/score"
+)
+
+// The functions below say whether a reason of the conversation applies. A
+// likeness is never refused at SMTP time: whoever looks can repair what is held.
+
+// leastStolen is how sure a likeness is that is held in a conversation that we
+// remember, whatever else speaks for it: LOOKALIKE 5, rule (c).
+const leastStolen = 65
+
+func stolenThread(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	t := &e.Thread
+	if e.OwnDomain != "" || t.Known == nil || !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
+		return "", Quarantine, false
+	}
+	for i := range t.Similar {
+		s := &t.Similar[i]
+		if t.intrudes(s.Target) && s.Confidence >= leastStolen && s.Class != string(lookalike.TLD) && !e.poses(s.Target) && e.excused(s.Domain, s.Target, s.SameOwner) == "" {
+			_, of := marked(s.Domain, s.Target)
+			text := fmt.Sprintf("The mail answers in a conversation with %s that we remember%s, but it is from another domain: %s.", of, t.Known.words(), s.words())
+			return text + t.sinceWords(s) + t.joinedWords(), Quarantine, true
+		}
+	}
+	return "", Quarantine, false
+}
+
+// poses reports whether the author is held for resembling d as one of ours: a
+// conversation is ours whoever takes part in it.
+func (e *Evidence) poses(d mail.Domain) bool {
+	return slices.ContainsFunc(e.Lookalike, func(l Lookalike) bool {
+		return l.Where == "author" && l.Own && l.acts() && lookalike.Registrable(l.Target) == d
+	})
+}
+
+func impostor(r *Rules, e *Evidence) (string, Disposition, bool) {
+	s := r.weigh(e)
+	if s == nil || s.Total < r.Weights.Of(score.TagAt) {
+		return "", Quarantine, false
+	}
+	most := Quarantine
+	if s.Total < r.Weights.Of(score.QuarantineAt) || s.Capped != "" {
+		most = Tag
+	}
+	return e.impostorWords(s), most, true
+}
+
+// addedLookalikes is rule (d). Houses have one name under several endings: those
+// are told, and not held for.
+func addedLookalikes(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	if e.Author.Ambiguous != "" {
+		return "", Quarantine, false
+	}
+	var found []string
+	var first *Similar
+	most := Tag
+	for i := range e.Thread.Added {
+		s := &e.Thread.Added[i]
+		if !e.addedCounts(s) {
+			continue
+		}
+		if first == nil {
+			first = s
+		}
+		if s.Class != string(lookalike.TLD) {
+			most = Quarantine
+		}
+		found = append(found, s.words())
+	}
+	if first == nil {
+		return "", Quarantine, false
+	}
+	text := fmt.Sprintf("Among the recipients that the mail shows is a look-alike: %s.%s", strings.Join(found, "; "), e.Thread.sinceWords(first))
+	if money := e.Thread.Payment.phrase(); money != "" {
+		return text + " " + upperFirst(money) + ".", most, true
+	}
+	return text, Tag, true
+}
+
+func replyDiversion(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	d := e.Thread.ReplyTo
+	if d == nil || e.Author.Ambiguous != "" {
+		return "", Quarantine, false
+	}
+	switch d.Kind {
+	case score.ReplyLookalike:
+		if e.excused(d.Domain, d.Target, false) != "" {
+			return "", Quarantine, false
+		}
+		like := Similar{Domain: d.Domain, Target: d.Target, Why: d.Why}
+		return fmt.Sprintf("An answer would go to another domain than the mail comes from: %s.", like.words()), Quarantine, true
+	case score.ReplyFreeMail:
+		if !e.Thread.list() {
+			return fmt.Sprintf("An answer would go to a free mailbox of %s in the name of %q, and not to %s.", named(d.Domain), d.Name, named(e.Author.Domain)), Quarantine, true
+		}
+	}
+	return "", Quarantine, false
+}
+
+// borrowed is whose name the author bears in a conversation that is not his: the
+// name fits, the address is foreign. A mailing list, which puts its own address
+// behind a name, does that too; and everybody has a second address, so that a
+// name alone, without a conversation, is no reason.
+func (t *Thread) borrowed(e *Evidence) *Namesake {
+	author := lookalike.Registrable(e.Author.Domain)
+	if t.list() || t.NameKnown || e.OwnDomain != "" || !t.Reply || t.Known != nil && t.Known.TookPart ||
+		!freeMail[author] && !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
+		return nil
+	}
+	for i := range t.Named {
+		if n := &t.Named[i]; (n.Where == "memory" || n.Where == "from" || n.Where == "quoted-from" || t.intrudes(n.Domain)) && e.excused(author, n.Domain, false) == "" {
+			return n
+		}
+	}
+	return nil
+}
