@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mxgate/cmd/lookalikebench/internal/corpus"
+	"mxgate/cmd/lookalikebench/internal/generate"
+	"mxgate/cmd/lookalikebench/internal/hijack"
+	"mxgate/cmd/lookalikebench/internal/report"
+	"mxgate/policy"
+	"mxgate/policy/corpustest"
+)
+
+func TestAnUnknownPartIsRefused(t *testing.T) {
+	if _, err := run(t.Context(), options{}, []string{"nonsense"}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "nonsense") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestWithoutTheCorporaNothingIsMeasured(t *testing.T) {
+	if _, err := run(t.Context(), options{corpora: t.TempDir()}, nil, io.Discard, io.Discard); err == nil {
+		t.Error("measured nothing and said so to nobody")
+	}
+}
+
+func TestEveryFormIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	o := options{quick: true, corpora: corpustest.Path(t, ""), json: filepath.Join(dir, "r.json"), markdown: filepath.Join(dir, "r.md"), misses: dir}
+	var out bytes.Buffer
+	if _, err := run(t.Context(), o, []string{"names"}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(o.json)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r report.Report
+	if err := json.Unmarshal(data, &r); err != nil || len(r.Sections) != 4 {
+		t.Errorf("%d sections, %v", len(r.Sections), err)
+	}
+	markdown, err := os.ReadFile(o.markdown)
+	if err != nil || !strings.Contains(string(markdown), "| class | n |") || !strings.Contains(out.String(), "UDRP") {
+		t.Errorf("%v\n%s", err, markdown)
+	}
+}
+
+func TestTheSameSeedMakesTheSameThefts(t *testing.T) {
+	b := &bench{quick: true, progress: io.Discard, misses: map[string][]string{}}
+	m := hijack.Mail{File: "f", Thread: "t", At: time.Unix(1e9, 0), From: hijack.Person{Name: "Ann", Local: "ann", Domain: "mail.partner-tools.example"}, ID: "1@a.example", Subject: "x"}
+	files := []hamFile{{Mail: m, usable: true}, {Mail: m, usable: true}}
+	first, second := b.stolen(files), b.stolen(files)
+	if len(first) < (6*32+5*4)*9/10 || len(first) != len(second) {
+		t.Fatalf("%d and %d made", len(first), len(second))
+	}
+	for i := range first {
+		if !bytes.Equal(first[i].Raw, second[i].Raw) {
+			t.Fatalf("%s\n%s", first[i].Raw, second[i].Raw)
+		}
+	}
+}
+
+func TestOnlyWhatCarriesTheConversationIsHeldAgainstTheBar(t *testing.T) {
+	result := thefted{byKey{}, map[string]byKey{}}
+	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "tld", Quote: true}, Target: "a.example"}, policy.Verdict{Disposition: policy.Tag})
+	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "edit"}, Target: "a.example"}, policy.Verdict{Disposition: policy.Relay})
+	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "edit", StolenID: true}, Target: "a.example"}, policy.Verdict{Disposition: policy.Quarantine})
+	if s := result.section(&bench{}); !s.Bars[0].Met || s.Bars[1].Met || s.Bars[1].Got != "3" {
+		t.Errorf("%+v", s.Bars)
+	}
+	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "edit", Quote: true}, Target: "a.example"}, policy.Verdict{Disposition: policy.Tag})
+	if s := result.section(&bench{}); s.Bars[0].Met {
+		t.Errorf("%+v", s.Bars)
+	}
+}
+
+func TestAMailboxRemembersWhatItTook(t *testing.T) {
+	box, err := openMailbox(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.close()
+	c := &correspondence{box: box, them: "partner.example", at: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	for range 3 {
+		if answered, err := c.exchange(t.Context()); err != nil || !answered {
+			t.Fatalf("%v %v", answered, err)
+		}
+		c.at = c.at.Add(24 * time.Hour)
+	}
+	e, _, err := box.judge(context.Background(), []byte("From: ann@partner.example\r\nIn-Reply-To: <"+c.last+">\r\n\r\nx\r\n"), "ann@partner.example", victim.Address(), c.at)
+	if err != nil || e.Thread.Author.State == policy.Unseen || e.Thread.Known == nil {
+		t.Errorf("%+v %v", e.Thread, err)
+	}
+}
+
+func TestTrafficHasTheSharesThatItShould(t *testing.T) {
+	domains := strings.Fields("a.example b.example c.example d.example")
+	mails := &traffic{r: generate.Seeded(1), domains: domains, at: time.Unix(1e9, 0), step: time.Minute}
+	fresh := 0
+	for range 5000 {
+		if o := mails.next(); len(o.Cited) == 0 {
+			fresh++
+		}
+	}
+	if fresh < 5000*55/100 || fresh > 5000*63/100 {
+		t.Errorf("%d of 5000 are new conversations", fresh)
+	}
+}
+
+func TestNamesMadeUpAreRegistrableAndDifferent(t *testing.T) {
+	b := &bench{dir: corpus.Dir(corpustest.Path(t, "")), progress: io.Discard}
+	names, err := b.knownNames(120_000, generate.Seeded(1))
+	if err != nil || len(names) != 120_000 {
+		t.Fatalf("%d %v", len(names), err)
+	}
+	seen := map[string]bool{}
+	for _, n := range names {
+		if seen[n] {
+			t.Fatalf("%s comes twice", n)
+		}
+		seen[n] = true
+	}
+}
+
+func TestASmallSampleNeedNotReachTheBarButMustNotRefuteIt(t *testing.T) {
+	for _, c := range []struct {
+		share        report.Share
+		quick, whole bool
+	}{{report.Share{K: 99, N: 100}, true, false}, {report.Share{K: 50, N: 100}, false, false}, {report.Share{K: 100, N: 100}, true, true}} {
+		if (&bench{quick: true}).reaches(c.share, 99.5) != c.quick || (&bench{}).reaches(c.share, 99.5) != c.whole {
+			t.Errorf("%+v", c)
+		}
+	}
+}
