@@ -42,6 +42,17 @@ func (a *Author) shownBeside(m *Message, name string) []Domain {
 
 func fromAuthor(m *Message) Author {
 	values, malformed := fromValues(m)
+	if len(values) == 1 && malformed == "" {
+		if a, ok := plainAuthor(values[0]); ok {
+			return a
+		}
+	}
+	return anyAuthor(values, malformed)
+}
+
+// anyAuthor reads the author out of the values of all From fields, of which
+// malformed says what was wrong with them.
+func anyAuthor(values []string, malformed string) Author {
 	found := candidates{most: maxCandidates}
 	// More than one are ambiguous whatever they show: together they are searched
 	// for as much as one.
