@@ -18,7 +18,7 @@ import (
 // While the next hop has not answered there is no 250.
 func TestDuty_I1_Gateway_TheNextHopFirst(t *testing.T) {
 	g := newStage(t, script{})
-	c, goOn := g.atDot(theMail)
+	c, goOn := g.atDot(partner, theMail)
 	c.silent(t)
 	close(goOn)
 	reply, err := c.reply()
@@ -114,7 +114,7 @@ func TestDuty_I4_Gateway(t *testing.T) {
 func vanish(t *testing.T, leave func(*net.TCPConn) error) []store.Entry {
 	t.Helper()
 	g := newStage(t, script{})
-	c, goOn := g.atDot(theMail)
+	c, goOn := g.atDot(partner, theMail)
 	if err := leave(c.conn.(*net.TCPConn)); err != nil {
 		t.Fatal(err)
 	}

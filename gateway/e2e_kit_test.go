@@ -24,13 +24,18 @@ import (
 const patience = 30 * time.Second
 
 // stageZone is what DNS says: the partner publishes everything one should, we
-// say who may send for us, news.example says nothing.
+// say who may send for us, news.example says nothing. The owner of 1indqvist.example
+// authenticates what he sends, as the owner of lindqvist.example does.
 const stageZone = `
 partner.example         TXT "v=spf1 ip4:192.0.2.10 -all"
 _dmarc.partner.example  TXT "v=DMARC1; p=reject"
 example.com             TXT "v=spf1 ip4:192.0.2.20 -all"
 _dmarc.example.com      TXT "v=DMARC1; p=none"
 news.example            A   192.0.2.30
+lindqvist.example         TXT "v=spf1 ip4:192.0.2.40 -all"
+_dmarc.lindqvist.example  TXT "v=DMARC1; p=reject"
+1indqvist.example         TXT "v=spf1 ip4:203.0.113.66 -all"
+_dmarc.1indqvist.example  TXT "v=DMARC1; p=reject"
 `
 
 // script is how a stage is set up. Its zero value is a gateway that works.
@@ -183,9 +188,9 @@ func (g *stage) dial() *talk {
 	return c
 }
 
-// atDot has a client send content and returns when the next hop has all of it and
-// holds its answer back until goOn is closed.
-func (g *stage) atDot(content string) (c *talk, goOn chan struct{}) {
+// atDot has a client send content of from and returns when the next hop has all of
+// it and holds its answer back until goOn is closed.
+func (g *stage) atDot(from, content string) (c *talk, goOn chan struct{}) {
 	g.t.Helper()
 	there, goOn := make(chan struct{}), make(chan struct{})
 	g.nextHopSays(func(verb, _ string) (string, bool) {
@@ -196,7 +201,7 @@ func (g *stage) atDot(content string) (c *talk, goOn chan struct{}) {
 		return "", false
 	})
 	c = g.dial()
-	if reply, err := c.envelope(partner, []string{bob}); reply != "" || err != nil {
+	if reply, err := c.envelope(from, []string{bob}); reply != "" || err != nil {
 		g.t.Fatal(reply, err)
 	}
 	if _, err := c.conn.Write([]byte(stuffed(content) + ".\r\n")); err != nil {

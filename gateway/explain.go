@@ -65,7 +65,8 @@ type Explained struct {
 // a message.
 var ErrNoHeader = errors.New("holds no message: no header field can be read in it")
 
-// NewExplainer prepares to answer q.
+// NewExplainer prepares to answer q. It asks no memory: what is explained may be
+// older than what is remembered now, and may have taught it.
 func NewExplainer(q Question) (*Explainer, error) {
 	cfg := q.Config
 	if cfg == nil {
@@ -77,7 +78,7 @@ func NewExplainer(q Question) (*Explainer, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.collector = newCollector(cfg, r)
+	x.collector = newCollector(cfg, r, nil)
 	x.source, err = chooseSource(cfg, q.Source)
 	return x, err
 }

@@ -21,7 +21,8 @@ import (
 func (c *clerk) spoof(size int) ledger.Attempt {
 	a := c.compose(size)
 	a.Belong = ledger.Quarantine
-	a.Content = []byte(strings.Replace(string(a.Content), cleanMail()[:strings.Index(cleanMail(), "To:")], spoofMail()[:strings.Index(spoofMail(), "To:")], 1))
+	content, spoof := string(a.Content), spoofMail() // whose heads name the second they were written in
+	a.Content = []byte(spoof[:strings.Index(spoof, "\r\nTo:")] + content[strings.Index(content, "\r\nTo:"):])
 	return a
 }
 

@@ -36,6 +36,9 @@ func headerBlock(hostname string, tx *mail.Transaction, e *policy.Evidence, v po
 	b.WriteString("\r\n")
 	b.WriteString(fold(privatePrefix+"Verdict", v.Disposition.String()+"; reason="+string(v.Reason)+liftedWords(v.Lifted)+"; mode="+mode+"; id="+tx.ID))
 	b.WriteString(fold(privatePrefix+"Path", e.Path.String()))
+	if v.Score != nil {
+		b.WriteString(fold(privatePrefix+"Score", v.Score.String()))
+	}
 	if v.Reason != policy.Clean || len(v.Lifted) > 0 {
 		b.WriteString(fold(privatePrefix+"Why", v.Sentence))
 	}
@@ -146,6 +149,10 @@ func fold(name, value string) string {
 	return b.String()
 }
 
+// marks are the characters of our own sentences that are not ASCII: they stand
+// around the letters in which two domains differ, and where something is cut.
+var marks = strings.NewReplacer("‹", "[", "›", "]", "…", "...")
+
 // printable writes what is not printable ASCII as U+0435 (a reader of the
 // sentence must see which letter is meant) and bounds the length.
 func printable(s string) string {
@@ -153,6 +160,7 @@ func printable(s string) string {
 	if len(s) <= most && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0 {
 		return s
 	}
+	s = marks.Replace(s)
 	var b strings.Builder
 	for _, r := range s {
 		switch {

@@ -131,6 +131,8 @@ func TestPrintable(t *testing.T) {
 		"a\r\nb\x7f":              "a??b?",
 		"\u0435xample":            "U+0435xample",
 		"bad \xff":                "bad U+FFFD",
+		"he‹1›se.de":              "he[1]se.de",
+		"h‹\u0435›ise.de, …3000":  "h[U+0435]ise.de, ...3000",
 		strings.Repeat("x", 800):  strings.Repeat("x", 800),
 		strings.Repeat("x", 1000): strings.Repeat("x", 800),
 	} {

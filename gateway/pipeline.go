@@ -15,6 +15,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"mxgate/gateway/config"
+	"mxgate/gateway/memory"
 	"mxgate/gateway/relay"
 	"mxgate/gateway/resolve"
 	"mxgate/gateway/store"
@@ -42,6 +43,7 @@ type pipeline struct {
 	collector *policy.Collector
 	pool      *relay.Pool
 	store     *store.Store
+	memory    *memory.Store // nil: nothing is remembered
 	metrics   *metrics
 	log       *slog.Logger
 	trouble   *seldom // what would otherwise be said for every message

@@ -58,6 +58,7 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 		entry.Sentence = rec.err.Error()
 	}
 	p.store.Journal(entry)
+	p.learn(rec)
 	p.metrics.transactions.WithLabelValues(disposition, reason, string(rec.outcome)).Inc()
 	p.metrics.octets.Add(float64(rec.size))
 	p.logTransaction(t, entry, rec)

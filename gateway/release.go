@@ -20,14 +20,21 @@ import (
 // gateway that may be running. It creates no database: who looks at an empty
 // one that a wrong data_dir led to would believe that nothing is held.
 func OpenStore(cfg *config.Config) (*store.Store, error) {
-	if !store.Exists(cfg.DataDir) {
-		return nil, fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run", cfg.File, cfg.DataDir)
+	if err := hasRun(cfg); err != nil {
+		return nil, err
 	}
 	s, err := store.Open(cfg.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("%s: data_dir = %q: %w", cfg.File, cfg.DataDir, err)
 	}
 	return s, nil
+}
+
+func hasRun(cfg *config.Config) error {
+	if !store.Exists(cfg.DataDir) {
+		return fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run", cfg.File, cfg.DataDir)
+	}
+	return nil
 }
 
 // Released says what became of a message at the next hop that took it.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mxgate/gateway/config"
+	"mxgate/gateway/memory"
 	"mxgate/gateway/relay"
 	"mxgate/gateway/resolve"
 	"mxgate/gateway/session"
@@ -32,6 +33,7 @@ type Server struct {
 	cfg       *config.Config
 	log       *slog.Logger
 	store     *store.Store
+	memory    *memory.Store // nil: switched off
 	pool      *relay.Pool
 	pipeline  *pipeline
 	metrics   *metrics
@@ -78,8 +80,11 @@ func (s *Server) open() error {
 	} else if len(orphans) > 0 {
 		s.log.Warn("contents without a row in the database were set aside in data_dir/lost: an interrupted quarantine leaves one or two, many mean that the database was lost", "files", len(orphans))
 	}
+	if err := s.remember(); err != nil {
+		return err
+	}
 	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname, Resolver: s.resolver, OnHost: s.hostChanged})
-	s.pipeline = &pipeline{cfg: s.cfg, collector: newCollector(s.cfg, s.resolver), pool: s.pool, store: s.store, metrics: s.metrics,
+	s.pipeline = &pipeline{cfg: s.cfg, collector: newCollector(s.cfg, s.resolver, s.memory), pool: s.pool, memory: s.memory, store: s.store, metrics: s.metrics,
 		log: s.log, trouble: newSeldom(s.log, time.Second), waiting: newWaiting(), now: time.Now, answerWithin: maxAnswerWait,
 		offers: newOffers(s.pool, s.cfg.Used, s.log), names: newHostNames(s.resolver, time.Now), senders: newSenders(s.cfg.Limits.MessagesPerSender), strip: strippingOf(s.cfg)}
 	if s.sockets, err = openSockets(s.cfg); err != nil {
@@ -122,13 +127,19 @@ func NewResolver(c *config.Config, server string) (*resolve.Resolver, error) {
 	return r, nil
 }
 
-// newCollector builds the judgement from the configuration.
-func newCollector(c *config.Config, r dns.Resolver) *policy.Collector {
+// newCollector builds the judgement from the configuration; m is nil where nothing
+// is remembered.
+func newCollector(c *config.Config, r dns.Resolver, m *memory.Store) *policy.Collector {
 	protected := make([]mail.Domain, len(c.Targets))
 	for i, t := range c.Targets {
 		protected[i] = t.Domain
 	}
-	return &policy.Collector{Resolver: r, Own: c.Own, Protected: protected, Lookalike: lookalike.NewIndex(c.Targets), People: c.People, AuthservIDs: c.AuthservIDs}
+	out := &policy.Collector{Resolver: r, Own: c.Own, Protected: protected, Lookalike: lookalike.NewIndex(c.Targets), People: c.People, AuthservIDs: c.AuthservIDs,
+		Groups: c.Owners}
+	if m != nil { // a nil Store would be no nil Memory
+		out.Memory = m
+	}
+	return out
 }
 
 func (s *Server) wireConfig() wire.Config {
@@ -190,6 +201,9 @@ func (s *Server) Addrs() []net.Addr {
 
 // Store gives access to quarantine and journal.
 func (s *Server) Store() *store.Store { return s.store }
+
+// Memory gives access to what is remembered; nil if nothing is.
+func (s *Server) Memory() *memory.Store { return s.memory }
 
 // Serve takes mail until ctx ends, then drains: it stops accepting, lets
 // running transactions finish within limits.drain_timeout, and closes
@@ -272,22 +286,32 @@ func (s *Server) drain() {
 	}
 }
 
-// keepHouse removes what is past its retention, once an hour.
+// keepHouse tidies once an hour.
 func (s *Server) keepHouse(ctx context.Context) {
 	tick := time.NewTicker(time.Hour)
 	defer tick.Stop()
 	for {
-		now := time.Now()
-		journal := now.AddDate(0, 0, -s.cfg.Retention.JournalDays)
-		quarantine := now.AddDate(0, 0, -s.cfg.Retention.QuarantineDays)
-		if _, err := s.store.Expire(ctx, journal, quarantine); err != nil && ctx.Err() == nil {
-			s.log.Error("retention", "err", err)
-		}
+		s.tidy(ctx, s.pipeline.now())
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// tidy removes what is past its retention.
+func (s *Server) tidy(ctx context.Context, now time.Time) {
+	journal := now.AddDate(0, 0, -s.cfg.Retention.JournalDays)
+	quarantine := now.AddDate(0, 0, -s.cfg.Retention.QuarantineDays)
+	if _, err := s.store.Expire(ctx, journal, quarantine); err != nil && ctx.Err() == nil {
+		s.log.Error("retention", "err", err)
+	}
+	if s.memory == nil {
+		return
+	}
+	if err := s.memory.Sweep(now); err != nil {
+		s.log.Error("retention of the memory", "err", err)
 	}
 }
 
@@ -324,8 +348,11 @@ func (s *Server) close() error {
 		s.pool.Close()
 	}
 	var err error
+	if s.memory != nil { // sessions are over: what they taught is all there
+		err = s.memory.Close()
+	}
 	if s.store != nil {
-		err = s.store.Close()
+		err = errors.Join(err, s.store.Close())
 	}
 	if s.unlock != nil {
 		s.unlock()
@@ -353,4 +380,7 @@ func (s *Server) registerReadings() {
 		return 0
 	})
 	s.metrics.readDNS(s.resolver.Stats)
+	if s.memory != nil {
+		s.metrics.readMemory(s.memory.Stats)
+	}
 }

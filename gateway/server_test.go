@@ -157,7 +157,7 @@ func TestDuty_A7_Gateway(t *testing.T) {
 
 func TestDuty_A7_Gateway_TooLong(t *testing.T) {
 	g := newStage(t, script{tail: "[limits]\ndrain_timeout = \"1ms\"\n"})
-	c, goOn := g.atDot(cleanMail())
+	c, goOn := g.atDot(partner, cleanMail())
 	g.end()
 	close(goOn)
 	if reply, err := c.reply(); err == nil && reply[0] == '2' {

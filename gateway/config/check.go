@@ -28,7 +28,9 @@ func (c *Config) check() strict.Problems {
 	c.checkNextHops(k)
 	c.checkDomains(k)
 	c.checkProtect(k)
+	c.checkGroups(k)
 	c.checkPolicy(k)
+	c.checkConversation(k)
 	c.checkTrust(k)
 	c.checkExceptions(k)
 	c.checkForwarders(k)
@@ -171,6 +173,9 @@ func (c *Config) checkLimits(k *strict.Problems) {
 		{"limits.connections_per_source", int64(l.ConnectionsPerSource), 1, 1 << 20},
 		{"limits.messages_per_sender", int64(l.MessagesPerSender), 0, maxPerMinute},
 		{"limits.stranger_connections", int64(l.StrangerConnections), 1, 1 << 20},
+		{"memory.message_ids", int64(c.Memory.MessageIDs), 10_000, 50_000_000},
+		{"memory.conversation_days", int64(c.Memory.ConversationDays), 7, 3650},
+		{"memory.contact_days", int64(c.Memory.ContactDays), 30, 3650},
 		{"retention.journal_days", int64(c.Retention.JournalDays), 1, 36500},
 		{"retention.quarantine_days", int64(c.Retention.QuarantineDays), 1, 36500},
 	} {

@@ -39,6 +39,8 @@ type Config struct {
 	NextHops   []NextHop   `toml:"next_hop"`
 	Domains    []Domain    `toml:"domain"`
 	Protect    Protect     `toml:"protect"`
+	Groups     []Group     `toml:"group"`
+	Memory     Memory      `toml:"memory"`
 	DNS        DNS         `toml:"dns"`
 	Policy     Policy      `toml:"policy"`
 	Exceptions []Exception `toml:"exception"`
@@ -71,6 +73,7 @@ type Built struct {
 	Own     []mail.Domain      // our domains in the order of the file
 	Targets []lookalike.Target // own and protected domains, to find look-alikes of
 	People  []policy.Person    // whose names on foreign addresses are worth a warning
+	Owners  [][]mail.Domain    // of each [[group]] its domains, registrable ones
 	Rules   policy.Rules       // the operator's, over the defaults
 }
 
@@ -168,6 +171,7 @@ type Policy struct {
 	DeferAtMost  strict.Duration   `toml:"defer_at_most"`
 	RefuseNullMX bool              `toml:"refuse_null_mx"`
 	Dispositions map[string]string `toml:"dispositions"`
+	Conversation map[string]int    `toml:"conversation"` // points; score.Rows names them
 
 	AsReject           []string `toml:"as_reject"`
 	Sealers            []string `toml:"sealers"`
@@ -233,6 +237,7 @@ func Default() *Config {
 		Mode:      Enforce,
 		Log:       Log{Format: "json", Level: "info"},
 		Listeners: []Listener{{Address: ":25"}},
+		Memory:    Memory{Enabled: true, MessageIDs: 5_000_000, ConversationDays: 180, ContactDays: 400},
 		DNS:       DNS{Timeout: strict.Duration(5 * time.Second), CacheEntries: 50000},
 		Policy:    Policy{TimeBudget: strict.Duration(30 * time.Second), DeferAtMost: strict.Duration(time.Hour), ProviderSealer: true},
 		Limits: Limits{

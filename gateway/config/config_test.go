@@ -17,6 +17,7 @@ import (
 
 	"mxgate/policy"
 	"mxgate/policy/provider"
+	"mxgate/policy/score"
 )
 
 // minimal is the smallest configuration that works; tests add lines to it.
@@ -157,8 +158,13 @@ func TestTheExampleAsItStandsIsOneSourceOneDomainAndDefaults(t *testing.T) {
 			t.Errorf("policy.dispositions.%s: example says %q, default is %q", reason, got, d)
 		}
 	}
+	for _, row := range score.Rows() {
+		if got, shown := example.Policy.Conversation[string(row)]; !shown || got != score.Defaults()[row] {
+			t.Errorf("policy.conversation.%s: example says %d (%t), default is %d", row, got, shown, score.Defaults()[row])
+		}
+	}
 	rest := *example
-	rest.Hostname, rest.Sources, rest.Domains, rest.Policy.Dispositions = "", nil, nil, nil
+	rest.Hostname, rest.Sources, rest.Domains, rest.Policy.Dispositions, rest.Policy.Conversation = "", nil, nil, nil, nil
 	rest.File, rest.Built = "", Built{}
 	def := reflect.ValueOf(*Default())
 	for i := range def.NumField() {

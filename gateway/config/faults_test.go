@@ -104,7 +104,7 @@ func TestUnknownKeysAreReportedWithEverythingElse(t *testing.T) {
 		"c.toml:13: limits.hostname: unknown key here: it belongs at the top of the file, above the first [table]",
 		`c.toml:15: dns.timeout = 5: expected a duration in quotes, such as "30s", "5m" or "1h"; found a whole number`,
 		"c.toml:17: tls.message_octets: unknown key here: it belongs into [limits]",
-		"c.toml:18: colour: unknown key: expected one of hostname, data_dir, mode, log, listener, tls, source, next_hop, domain, protect, dns, policy, exception, forwarder, limits, retention, metrics",
+		"c.toml:18: colour: unknown key: expected one of hostname, data_dir, mode, log, listener, tls, source, next_hop, domain, protect, group, memory, dns, policy, exception, forwarder, limits, retention, metrics",
 	}
 	if !slices.Equal(faults, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(faults, "\n"), strings.Join(want, "\n"))

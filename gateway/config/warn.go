@@ -47,6 +47,7 @@ func (c *Config) Warnings(now time.Time) []Problem {
 		c.warnOfRecipient(k, key, x.Recipient, "exception")
 	}
 	c.warnOfTrust(k, today)
+	c.warnOfConversation(k)
 	c.warnOfBindings(k)
 	for i, n := range c.NextHops {
 		if !slices.Contains(c.Used, c.named[n.Name]) {
@@ -172,5 +173,10 @@ func (c *Config) Summary() string {
 		fmt.Fprintf(&b, "  believes %s and %s\n", count(n, "ARC sealer", "ARC sealers"), count(f, "forwarder", "forwarders"))
 	}
 	fmt.Fprintf(&b, "  protects %s and %s\n", count(len(c.Targets), "domain", "domains"), count(len(c.People), "person", "people"))
+	if m := c.Memory; m.Enabled {
+		fmt.Fprintf(&b, "  remembers conversations for %s and contacts for %s\n", count(m.ConversationDays, "day", "days"), count(m.ContactDays, "day", "days"))
+	} else {
+		b.WriteString("  remembers nothing (memory.enabled = false)\n")
+	}
 	return b.String()
 }

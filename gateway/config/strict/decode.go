@@ -80,6 +80,15 @@ func (f *filler) value(v reflect.Value, given any, key string) {
 		} else if ok {
 			v.SetInt(n)
 		}
+	case *map[string]int:
+		numbers := map[string]int{}
+		table, _ := take[map[string]any](f, given, key, fmt.Sprintf("a table [%s]", key))
+		for name, value := range table {
+			if n, ok := take[int64](f, value, join(key, name), "a whole number without quotes"); ok {
+				numbers[name] = int(n)
+			}
+		}
+		*target = numbers
 	case *map[string]string:
 		texts := map[string]string{}
 		table, _ := take[map[string]any](f, given, key, fmt.Sprintf("a table [%s]", key))

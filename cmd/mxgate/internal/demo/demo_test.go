@@ -52,6 +52,30 @@ func (s *screen) await(t *testing.T, part string) string {
 	}
 }
 
+// The stories end as their titles promise, and what the last ones rest on is what
+// the gateway learned from those before them.
+func TestTheStoriesEndAsTold(t *testing.T) {
+	var b strings.Builder
+	if err := Run(t.Context(), Options{Out: &b, Color: true}); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for _, want := range []string{
+		"REFUSED", "not-admitted", "QUARANTINED", "own-domain-spoof", "TAGGED", "dmarc-none-weak", "QUARANTINED", " lookalike ",
+		"│ ‹\x1b[1;31mrn\x1b[0m›ybank.example   never wrote here", "│ ‹\x1b[1;31mm\x1b[0m›ybank.example    protected",
+		"DELIVERED", " clean ", "DELIVERED", " clean ", "QUARANTINED", "stolen-thread", "2 messages since", "Added to the conversation:", "partner.example",
+		"│ he‹\x1b[1;31m1\x1b[0m›se.de   never wrote here", "│ he‹\x1b[1;31mi\x1b[0m›se.de   known since 2",
+		"QUARANTINED", " impostor ", "│ he‹\x1b[1;31m1\x1b[0m›se.de", "QUARANTINED", "added-lookalike", "│ he‹\x1b[1;31m1\x1b[0m›se.de",
+		"DELIVERED", " clean ", "4 messages reached the mail server, 5 are in quarantine, nothing is lost.", "5 message ids in 2 conversations",
+	} {
+		_, after, found := strings.Cut(text, want)
+		if !found {
+			t.Fatalf("%q does not come, or not in its place; before it:\n%s", want, b.String()[:len(b.String())-len(text)])
+		}
+		text = after
+	}
+}
+
 func TestTheDialogueThatKeepInvitesToWorks(t *testing.T) {
 	bash, err := exec.LookPath("bash")
 	if err != nil {
@@ -79,7 +103,7 @@ func TestTheDialogueThatKeepInvitesToWorks(t *testing.T) {
 	if err != nil || !strings.Contains(string(answers), "250 2.0.0 OK, held for review") {
 		t.Errorf("%v\n%s", err, answers)
 	}
-	text = s.await(t, " 7  QUARANTINED       A message from erika@example.com to bob@example.com.\n    own-domain-spoof  198.51.100.7 → provider → gateway; answer: 250\n")
+	text = s.await(t, "11  QUARANTINED       A message from erika@example.com to bob@example.com.\n    own-domain-spoof  198.51.100.7 → provider → gateway; answer: 250\n")
 
 	_, address, _ := strings.Cut(text, "exec 3<>/dev/tcp/")
 	address, _, _ = strings.Cut(address, "\n")
@@ -92,5 +116,5 @@ func TestTheDialogueThatKeepInvitesToWorks(t *testing.T) {
 		t.Error(err)
 	}
 	defer conn.Close()
-	s.await(t, " 8  REFUSED           A stranger who says HELO again.example, past the MX.\n    not-admitted      127.0.0.66 → gateway; answer: 554 at connect\n                      Recorded: 2 attempts from 127.0.0.66/32.\n")
+	s.await(t, "12  REFUSED           A stranger who says HELO again.example, past the MX.\n    not-admitted      127.0.0.66 → gateway; answer: 554 at connect\n                      Recorded: 2 attempts from 127.0.0.66/32.\n")
 }

@@ -46,9 +46,15 @@ func (s story) content(key crypto.Signer) ([]byte, error) {
 	return append([]byte(received(s.helo, s.origin, now)), message...), nil
 }
 
+// What Anna of heise.de and Bob have written each other; Bob's own mail goes out
+// another way, and the gateway knows its id from her answer.
 const (
-	genuineID = "<offer-4711@heise.de>"
-	quoted    = "\n> On Monday Anna Schmidt <anna@heise.de> wrote:\n> Thank you for the order; the invoice 4711 follows.\n"
+	offer  = "<offer-4711@heise.de>"
+	order  = "<order-1@example.com>"
+	answer = "<answer-4711@heise.de>"
+
+	quoted = "\n\nOn Monday, Anna Schmidt <anna@heise.de> wrote:\n> Thank you for the order; the invoice 4711 follows.\n"
+	paying = "Our bank has changed. Please use the new account from now on: IBAN DE89 3704 0044 0532 0130 00."
 )
 
 func stories() []story {
@@ -60,35 +66,59 @@ func stories() []story {
 			body:   "Please pay today.",
 		},
 		{
-			title: "A partner's genuine mail, signed, through the provider", origin: "192.0.2.10", helo: "mail.heise.de",
-			reversePath: "anna@heise.de", to: "bob@example.com", signer: "heise.de", messageID: genuineID,
-			fields: []string{"From: Anna Schmidt <anna@heise.de>", "To: bob@example.com", "Subject: Offer 4711"},
-			body:   "Thank you for the order; the invoice 4711 follows.",
-		},
-		{
 			title: "Extortion \"from yourself\": From and To are the same", origin: "198.51.100.7", helo: "dsl-7.isp.example",
 			reversePath: "x81@bulk.example", to: "bob@example.com", messageID: "<3@bulk.example>",
 			fields: []string{"From: bob@example.com", "To: bob@example.com", "Subject: Your account is hacked"},
 			body:   "I sent this from your own account. Pay in Bitcoin.",
 		},
 		{
-			title: "An invoice from he1se.de, correctly authenticated by its owner", origin: "203.0.113.66", helo: "mail.he1se.de",
-			reversePath: "billing@he1se.de", to: "bob@example.com", signer: "he1se.de", messageID: "<4@he1se.de>",
-			fields: []string{"From: heise billing <billing@he1se.de>", "To: bob@example.com", "Subject: Invoice 4711, new bank details"},
-			body:   "Please use our new account from now on.",
-		},
-		{
-			title: "A stolen thread: a reply to the genuine mail from the look-alike", origin: "203.0.113.66", helo: "mail.he1se.de",
-			reversePath: "anna@he1se.de", to: "bob@example.com", signer: "he1se.de", messageID: "<5@he1se.de>",
-			fields: []string{"From: Anna Schmidt <anna@he1se.de>", "To: bob@example.com", "Cc: controller@he1se.de", "Subject: Re: Offer 4711",
-				"In-Reply-To: " + genuineID, "References: " + genuineID},
-			body: "Our bank has changed, see below." + quoted,
-		},
-		{
 			title: "A newsletter that proves nothing about its author", origin: "198.51.100.25", helo: "out.news.example",
 			reversePath: "bounce@news.example", to: "bob@example.com", messageID: "<6@news.example>",
 			fields: []string{"From: Weekly News <editor@news.example>", "To: bob@example.com", "Subject: This week"},
 			body:   fmt.Sprintf("The news of week %d.", 47),
+		},
+		{
+			title: "A look-alike of the bank that the operator protects, correctly authenticated by its owner", origin: "203.0.113.66", helo: "mail.rnybank.example",
+			reversePath: "billing@rnybank.example", to: "bob@example.com", signer: "rnybank.example", messageID: "<4@rnybank.example>",
+			fields: []string{"From: My Bank <billing@rnybank.example>", "To: bob@example.com", "Subject: Please confirm"},
+			body:   "Please confirm the transfer.",
+		},
+		{
+			title: "A conversation begins: Anna of heise.de, whom nobody has told the gateway about, sends an offer", origin: "192.0.2.10", helo: "mail.heise.de",
+			reversePath: "anna@heise.de", to: "bob@example.com", signer: "heise.de", messageID: offer,
+			fields: []string{"From: Anna Schmidt <anna@heise.de>", "To: Bob <bob@example.com>", "Subject: Offer 4711"},
+			body:   "Here is the offer you asked for.",
+		},
+		{
+			title: "Bob has ordered, and Anna answers him", origin: "192.0.2.10", helo: "mail.heise.de",
+			reversePath: "anna@heise.de", to: "bob@example.com", signer: "heise.de", messageID: answer,
+			fields: []string{"From: Anna Schmidt <anna@heise.de>", "To: Bob <bob@example.com>", "Subject: Re: Offer 4711", "In-Reply-To: " + order, "References: " + offer + " " + order},
+			body:   "Thank you for the order; the invoice 4711 follows.",
+		},
+		{
+			title: "The theft: an answer in that conversation, from he1se.de, authenticated by its owner, with two more added to Cc", origin: "203.0.113.66", helo: "mail.he1se.de",
+			reversePath: "anna@he1se.de", to: "bob@example.com", signer: "he1se.de", messageID: "<5@he1se.de>",
+			fields: []string{"From: Anna Schmidt <anna@he1se.de>", "To: Bob <bob@example.com>", "Cc: controller@he1se.de, auditor@partner.example", "Subject: Re: Offer 4711",
+				"In-Reply-To: " + answer, "References: " + offer + " " + order + " " + answer},
+			body: paying + quoted,
+		},
+		{
+			title: "The same theft without the ids: the conversation is only pasted in", origin: "203.0.113.66", helo: "mail.he1se.de",
+			reversePath: "anna@he1se.de", to: "bob@example.com", signer: "he1se.de", messageID: "<7@he1se.de>",
+			fields: []string{"From: Anna Schmidt <anna@he1se.de>", "To: Bob <bob@example.com>", "Subject: Re: Offer 4711"},
+			body:   "Our bank has changed, see below." + quoted,
+		},
+		{
+			title: "From Anna's own mailbox, taken over: the look-alike is only in Cc, for the answers", origin: "192.0.2.10", helo: "mail.heise.de",
+			reversePath: "anna@heise.de", to: "bob@example.com", signer: "heise.de", messageID: "<8@heise.de>",
+			fields: []string{"From: Anna Schmidt <anna@heise.de>", "To: Bob <bob@example.com>", "Cc: Accounts <accounts@he1se.de>", "Subject: Re: Offer 4711", "In-Reply-To: " + order, "References: " + offer + " " + order},
+			body:   paying,
+		},
+		{
+			title: "And Anna herself goes on", origin: "192.0.2.10", helo: "mail.heise.de",
+			reversePath: "anna@heise.de", to: "bob@example.com", signer: "heise.de", messageID: "<9@heise.de>",
+			fields: []string{"From: Anna Schmidt <anna@heise.de>", "To: Bob <bob@example.com>", "Subject: Re: Offer 4711", "In-Reply-To: " + answer, "References: " + offer + " " + order + " " + answer},
+			body:   "The parcel is on its way.",
 		},
 	}
 }

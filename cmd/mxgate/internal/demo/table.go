@@ -15,6 +15,7 @@ type row struct {
 	became string // DELIVERED, TAGGED, QUARANTINED, REFUSED
 	reason string
 	why    string
+	pair   []line // two domains, one below the other
 }
 
 func intro(out io.Writer, w *world) {
@@ -40,7 +41,12 @@ var rule = strings.Repeat("─", 4+becameWidth+textWidth)
 func (r row) print(out io.Writer, n int, color bool) {
 	lines := policy.Wrap(policy.Plain(r.title, 200), textWidth)
 	lines = append(lines, policy.Wrap(r.path, textWidth)...)
-	lines = append(lines, policy.Wrap(policy.Plain(r.why, 1000), textWidth)...)
+	for _, text := range policy.Wrap(policy.Plain(r.why, 1000), textWidth) {
+		lines = append(lines, marked(text, color))
+	}
+	for _, l := range r.pair {
+		lines = append(lines, l.text(color))
+	}
 	for len(lines) < 2 {
 		lines = append(lines, "") // for the reason
 	}

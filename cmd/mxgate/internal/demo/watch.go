@@ -109,7 +109,7 @@ func rowOf(e store.Entry) row {
 	}
 	r := row{
 		title: fmt.Sprintf("A message from %s to %s.", cmp.Or(e.Author, "nobody who can be read"), cmp.Or(strings.Join(to, ", "), "nobody")),
-		path:  throughProvider(origin, e.ReplyCode), became: becameOf[e.Outcome], reason: e.Reason, why: e.Sentence,
+		path:  throughProvider(origin, e.ReplyCode), became: becameOf[e.Outcome], reason: e.Reason, why: e.Sentence, pair: pairOf(e),
 	}
 	if e.Outcome == store.Relayed && e.Disposition == policy.Tag.String() {
 		r.became = "TAGGED"
@@ -123,7 +123,7 @@ func strangerRow(s store.StrangerRow) row {
 	if s.Helo != "" {
 		title = fmt.Sprintf("A stranger who says HELO %s, past the MX.", s.Helo)
 	}
-	return row{title, pastProvider(s.Network.Addr().String(), 554), "REFUSED", string(policy.NotAdmitted), "Recorded: " + attempts(s) + "."}
+	return row{title: title, path: pastProvider(s.Network.Addr().String(), 554), became: "REFUSED", reason: string(policy.NotAdmitted), why: "Recorded: " + attempts(s) + "."}
 }
 
 func attempts(s store.StrangerRow) string {

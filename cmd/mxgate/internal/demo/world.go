@@ -30,8 +30,8 @@ import (
 	"mxgate/policy/dns"
 )
 
-// What the zone says: heise.de and example.com publish everything one should;
-// he1se.de does too, for an attacker owns his look-alike and authenticates it.
+// What the zone says: heise.de and example.com publish everything one should; he1se.de
+// and rnybank.example do too, for an attacker owns his look-alike and authenticates it.
 const zoneText = `
 heise.de                          TXT  "v=spf1 ip4:192.0.2.10 -all"
 sel._domainkey.heise.de           TXT  "v=DKIM1; k=ed25519; p=KEY"
@@ -39,6 +39,9 @@ _dmarc.heise.de                   TXT  "v=DMARC1; p=none"
 he1se.de                          TXT  "v=spf1 ip4:203.0.113.66 -all"
 sel._domainkey.he1se.de           TXT  "v=DKIM1; k=ed25519; p=KEY"
 _dmarc.he1se.de                   TXT  "v=DMARC1; p=reject"
+rnybank.example                   TXT  "v=spf1 ip4:203.0.113.66 -all"
+sel._domainkey.rnybank.example    TXT  "v=DKIM1; k=ed25519; p=KEY"
+_dmarc.rnybank.example            TXT  "v=DMARC1; p=reject"
 example.com                       TXT  "v=spf1 ip4:192.0.2.20 -all"
 _dmarc.example.com                TXT  "v=DMARC1; p=none"
 `
@@ -56,7 +59,7 @@ received_by = ["provider.example"]
 name     = "example.com"
 next_hop = "%s"
 [protect]
-domains = ["heise.de"]
+domains = ["mybank.example"]
 people  = [{ name = "Erika Mustermann", addresses = ["erika@example.com"] }]
 [dns]
 servers = ["%s"]
@@ -158,6 +161,9 @@ func (w *world) tell(ctx context.Context, s story) (row, error) {
 	if err != nil {
 		return row{}, err
 	}
+	if err := w.gateway.Memory().Flush(ctx); err != nil { // the next story may rest on this one
+		return row{}, err
+	}
 	r := rowOf(entry)
 	r.title, r.path = s.title+".", throughProvider(s.origin, code)
 	if delivered := w.nextHop.Count() > before; delivered != (entry.Outcome == store.Relayed) || !delivered && entry.Outcome != store.Quarantined {
@@ -179,7 +185,7 @@ func (w *world) refused(ctx context.Context, s story, code int, answer string) (
 		for _, recorded := range strangers {
 			if recorded.Network.Contains(netip.MustParseAddr(s.client())) {
 				why := fmt.Sprintf("The gateway said: %s. Recorded: %s.", strings.TrimSuffix(answer, "."), attempts(recorded))
-				return row{s.title + ".", pastProvider(s.client(), code), "REFUSED", string(policy.NotAdmitted), why}, nil
+				return row{title: s.title + ".", path: pastProvider(s.client(), code), became: "REFUSED", reason: string(policy.NotAdmitted), why: why}, nil
 			}
 		}
 		select {
@@ -261,7 +267,14 @@ func (w *world) summary(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	known, err := w.gateway.Memory().Stats(ctx)
+	if err != nil {
+		return err
+	}
 	_, err = fmt.Fprintf(out, "%d messages reached the mail server, %d are in quarantine, nothing is lost.\n", w.nextHop.Count(), len(held))
+	if err == nil {
+		_, err = fmt.Fprintf(out, "What was delivered is remembered: %d message ids in %d conversations, and who wrote to whom.\n", known.IDs, known.Threads)
+	}
 	return err
 }
 
