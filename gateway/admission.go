@@ -43,7 +43,7 @@ func (s *Server) nearMissed(addr netip.Addr, source, helo, _ string) {
 	now := time.Now()
 	s.metrics.nearMisses.Inc()
 	s.metrics.path(policy.Undetermined, source)
-	s.store.Stranger(now, addr, helo)
+	s.store.NearMiss(now, addr, helo, source)
 	s.nearMisses.say(now, "a host that seems to belong to a source is not in its ranges, its mail is deferred (451): add the address if it is right",
 		"client_ip", addr, "source", source, "helo", helo, "host", s.pipeline.names.peek(addr))
 }

@@ -16,6 +16,7 @@ import (
 	"mxgate/gateway/relay"
 	"mxgate/gateway/resolve"
 	"mxgate/gateway/session"
+	"mxgate/policy"
 	"mxgate/policy/mail"
 )
 
@@ -31,6 +32,9 @@ func (p *pipeline) Begin(ctx context.Context, c mail.Client, env mail.Envelope) 
 		return nil, storeFull // what cannot be recorded is not begun
 	}
 	now := p.now()
+	if refusal := p.checkSource(c, now); refusal != nil {
+		return nil, refusal
+	}
 	if refusal := p.checkSender(ctx, env.ReversePath, now); refusal != nil {
 		return nil, refusal
 	}
@@ -44,6 +48,24 @@ func (p *pipeline) catchUp(ctx context.Context) bool {
 	defer cancel()
 	return p.store.CatchUp(ctx)
 }
+
+// checkSource asks again at each MAIL what was asked at the connection: a session
+// may last an hour, and the last day of its source ends meanwhile. It is closed
+// then, so that what follows is admitted, or not, as every connection is.
+func (p *pipeline) checkSource(c mail.Client, now time.Time) *smtp.SMTPError {
+	src, ok := p.cfg.SourceSet.Named(c.Source)
+	if !ok || !src.Expired(now) {
+		return nil
+	}
+	p.metrics.expired.Inc()
+	p.metrics.path(policy.ViaOld, src.Name)
+	p.store.Stranger(now, c.Addr, c.Helo)
+	p.trouble.say(now, "session of a source ended, whose last day is over", "client_ip", c.Addr, "source", src.Name, "reason", string(policy.SourceExpired))
+	return sourceOver
+}
+
+// sourceOver is the reply to it. RFC 5321, Section 3.8; SMTP-DUTIES A1.
+var sourceOver = reply(421, 4, 7, 1, "Mail is no longer taken from you; closing the connection")
 
 // checkSender judges a reverse-path by itself. SMTP-DUTIES E9, V7.
 func (p *pipeline) checkSender(ctx context.Context, sender mail.Address, now time.Time) *smtp.SMTPError {

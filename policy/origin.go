@@ -71,8 +71,9 @@ func ownHost(src provider.Source, addr netip.Addr) bool {
 
 // boundaryOf joins what the operator wrote with the catalogue's roles.
 func boundaryOf(src provider.Source) received.Boundary {
-	b := received.Boundary{ReceivedBy: src.ReceivedBy, Tenant: src.Tenant}
+	b := received.Boundary{ReceivedBy: src.ReceivedBy, Shared: true, Own: src.ReceivedBy, Tenant: src.Tenant}
 	if entry, ok := provider.Lookup(src.Provider); ok {
+		b.Own = notAmong(src.ReceivedBy, entry.ReceivedBySuffixes)
 		b.Ingress, b.Inner, b.Chained = entry.Ingress, entry.Inner, entry.IngressChained
 		b.Witnesses, b.TenantFields = entry.OriginalIPHeaders, entry.TenantDiscriminators
 		if len(b.ReceivedBy) == 0 {
@@ -85,6 +86,16 @@ func boundaryOf(src provider.Source) received.Boundary {
 		}
 	}
 	return b
+}
+
+// notAmong returns the names that the catalogue does not know: of them the operator
+// has written. It copies them only if there are both kinds.
+func notAmong(names, catalogue []string) []string {
+	known := func(name string) bool { return slices.Contains(catalogue, name) }
+	if !slices.ContainsFunc(names, known) {
+		return names
+	}
+	return slices.DeleteFunc(slices.Clone(names), known)
 }
 
 // FileTransaction makes a transaction of a message that was read from a file:

@@ -81,7 +81,7 @@ func runFirewall(ctx context.Context, args []string, out, errOut io.Writer) int 
 	}
 	list, err := firewall.Build(cfg.SourceSet.All(), firewall.Options{Now: time.Now(), Ports: q.ports, Wide: q.wide})
 	if err != nil {
-		return fail(errOut, err)
+		return failed("firewall", errOut, err)
 	}
 	for _, s := range cfg.Sockets {
 		if len(s.Balancers) > 0 {
@@ -117,9 +117,9 @@ func listenPorts(cfg *config.Config) ports {
 func (q *firewallFlags) run(ctx context.Context, list *firewall.List, out, errOut io.Writer) int {
 	findings := false
 	if q.against != "" {
-		changes, err := against(q.against, list)
+		changes, err := against(q.against, list, errOut)
 		if err != nil {
-			return fail(errOut, err)
+			return failed("firewall", errOut, err)
 		}
 		findings = len(changes) > 0
 		to := errOut // standard output is for the rules
@@ -127,12 +127,12 @@ func (q *firewallFlags) run(ctx context.Context, list *firewall.List, out, errOu
 			to = out
 		}
 		if err := printChanges(to, q.against, changes); err != nil {
-			return fail(errOut, err)
+			return failed("firewall", errOut, err)
 		}
 	}
 	if q.format != "" {
 		if err := q.export(ctx, list, out, errOut); err != nil {
-			return fail(errOut, err)
+			return failed("firewall", errOut, err)
 		}
 	}
 	if findings {
@@ -142,13 +142,15 @@ func (q *firewallFlags) run(ctx context.Context, list *firewall.List, out, errOu
 }
 
 // against compares the rules in a file, or on standard input, with the list.
-func against(file string, list *firewall.List) ([]firewall.Change, error) {
+func against(file string, list *firewall.List, errOut io.Writer) ([]firewall.Change, error) {
 	var text []byte
 	var err error
 	if file == "-" {
 		text, err = io.ReadAll(io.LimitReader(os.Stdin, firewall.MaxReadOctets+1))
 	} else {
-		text, err = os.ReadFile(file)
+		if text, err = os.ReadFile(file); err != nil {
+			err = nameFile(file, err)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -156,6 +158,9 @@ func against(file string, list *firewall.List) ([]firewall.Change, error) {
 	before, err := firewall.Read(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", called(file), err)
+	}
+	if len(before) == 0 { // any text is that, an empty list among them
+		fmt.Fprintf(errOut, "mxgate firewall: %s: there is no address in it, so it counts as a list that admits nobody\n", called(file))
 	}
 	return firewall.Compare(before, list), nil
 }
@@ -193,7 +198,7 @@ func (q *firewallFlags) export(ctx context.Context, list *firewall.List, out, er
 	rollback := format.Rollback(q.file)
 	changed, err := firewall.Replace(q.file, rollback, earlier, text, format.WriteUndo(list))
 	if err != nil {
-		return err
+		return nameFile(q.file, err)
 	}
 	if !changed {
 		_, err := fmt.Fprintf(out, "%s: nothing has changed\n", q.file)

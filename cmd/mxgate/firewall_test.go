@@ -65,7 +65,7 @@ func TestFirewallWritesRulesToStandardOutput(t *testing.T) {
 	if strings.Contains(out, "198.51.100") {
 		t.Errorf("a source that is over is admitted:\n%s", out)
 	}
-	wantIn(t, errOut, `source "old-provider" is over since 2020-01-31 and not on the list`)
+	wantIn(t, errOut, `source "old-provider" is over since 2020-02-01 and not on the list`)
 }
 
 func TestFirewallFileKeepsTheWayBackAndTellsWhatChanges(t *testing.T) {
@@ -116,7 +116,7 @@ func TestFirewallComparesWithWhatAFirewallShows(t *testing.T) {
 	if code != exitFindings || errOut != "" {
 		t.Errorf("%d, %q", code, errOut)
 	}
-	wantIn(t, out, "-  198.51.100.0/24  old-provider, over since 2020-01-31\n", "0 ranges more, 1 fewer")
+	wantIn(t, out, "-  198.51.100.0/24  old-provider, over since 2020-02-01\n", "0 ranges more, 1 fewer")
 	if err := os.WriteFile(l.rules, []byte("192.0.2.0/24"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +126,20 @@ func TestFirewallComparesWithWhatAFirewallShows(t *testing.T) {
 	// Rules and comparison at once: standard output is for the rules alone.
 	if code, out, errOut := l.run("-against", l.rules, "-format", "plain"); code != exitFine || strings.Contains(out, "admits") || !strings.Contains(errOut, "admits the same") {
 		t.Errorf("%d, %q, %q", code, out, errOut)
+	}
+	// A file that is something else altogether must not pass for an empty list.
+	if err := os.WriteFile(l.rules, []byte("hello\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errOut := l.run("-against", l.rules); code != exitFindings || !strings.Contains(errOut, "mxgate firewall: "+l.rules+": there is no address in it") {
+		t.Errorf("%d, %q", code, errOut)
+	}
+	// A file is named as it was typed.
+	if code, _, errOut := l.run("-against", "nosuch.txt"); code != exitCouldNot || errOut != "mxgate firewall: nosuch.txt: no such file or directory\n" {
+		t.Errorf("%d, %q", code, errOut)
+	}
+	if code, _, errOut := l.run("-format", "plain", "-o", "/nonexistent/x.txt"); code != exitCouldNot || !strings.HasSuffix(errOut, "mxgate firewall: /nonexistent/x.txt: no such file or directory\n") {
+		t.Errorf("%d, %q", code, errOut)
 	}
 	if err := os.WriteFile(l.rules, []byte("192.0.2.0/99"), 0o600); err != nil {
 		t.Fatal(err)

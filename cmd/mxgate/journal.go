@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/gateway/config"
 	"mxgate/gateway/store"
 	"mxgate/policy"
 	"mxgate/policy/mail"
@@ -47,7 +48,7 @@ type journalLine struct {
 
 func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 	f := flags("journal", errOut)
-	config := f.String("config", "", "configuration `FILE`")
+	file := f.String("config", "", "configuration `FILE`")
 	since, limit := span(24*time.Hour), atMost(1000)
 	var filter store.Filter
 	var outcome string
@@ -57,7 +58,7 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 	f.Var(oneOf{&filter.Disposition, []string{"relay", "tag", "defer", "quarantine", "reject"}}, "disposition", "only messages with this `VERDICT`: relay, tag, defer, quarantine, reject")
 	f.Var(oneOf{&outcome, []string{"relayed", "quarantined", "refused", "deferred", "aborted", "uncertain"}}, "outcome", "only messages that came to this `END`: relayed, quarantined, refused, deferred, aborted, uncertain")
 	f.StringVar(&filter.Source, "source", "", "only messages that came by the `SOURCE` of this name")
-	f.Var(oneOf{&filter.Path, pathVerdicts()}, "path", "only messages that came this `WAY`, such as internal")
+	f.Var(way{oneOf{&filter.Path, pathVerdicts()}}, "path", "only messages that came this `WAY`, such as internal")
 	f.BoolVar(&filter.Lifted, "lifted", false, "only messages of which a reason was lifted, because a sealer or a forwarder is believed")
 	f.Var(&limit, "limit", "show at most the newest `N`")
 	asJSON := f.Bool("json", false, "one JSON object on a line for each message")
@@ -65,10 +66,15 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return code
 	}
 	filter.Since, filter.Outcome, filter.Limit = time.Now().Add(-time.Duration(since)), store.Outcome(outcome), int(limit)+1
-	return withStore(*config, errOut, func(st *store.Store) error {
+	return withStore(*file, errOut, func(st *store.Store) error {
 		entries, err := st.Entries(ctx, filter)
 		if err != nil {
 			return err
+		}
+		if len(entries) == 0 && filter.Source != "" {
+			if err := unnamed(*file, filter.Source); err != nil {
+				return err
+			}
 		}
 		more := len(entries) > int(limit)
 		entries = entries[:min(len(entries), int(limit))]
@@ -100,6 +106,33 @@ func journalReasons() []string {
 // old source or past the provider is refused before there is a message.
 func pathVerdicts() []string {
 	return []string{string(policy.ViaCurrent), string(policy.PermittedDirect), string(policy.Internal), string(policy.ProviderOrigin), string(policy.Undetermined)}
+}
+
+// way is oneOf for -path.
+type way struct{ oneOf }
+
+func (w way) Set(text string) error {
+	if text == string(policy.Direct) || text == string(policy.ViaOld) {
+		return fmt.Errorf("what came %s was refused before there was a message: `mxgate strangers` shows it, mxgate_path_total counts it", text)
+	}
+	return w.oneOf.Set(text)
+}
+
+// unnamed tells of a source of which there is nothing that the configuration does
+// not have either: a slip must not look like peace.
+func unnamed(file, source string) error {
+	cfg, err := config.Load(file)
+	if err != nil {
+		return err
+	}
+	if _, ok := cfg.SourceSet.Named(source); ok {
+		return nil
+	}
+	var names []string
+	for _, s := range cfg.SourceSet.All() {
+		names = append(names, strconv.Quote(s.Name))
+	}
+	return fmt.Errorf("-source %q: nothing came by a source of that name in this time, and the configuration has none: expected one of %s", source, strings.Join(names, ", "))
 }
 
 func printJournal(out io.Writer, entries []store.Entry, since span) error {

@@ -192,12 +192,11 @@ func printProbe(out io.Writer, results []probe.Result) error {
 		if len(r.Ports) == 0 {
 			t.add(note, name, r.Address.String(), "-", string(r.Verdict))
 		}
-		for i, a := range r.Ports {
-			why := said(a)
-			if i == len(r.Ports)-1 && note != "" {
-				why += ". Of this address: " + note
-			}
-			t.add(why, name, r.Address.String(), fmt.Sprintf("%5d", a.Port), string(a.Verdict))
+		for _, a := range r.Ports {
+			t.add(said(a), name, r.Address.String(), fmt.Sprintf("%5d", a.Port), string(a.Verdict))
+		}
+		if len(r.Ports) > 0 && note != "" { // of all its ports, so a row of its own
+			t.add(note, name, r.Address.String(), "  all", string(r.Verdict))
 		}
 	}
 	if err := t.print(out); err != nil {

@@ -206,3 +206,14 @@ func TestProbeExitCodes(t *testing.T) {
 		}
 	}
 }
+
+// What is true of an address hangs on none of its ports.
+func TestProbeTellsOfAnAddressInARowOfItsOwn(t *testing.T) {
+	r := probe.Result{Hosts: []string{"mail.example.com"}, Address: netip.MustParseAddr("203.0.113.5"), Verdict: probe.Closed, Notes: []string{"compared with x"},
+		Ports: []probe.Answer{{Port: 25, Verdict: probe.Closed, Step: probe.Connect, Why: "refused"}}}
+	var b strings.Builder
+	if err := printProbe(&b, []probe.Result{r}); err != nil {
+		t.Fatal(err)
+	}
+	wantIn(t, b.String(), "   25  closed\n    connect: refused\nmail.example.com  203.0.113.5    all  closed\n    compared with x\n")
+}

@@ -174,6 +174,13 @@ func (p *providing) fetcher() (providers.Fetcher, error) {
 	return providers.Fetcher{Resolver: r, Client: providers.NewClient()}, nil
 }
 
+// failed is fail for a command that has a name: all that it says on standard error
+// begins alike.
+func failed(command string, errOut io.Writer, err error) int {
+	fmt.Fprintf(errOut, "mxgate %s: %v\n", command, err)
+	return exitCouldNot
+}
+
 // lines tells an error on standard error, one line for each that is joined in it.
 func (p *providing) lines(about string, err error) {
 	for line := range strings.Lines(err.Error()) {

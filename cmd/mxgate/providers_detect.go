@@ -44,7 +44,7 @@ func (p *providing) detect(ctx context.Context, names []string) int {
 	}
 	fetcher, err := p.fetcher()
 	if err != nil {
-		return fail(p.errOut, err)
+		return failed("providers detect", p.errOut, err)
 	}
 	code := exitFine
 	for i, domain := range domains {
@@ -59,7 +59,7 @@ func (p *providing) detect(ctx context.Context, names []string) int {
 		}
 		found, err := p.printDetection(d)
 		if err != nil {
-			return fail(p.errOut, err)
+			return failed("providers detect", p.errOut, err)
 		}
 		if !found {
 			code = max(code, exitFindings)

@@ -19,14 +19,14 @@ func (p *providing) refresh(ctx context.Context, names []string) int {
 	}
 	fetcher, err := p.fetcher()
 	if err != nil {
-		return fail(p.errOut, err)
+		return failed("providers refresh", p.errOut, err)
 	}
 	if len(names) == 0 {
 		sources = p.withPlaces(sources)
 	}
 	proposals, err := providers.Refresh(ctx, fetcher, p.cfg.DataDir, sources, p.now)
 	if err != nil {
-		return fail(p.errOut, err)
+		return failed("providers refresh", p.errOut, err)
 	}
 	code := exitFine
 	for _, proposal := range proposals {
@@ -81,13 +81,29 @@ func (p *providing) printProposal(x providers.Proposal) int {
 		fmt.Fprintf(p.out, "  ! %s\n", doubt)
 	}
 	if x.Digest == "" {
-		return exitFine
+		return p.printRest(x)
 	}
 	force := ""
 	if len(x.Doubts) > 0 {
 		force = "-force "
 	}
 	fmt.Fprintf(p.out, "  nothing is changed; if it is right:  mxgate providers accept -config %s %s%s\n", shellWord(p.file), force, shellWord(x.Source+":"+x.Digest))
+	return exitFindings
+}
+
+// printRest shows what is left to do where there is nothing to accept: a list that
+// was accepted has no effect before it stands in the configuration.
+func (p *providing) printRest(x providers.Proposal) int {
+	if len(x.Lacks)+len(x.Has) == 0 {
+		return exitFine
+	}
+	for _, r := range x.Lacks {
+		fmt.Fprintf(p.out, "  ranges in the configuration lack %s\n", r)
+	}
+	for _, r := range x.Has {
+		fmt.Fprintf(p.out, "  ranges in the configuration still have %s\n", r)
+	}
+	fmt.Fprintf(p.out, "  to have the gateway go by that list, write:\n\nranges = [%s]\n\n", quotedRanges(x.List.Ranges))
 	return exitFindings
 }
 
@@ -116,7 +132,7 @@ func (p *providing) accept(_ context.Context, lists []string) int {
 		return nil
 	})
 	if err != nil {
-		return fail(p.errOut, err)
+		return failed("providers accept", p.errOut, err)
 	}
 	fmt.Fprint(p.out, done.String())
 	return exitFine
@@ -132,12 +148,4 @@ func quotedRanges(list []netip.Prefix) string {
 }
 
 // shellWord writes text as one word that a shell reads as it is.
-func shellWord(text string) string {
-	odd := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+,=", r))
-	}
-	if text != "" && !strings.ContainsFunc(text, odd) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
+func shellWord(text string) string { return providers.ShellWord(text) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,16 +45,16 @@ func (p *providing) status(ctx context.Context, rest []string) int {
 	}
 	sources, err := p.sources(nil, true)
 	if err != nil {
-		return fail(p.errOut, err)
+		return failed("providers status", p.errOut, err)
 	}
 	fetcher, err := p.fetcher()
 	if err != nil {
-		return fail(p.errOut, err)
+		return failed("providers status", p.errOut, err)
 	}
 	unread := exitFine
 	state, err := providers.LoadState(p.cfg.DataDir)
 	if err != nil { // all else can be told without the accepted lists
-		unread, state = fail(p.errOut, err), ranges.NewState()
+		unread, state = failed("providers status", p.errOut, err), ranges.NewState()
 	}
 	check := providers.Checker{Fetcher: fetcher, Sources: sources, Domains: p.cfg.Own, State: state, Now: p.now}
 	var all []providers.Status
@@ -123,6 +124,9 @@ func (p *providing) printStatus(all []providers.Status) error {
 	if err := t.print(p.out); err != nil {
 		return err
 	}
+	if slices.ContainsFunc(all, func(s providers.Status) bool { return s.MXErr != nil }) {
+		fmt.Fprintln(p.out, "?: not all MX records could be asked for")
+	}
 	fmt.Fprintln(p.out)
 	if len(findings.rows) == 0 {
 		_, err := fmt.Fprintln(p.out, "nothing to look into")
@@ -136,7 +140,7 @@ func stateShown(s providers.Status) string {
 	case s.State == providers.ToCome:
 		return "from " + s.Source.ValidFrom.UTC().Format(time.DateOnly)
 	case s.State == providers.Over:
-		return "over since " + s.Source.ValidUntil.UTC().Format(time.DateOnly)
+		return "over since " + s.Source.OverSince().Format(time.DateOnly)
 	case !s.Source.ValidUntil.IsZero():
 		return "until " + s.Source.ValidUntil.UTC().Format(time.DateOnly)
 	}

@@ -88,6 +88,7 @@ func TestProvidersStatusCountsAndFinds(t *testing.T) {
 	lines := strings.Split(out, "\n")
 	wantIn(t, lines[0], "SOURCE", "LAST MESSAGE", "1d  7d  30d  90d", "MX OF", "BOUND BY")
 	wantIn(t, lines[1], "the-provider  admitted", now.Add(-time.Hour).Local().Format("2006-01-02 15:04"), "2   3   4    5    0 of 1?  1, 1 missing, 1 extra  -")
+	wantIn(t, out, "\n?: not all MX records could be asked for\n")
 	wantIn(t, strings.Join(strings.Fields(out), " "), "the-provider: missing-range In "+list+", and not in ranges: 198.51.100.0/24.", "the-provider: extra-range In ranges, and not in "+list+": 192.0.2.128/25.")
 
 	code, out, _ = provide(t, "status", "-config", l.config, "-offline", "-json")
@@ -112,7 +113,7 @@ func TestProvidersRefreshChangesNothingUntilAccepted(t *testing.T) {
 	wantIn(t, out, "the-provider: 2 ranges in "+list+"; 1 more and 0 fewer than the configuration\n  + 198.51.100.0/24\n  nothing is changed; if it is right:  mxgate providers accept -config "+l.config+" the-provider:")
 	digest := regexp.MustCompile(`the-provider:[0-9a-f]{32}`).FindString(out)
 
-	if code, _, errOut := provide(t, "accept", "-config", l.config, "the-provider:00000000"); code != exitCouldNot || !strings.Contains(errOut, "not the list that was shown") || strings.Contains(errOut, strings.TrimPrefix(digest, "the-provider:")) {
+	if code, _, errOut := provide(t, "accept", "-config", l.config, "the-provider:"+strings.Repeat("0", 32)); code != exitCouldNot || !strings.Contains(errOut, "not the list that was shown") || strings.Contains(errOut, strings.TrimPrefix(digest, "the-provider:")) {
 		t.Errorf("a list that nobody saw: %d, %q", code, errOut)
 	}
 	state, err := providers.LoadState(l.dir)
@@ -123,8 +124,26 @@ func TestProvidersRefreshChangesNothingUntilAccepted(t *testing.T) {
 	if code != exitFine || errOut != "" || out != "the-provider: accepted by erika. For its [[source]]:\n\nranges = [\"192.0.2.0/24\", \"198.51.100.0/24\"]\n" {
 		t.Errorf("%d, %q, %q", code, out, errOut)
 	}
-	if code, out, _ := provide(t, args...); code != exitFine || !strings.Contains(out, "0 more and 0 fewer than what was accepted on ") {
+	if code, _, errOut := provide(t, "accept", "-config", l.config, digest); code != exitCouldNot || !strings.HasPrefix(errOut, "mxgate providers accept: ") || !strings.Contains(errOut, "this list was accepted on ") || !strings.Contains(errOut, " by erika\n") {
+		t.Errorf("accepted twice: %d, %q", code, errOut)
+	}
+	code, out, _ = provide(t, args...)
+	if code != exitFindings || !strings.Contains(out, "0 more and 0 fewer than what was accepted on ") { // and the gateway does not know of it
 		t.Errorf("a second time: %d, %q", code, out)
+	}
+	wantIn(t, out, "\n  ranges in the configuration lack 198.51.100.0/24\n  to have the gateway go by that list, write:\n\nranges = [\"192.0.2.0/24\", \"198.51.100.0/24\"]\n")
+	written, err := os.ReadFile(l.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(l.config, []byte(strings.Replace(string(written), `ranges = ["192.0.2.0/24"]`, `ranges = ["192.0.2.0/24", "198.51.100.0/24"]`, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, _ := provide(t, args...); code != exitFine || strings.Contains(out, "lack") {
+		t.Errorf("in the configuration: %d, %q", code, out)
+	}
+	if err := os.WriteFile(l.config, written, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(list, []byte("0.0.0.0/0\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,10 @@ type strangerLine struct {
 	Provider string    `json:"provider,omitempty"` // id in the catalogue
 	// State is how the source stands today: "admitted", "to come" or "over".
 	State string `json:"source_state,omitempty"`
+	// NearMisses of Count were told to wait (451): their host has a name of the
+	// source NearMissOf, and its address is not in the ranges.
+	NearMisses int64  `json:"near_misses,omitempty"`
+	NearMissOf string `json:"near_miss_of,omitempty"`
 }
 
 // strangersReport is how `mxgate strangers` is asked.
@@ -75,7 +79,8 @@ func (r strangersReport) printJSON(out io.Writer, rows []store.StrangerRow, a pr
 	encoder := json.NewEncoder(out)
 	for _, row := range rows {
 		stranger := of[row.Network]
-		line := strangerLine{Hour: row.Hour, Count: row.Count, Helo: row.Helo, Source: stranger.Source.Name, Provider: stranger.Provider}
+		line := strangerLine{Hour: row.Hour, Count: row.Count, Helo: row.Helo, Source: stranger.Source.Name, Provider: stranger.Provider,
+			NearMisses: row.NearCount, NearMissOf: row.NearSource}
 		if row.Network.IsValid() {
 			line.Network = row.Network.String()
 		}
@@ -118,14 +123,24 @@ func (r strangersReport) print(out io.Writer, a providers.Attempts) error {
 	if slices.ContainsFunc(top, func(s providers.Stranger) bool { return s.Source.Name != "" && s.State(r.now) == providers.Admitted }) {
 		fmt.Fprintln(out, "\nadmitted now: it came before the configuration was as it is, or the gateway runs with an older one")
 	}
-	_, err := fmt.Fprintf(out, "\n%s from %s in the last %s, all refused (hosts of a near miss: deferred)\nby %s (UTC):\n\n%s",
-		counted(a.Count, "connection"), counted(int64(len(a.Strangers)), "network"), &r.since, unitName(a.Unit), picture(a))
+	if slices.ContainsFunc(top, func(s providers.Stranger) bool { return s.Waits(r.now) }) {
+		fmt.Fprintln(out, "\nnear miss: its name is that of a source, its address is in no ranges, and its mail waits at the sender:\nif the provider publishes the address (`mxgate providers refresh`), add it to ranges before the mail bounces")
+	}
+	became := "all refused"
+	if a.NearCount > 0 {
+		became = fmt.Sprintf("refused, %d of them as near misses told to wait", a.NearCount)
+	}
+	_, err := fmt.Fprintf(out, "\n%s from %s in the last %s, %s\nby %s (UTC):\n\n%s",
+		counted(a.Count, "connection"), counted(int64(len(a.Strangers)), "network"), &r.since, became, unitName(a.Unit), picture(a))
 	return err
 }
 
 // belongsTo says what the configuration, as it is today, and the catalogue know of
 // a stranger.
 func (r strangersReport) belongsTo(s providers.Stranger) string {
+	if s.Waits(r.now) {
+		return "source " + s.NearSource + ", near miss: told to wait"
+	}
 	if s.Source.Name == "" {
 		if s.Provider == "" {
 			return "-"
@@ -140,7 +155,7 @@ func (r strangersReport) belongsTo(s providers.Stranger) string {
 	case providers.ToCome:
 		return text + ", admitted from " + s.Source.ValidFrom.UTC().Format(time.DateOnly)
 	case providers.Over:
-		return text + ", over since " + s.Source.ValidUntil.UTC().Format(time.DateOnly)
+		return text + ", over since " + s.Source.OverSince().Format(time.DateOnly)
 	}
 	return text + ", admitted now"
 }

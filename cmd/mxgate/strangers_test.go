@@ -33,7 +33,7 @@ func TestStrangersAreAReport(t *testing.T) {
 	wantIn(t, lines[1], "198.51.100.9    301      2  "+at(49*time.Hour)+"  "+at(time.Hour)+"  bad?.example ", " -")
 	wantIn(t, lines[2], "40.92.1.2         1      1  ", "microsoft365, in no source")
 	wantIn(t, lines[3], "192.0.2.9         1      1  ", "source the-provider, admitted now")
-	wantIn(t, out, "\nadmitted now: it came before", "\n303 connections from 3 networks in the last 7d, all refused (hosts of a near miss: deferred)\nby the day (UTC):\n\n", now.Add(-49*time.Hour).UTC().Format(time.DateOnly)+"    300 "+strings.Repeat("#", 60)+"\n", now.Add(-6*24*time.Hour).UTC().Format(time.DateOnly)+"      0\n", " #\n")
+	wantIn(t, out, "\nadmitted now: it came before", "\n303 connections from 3 networks in the last 7d, all refused\nby the day (UTC):\n\n", now.Add(-49*time.Hour).UTC().Format(time.DateOnly)+"    300 "+strings.Repeat("#", 60)+"\n", now.Add(-6*24*time.Hour).UTC().Format(time.DateOnly)+"      0\n", " #\n")
 	if _, out, _ := mx(t, "strangers", "-config", l.config, "-limit", "1", "-since", "1d"); !strings.Contains(out, "and 2 networks more") || !strings.Contains(out, "by the hour (UTC)") || !strings.Contains(out, " 2 "+strings.Repeat("#", 60)+"\n") || !strings.Contains(out, " 1 "+strings.Repeat("#", 30)+"\n") {
 		t.Errorf("the last day:\n%s", out)
 	}
@@ -60,10 +60,37 @@ func TestStrangersOfASourceThatIsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, out, errOut := mx(t, "strangers", "-config", l.config)
-	wantIn(t, out, "  source old, over since "+today.AddDate(0, 0, -1).Format(time.DateOnly)+"\n", "  source new, admitted from "+today.AddDate(0, 0, 1).Format(time.DateOnly)+"\n", "all others ")
+	wantIn(t, out, "  source old, over since "+today.Format(time.DateOnly)+"\n", "  source new, admitted from "+today.AddDate(0, 0, 1).Format(time.DateOnly)+"\n", "all others ")
 	_, out, _ = mx(t, "strangers", "-config", l.config, "-since", "5000d")
 	wantIn(t, out, "\nby 12 weeks (UTC):\n")
 	if lines := strings.Count(out, "\n"); lines > 75 || errOut != "" {
 		t.Errorf("%d lines, %q\n%s", lines, errOut, out)
 	}
+}
+
+// Of all strangers a near miss is the one whose mail waits: it is named, and stands
+// first whatever the limit.
+func TestANearMissIsToldFromAnAttacker(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	now := time.Now()
+	for range 5 {
+		l.store.Stranger(now, netip.MustParseAddr("203.0.113.9"), "evil.example")
+	}
+	l.store.NearMiss(now, netip.MustParseAddr("198.51.100.77"), "eu-1.provider.example", "the-provider")
+	l.store.Stranger(now, netip.MustParseAddr("198.51.100.77"), "")             // its name could not be asked for
+	l.store.NearMiss(now, netip.MustParseAddr("192.0.2.9"), "", "the-provider") // and is in ranges by now
+	if err := l.store.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ := mx(t, "strangers", "-config", l.config)
+	lines := strings.Split(out, "\n")
+	wantIn(t, lines[1], "198.51.100.77      2 ", "  source the-provider, near miss: told to wait")
+	wantIn(t, lines[2], "203.0.113.9        5 ", "  -")
+	wantIn(t, lines[3], "192.0.2.9          1 ", "  source the-provider, admitted now")
+	wantIn(t, out, "\nnear miss: its name is that of a source", "\n8 connections from 3 networks in the last 7d, refused, 2 of them as near misses told to wait\n")
+	if _, out, _ := mx(t, "strangers", "-config", l.config, "-limit", "1"); !strings.Contains(out, "near miss: told to wait") {
+		t.Errorf("the limit hides it:\n%s", out)
+	}
+	_, out, _ = mx(t, "strangers", "-config", l.config, "-json")
+	wantIn(t, out, `"network":"198.51.100.77/32","count":2,"helo":"eu-1.provider.example","near_misses":1,"near_miss_of":"the-provider"}`, `"network":"203.0.113.9/32","count":5,"helo":"evil.example"}`)
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -76,12 +77,12 @@ func runTrace(ctx context.Context, args []string, out, errOut io.Writer) int {
 		o, err = x.options()
 	}
 	if err != nil {
-		return fail(errOut, err)
+		return failed("trace", errOut, err)
 	}
 	t := tracing{tracer: trace.New(cfg, o), archive: trace.NewArchive(cfg), flags: x, out: out, errOut: errOut}
 	if x.html != "" {
 		if err := t.openPage(paths); err != nil {
-			return fail(errOut, err)
+			return failed("trace", errOut, err)
 		}
 		defer t.pageFile.Close()
 	}
@@ -89,17 +90,63 @@ func runTrace(ctx context.Context, args []string, out, errOut io.Writer) int {
 }
 
 // openPage finds out whether the page can be written before hours of reading. What
-// it held stays until there is something new.
+// it held stays until there is something new. Nothing but a page is ever written
+// over: who forgets the FILE behind -html names his archive there.
 func (t *tracing) openPage(paths []string) error {
+	name := t.flags.html
 	for _, path := range paths {
-		page, err := os.Stat(t.flags.html)
+		page, err := os.Stat(name)
 		if read, readErr := os.Stat(path); err == nil && readErr == nil && os.SameFile(read, page) {
 			return fmt.Errorf("%s is to be read: expected another FILE for -html", path)
 		}
 	}
-	file, err := os.OpenFile(t.flags.html, os.O_WRONLY|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nameFile(name, err)
+	}
+	if err := mayReplace(file); err != nil {
+		return errors.Join(fmt.Errorf("-html %s: %w", name, err), file.Close())
+	}
 	t.page, t.pageFile = trace.NewPage(), file
-	return err
+	return nil
+}
+
+// mayReplace refuses a file that holds something else than a page.
+func mayReplace(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil || info.Mode()&(fs.ModeCharDevice|fs.ModeNamedPipe) != 0 {
+		return err // the latter hold nothing
+	}
+	begin := make([]byte, len(trace.PageBegin))
+	n, err := file.ReadAt(begin, 0)
+	switch {
+	case n == 0 && err == io.EOF, string(begin) == trace.PageBegin:
+		return nil
+	case err != nil && err != io.EOF:
+		return err
+	}
+	return errors.New("it holds something else than a page made here: expected a file that is not there yet, or that an earlier run made")
+}
+
+// isPage reports whether a file that lies among the mail is the page.
+func (t *tracing) isPage(file container.File) bool {
+	if t.page == nil || file.Path == "-" {
+		return false
+	}
+	page, err := t.pageFile.Stat()
+	if err != nil || page.Size() != file.SizeOctets {
+		return false
+	}
+	info, err := os.Stat(file.Path)
+	return err == nil && os.SameFile(info, page)
+}
+
+// nameFile says in front of what went wrong the name of the file as it was typed.
+func nameFile(file string, err error) error {
+	if fault, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fault.Err
+	}
+	return fmt.Errorf("%s: %w", file, err)
 }
 
 // options opens what the flags name.
@@ -115,7 +162,7 @@ func (x *traceFlags) options() (trace.Options, error) {
 	for _, name := range x.logs {
 		file, err := os.Open(name)
 		if err != nil {
-			return o, err
+			return o, nameFile(name, err)
 		}
 		if o.Log == nil {
 			o.Log = new(trace.Log)
@@ -152,6 +199,7 @@ func (t *tracing) all(ctx context.Context, paths []string) int {
 	for _, path := range paths {
 		files = append(files, container.List(path, t.trouble)...)
 	}
+	files = slices.DeleteFunc(files, t.isPage)
 	if slices.Contains(paths, "-") && isTerminal(os.Stdin) {
 		fmt.Fprintln(t.errOut, "paste headers or a message; Ctrl-D on a line of its own ends it")
 	}
@@ -169,20 +217,20 @@ func (t *tracing) all(ctx context.Context, paths []string) int {
 			t.progress.clear()
 			return exitCouldNot
 		case t.broken:
-			return fail(t.errOut, err)
+			return failed("trace", t.errOut, err)
 		case err != nil:
 			t.trouble(err)
 		}
 	}
 	t.progress.clear()
 	if err := t.end(); err != nil {
-		return fail(t.errOut, err)
+		return failed("trace", t.errOut, err)
 	}
 	switch {
+	case t.found: // a stray file among the mail must not hide it
+		return exitFindings
 	case t.failed:
 		return exitCouldNot
-	case t.found:
-		return exitFindings
 	}
 	return exitFine
 }
@@ -196,7 +244,7 @@ func (t *tracing) trouble(err error) {
 	t.failed = true
 	t.archive.Unreadable()
 	t.progress.clear()
-	fail(t.errOut, errors.New(policy.Plain(err.Error(), maxTrouble)))
+	failed("trace", t.errOut, errors.New(policy.Plain(err.Error(), maxTrouble)))
 }
 
 func (t *tracing) one(ctx context.Context, m container.Message) error {

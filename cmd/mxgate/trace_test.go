@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"mxgate/cmd/mxgate/internal/trace"
 )
 
 const traceConfig = `[[domain]]
@@ -65,10 +67,14 @@ func TestTraceExitCodesTellWhatWasFound(t *testing.T) {
 	}
 	config, files := traceFiles(t, "203.0.113.140")
 	code, out, errOut := mx(t, "trace", "-config", config, filepath.Join(t.TempDir(), "no.eml"), files[0])
-	if code != exitCouldNot || !strings.Contains(errOut, "no.eml") {
+	if code != exitFindings || !strings.HasSuffix(errOut, "no.eml: no such file or directory\n") || strings.Contains(errOut, "stat ") {
 		t.Errorf("a file that is not there: %d, %q", code, errOut)
 	}
 	wantIn(t, out, "VERDICT direct") // the others are traced all the same
+	config, files = traceFiles(t, "192.0.2.9")
+	if code, _, _ := mx(t, "trace", "-config", config, filepath.Join(t.TempDir(), "no.eml"), files[0]); code != exitCouldNot {
+		t.Errorf("a file that is not there, and nothing found: %d", code)
+	}
 }
 
 func TestTraceMisused(t *testing.T) {
@@ -148,7 +154,7 @@ func TestTraceCountsWhatItCouldNotRead(t *testing.T) {
 		}
 	}
 	code, out, errOut := mx(t, append([]string{"trace", "-config", config, dir, "/dev/zero"}, files...)...)
-	if code != exitCouldNot || strings.Count(errOut, "\n") != 4 || strings.Contains(errOut, "\x1b") {
+	if code != exitFindings || strings.Count(errOut, "\n") != 4 || strings.Contains(errOut, "\x1b") {
 		t.Errorf("%d, %q", code, errOut)
 	}
 	wantIn(t, errOut, "empty.eml", "old.msg", "mail.gz", "/dev/zero")
@@ -175,12 +181,46 @@ func TestTraceLooksAtThePageFirst(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 	page := filepath.Join(t.TempDir(), "p.html")
-	if err := os.WriteFile(page, []byte(strings.Repeat("what was there before ", 10_000)), 0o600); err != nil {
+	if err := os.WriteFile(page, []byte(trace.PageBegin+strings.Repeat("what was there before ", 10_000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	mx(t, "trace", "-config", config, "-html", page, files[0])
-	if text, err := os.ReadFile(page); err != nil || !strings.HasPrefix(string(text), "<!DOCTYPE html>") || strings.Contains(string(text), "there before") {
+	if text, err := os.ReadFile(page); err != nil || !strings.HasPrefix(string(text), trace.PageBegin) || strings.Contains(string(text), "there before") {
 		t.Errorf("%.100q, %v", text, err)
+	}
+}
+
+// Who forgets the name of the page, or keeps it among the mail, loses nothing.
+func TestTraceWritesOverNothingButAPage(t *testing.T) {
+	config, files := traceFiles(t, "203.0.113.140", "192.0.2.9")
+	other := filepath.Join(filepath.Dir(config), "letter.html") // mail, or anybody's page
+	if err := os.WriteFile(other, []byte("<!DOCTYPE html>\n<html>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range []string{files[0], other} {
+		before, _ := os.ReadFile(page)
+		for _, read := range []string{files[1], filepath.Dir(config)} {
+			code, out, errOut := mx(t, "trace", "-config", config, "-html", page, read)
+			if after, err := os.ReadFile(page); err != nil || string(after) != string(before) || code != exitCouldNot || out != "" || !strings.Contains(errOut, "expected a file that is not there yet") {
+				t.Errorf("%s: %d, %q, %.40q, %v", page, code, errOut, after, err)
+			}
+		}
+	}
+	dir, page := filepath.Dir(files[1]), filepath.Join(filepath.Dir(files[1]), "report.html")
+	for _, name := range []string{config, other, files[0]} {
+		if err := os.Rename(name, filepath.Join(t.TempDir(), "away.toml")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, _ = traceFiles(t)
+	for range 2 { // not there, and there
+		code, out, errOut := mx(t, "trace", "-config", config, "-html", page, dir)
+		if code != exitFine || errOut != "" || !strings.Contains(out, "VERDICT via_current") {
+			t.Errorf("%d, %q\n%s", code, errOut, out)
+		}
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "</html>") {
+		t.Errorf("%.40q, %v", text, err)
 	}
 }
 

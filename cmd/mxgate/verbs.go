@@ -48,6 +48,9 @@ func (g group[T]) run(args []string, out, errOut io.Writer, f func(v verb[T], ar
 			return f(v, args[1:])
 		}
 	}
+	if len(args) > 0 {
+		fmt.Fprintf(errOut, "mxgate %s: unknown command %q\n\n", g.name, args[0])
+	}
 	g.usage(errOut)
 	return exitUsage
 }

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bufio"
 	"errors"
 	"os"
 	"path/filepath"
@@ -61,6 +62,40 @@ func TestEachReturnsTheErrorOfItsCallback(t *testing.T) {
 	stop := errors.New("stop")
 	if err := Read("m", strings.NewReader("From a\nx: y\n\nFrom b\nx: y\n"), func(Message) error { return stop }); err != stop {
 		t.Errorf("got %v", err)
+	}
+}
+
+// One message that is too large does not keep the others from being read.
+func TestATooLargeMessageIsLeftOut(t *testing.T) {
+	const limit = 100
+	large := "Subject: 2\n\n" + strings.Repeat(strings.Repeat("x", 60)+"\n", 4) + "\n"
+	line := "Subject: 2\n\n" + strings.Repeat("y", 200_000) + "\n\n"
+	for _, c := range []struct {
+		name, text string
+		want       []int // numbers
+		err        string
+	}{
+		{"between others", "From a Mon\nSubject: 1\n\nx\n\nFrom b Tue\n" + large + "From c Wed\nSubject: 3\n\nz\n", []int{1, 3}, "message 2: archive: message too large: more than 100 octets, left out"},
+		{"by one line", "From a Mon\nSubject: 1\n\nx\n\nFrom b Tue\n" + line + "From c Wed\nSubject: 3\n\nz\n", []int{1, 3}, "message 2: "},
+		{"by its separator", "From a Mon\nSubject: 1\n\nx\n\nFrom " + strings.Repeat("b", 200_000) + "\nSubject: 2\n\nFrom c Wed\nSubject: 3\n\nz\n", []int{1, 3}, "message 2: "},
+		{"the first", "From b Tue\n" + large + "From c Wed\nSubject: 2\n\nz\n", []int{2}, "message 1: "},
+		{"the last", "From c Wed\nSubject: 1\n\nz\n\nFrom b Tue\n" + large, []int{1}, "message 2: "},
+		{"all", "From b Tue\n" + large + "From b Tue\n" + large, nil, "message 1: archive: message too large: more than 100 octets, left out\nmessage 2: "},
+		{"a message alone", large, nil, "archive: message too large: more than 100 octets"},
+		{"just not", "From a Mon\n" + strings.Repeat("x", limit-2) + "\n", []int{1}, ""},
+	} {
+		var got []int
+		s := splitter{br: bufio.NewReader(strings.NewReader(c.text)), limit: limit, mbox: strings.HasPrefix(c.text, "From "), do: func(m Message) error {
+			if len(m.Content) > limit {
+				t.Errorf("%s: %d octets", c.name, len(m.Content))
+			}
+			got = append(got, m.Number)
+			return nil
+		}}
+		err := s.all()
+		if !slices.Equal(got, c.want) || (err == nil) != (c.err == "") || err != nil && (!errors.Is(err, ErrTooLarge) || !strings.HasPrefix(err.Error(), c.err)) {
+			t.Errorf("%s: read %v, %v", c.name, got, err)
+		}
 	}
 }
 

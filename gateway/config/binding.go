@@ -105,7 +105,7 @@ func (c *Config) warnOfBindings(k *strict.Problems) {
 			if len(s.BindCertificate) > 0 {
 				at = key + ".bind_certificate"
 			}
-			k.Add(at, "", "%s: bind source %q to the tenant, best with bind_header", why, s.Name)
+			k.Add(at, "", "%s: bind source %q to the tenant, by two keys if one is bind_header, since %s", why, s.Name, secretsReturn)
 		}
 		for j, text := range s.BindListener {
 			if at, err := parseEnd(text); err == nil && !c.mayListenAt(at) {
@@ -122,6 +122,10 @@ func (c *Config) warnOfBindings(k *strict.Problems) {
 		}
 	}
 }
+
+// secretsReturn is what bind_header alone cannot help. The provider adds the field
+// before we refuse a recipient, and returns the header to whoever wrote.
+const secretsReturn = "its secret comes back to any stranger in the provider's report about an address that does not exist"
 
 // isFieldName tells names of fields from what the catalogue says in words.
 func isFieldName(text string) bool { return text != "" && !strings.ContainsAny(text, " /") }

@@ -142,6 +142,8 @@ func TestWarningsOfBindings(t *testing.T) {
 		name, text, key, want string
 	}{
 		{"a shared provider", tmes(""), "source[0].provider", "nothing tells our tenant from theirs"},
+		{"a shared provider, and what a secret is worth", tmes(""), "source[0].provider", "by two keys if one is bind_header, since its secret comes back to any stranger"},
+		{"a host's certificate of a provider", ofSource("provider = \"mimecast\"\nbind_certificate = [\"us-smtp-delivery-1.mimecast.com\"]\n") + withTLS(t), "source[0].bind_certificate", "shows for all its customers"},
 		{"the certificate of all", tmes("bind_certificate = [\"*.provider.example\"]\n") + withTLS(t), "source[0].bind_certificate", "shows for all its customers"},
 		{"a listener that is none", ofSource("bind_listener = [\":2525\"]\n"), "source[0].bind_listener[0]", "no [[listener]] is there"},
 		{"a secret for all", ofSource("bind_header = { field = \"X-Gate\", secrets_file = " + writeFile(t, aSecret, 0o604) + " }\n"), "source[0].bind_header.secrets_file", "can be read by everybody"},

@@ -147,7 +147,7 @@ func TestTheExampleAsItStandsIsOneSourceOneDomainAndDefaults(t *testing.T) {
 		t.Errorf("%d sources and %d domains, want one of each", len(example.Sources), len(example.Domains))
 	}
 	// Most providers have one set of ranges for all: what to do about it is to be read there.
-	if w := example.Warnings(time.Now()); len(w) != 1 || w[0].Key != "source[0].provider" || !strings.Contains(w[0].Expected, "best with bind_header") {
+	if w := example.Warnings(time.Now()); len(w) != 1 || w[0].Key != "source[0].provider" || !strings.Contains(w[0].Expected, "by two keys if one is bind_header") {
 		t.Errorf("warnings: %v", w)
 	}
 	if s := example.Sources[0]; s.ValidUntil != nil || s.Origin != "trace" || s.ReceivedBy != nil {

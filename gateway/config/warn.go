@@ -39,6 +39,8 @@ func (c *Config) Warnings(now time.Time) []Problem {
 			k.Add(key, day, "ends in %s: after that day all mail of source %q is refused (554)", count(left, "day", "days"), s.Name)
 		}
 	}
+	c.warnOfGap(k, today)
+	c.warnOfBalancers(k)
 	for i, x := range c.Exceptions {
 		key := fmt.Sprintf("exception[%d]", i)
 		if x.Expires != nil && daysTo(x.Expires, today) < 0 {
@@ -127,6 +129,44 @@ func (c *Config) warnOfCertificate(k *strict.Problems, now time.Time) {
 }
 
 // daysTo counts the days from today to d; negative if d is over.
+// warnOfGap warns if nobody is admitted today: between the end of one provider and
+// the beginning of the next.
+func (c *Config) warnOfGap(k *strict.Problems, today time.Time) {
+	all := c.SourceSet.All()
+	if len(all) == 1 {
+		return // its own days say it
+	}
+	var next time.Time
+	for _, s := range all {
+		switch {
+		case !s.NotYet(today) && !s.Expired(today):
+			return
+		case s.ValidFrom.After(today) && (next.IsZero() || s.ValidFrom.Before(next)):
+			next = s.ValidFrom
+		}
+	}
+	if next.IsZero() {
+		k.Add("source", "", "none is admitted today, and none begins later: all mail is refused (554); set a later valid_until, or add the source that took over")
+		return
+	}
+	k.Add("source", "", "none is admitted today: all mail is refused (554) until %s; correct valid_until of the one before, or valid_from", next.Format(time.DateOnly))
+}
+
+// warnOfBalancers warns of a balancer in the ranges of a source: its own connections
+// (LOCAL, UNKNOWN) are then taken for mail of that source.
+func (c *Config) warnOfBalancers(k *strict.Problems) {
+	for i, socket := range c.Sockets {
+		for j, balancer := range socket.Balancers {
+			for _, s := range c.SourceSet.All() {
+				if slices.ContainsFunc(s.Ranges, balancer.Overlaps) {
+					k.Add(fmt.Sprintf("listener[%d].proxy_protocol[%d]", i, j), quote(balancer.String()),
+						"is in source %q as well: what the balancer sends of its own (PROXY LOCAL or UNKNOWN) counts as mail of that source; keep balancers out of sources", s.Name)
+				}
+			}
+		}
+	}
+}
+
 func daysTo(d *toml.LocalDate, today time.Time) int {
 	return int(d.AsTime(time.UTC).Sub(today) / (24 * time.Hour))
 }

@@ -275,6 +275,44 @@ func TestStrangersAreCountedByNetworkAndHour(t *testing.T) {
 	}
 }
 
+// Who is told to wait is counted among the strangers, and told from them.
+func TestANearMissIsAStrangerWithTheNameOfASource(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	addr := netip.MustParseAddr("192.0.2.1")
+	for range 2 { // in one commit, and in two
+		s.NearMiss(noon, addr, "first", "a")
+		s.NearMiss(noon, addr, "last", "b")
+		s.Stranger(noon, addr, "") // does not hide it
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.Stranger(noon, addr, "")
+		if err := s.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.Strangers(t.Context(), noon)
+	if err != nil || len(got) != 1 || got[0].Count != 8 || got[0].NearCount != 4 || got[0].NearSource != "b" || got[0].Helo != "last" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	// Where the memory is full no network is kept, and so no source of it.
+	release := holdWriter(t, s)
+	for n := range maxTallies {
+		s.Stranger(noon.Add(time.Hour), testAddr(n), "")
+	}
+	s.NearMiss(noon.Add(time.Hour), addr, "h", "a")
+	release()
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err = s.Strangers(t.Context(), noon.Add(time.Hour))
+	for _, r := range got {
+		if r.Network.IsValid() == (r.NearCount == 1) || r.NearSource != "" {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+}
+
 // testAddr is the n-th of many addresses.
 func testAddr(n int) netip.Addr {
 	return netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
@@ -298,7 +336,7 @@ func TestStrangersFillNeitherMemoryNorDisk(t *testing.T) {
 		t.Fatalf("%d rows, %v, first %+v", len(rows), err, rows[0])
 	}
 	// A table that is nearly full, of the hour before; then one more hour.
-	if _, err := s.write.Exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO strangers SELECT ?, '10.0.0.0/' || i, 1, '' FROM n",
+	if _, err := s.write.Exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO strangers (hour, network, count, helo) SELECT ?, '10.0.0.0/' || i, 1, '' FROM n",
 		maxStrangerRows-maxTallies-1, nanos(noon.Truncate(time.Hour).Add(-time.Hour))); err != nil {
 		t.Fatal(err)
 	}

@@ -218,7 +218,7 @@ func TestTheTotalIsCountedWhenTheSchemaIsRaised(t *testing.T) {
 	if err := s.Delete(t.Context(), "B", "erika"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.write.Exec("DROP TRIGGER kept_more; DROP TRIGGER kept_changed; DROP TRIGGER kept_less; DROP TABLE kept; DROP INDEX journal_source; ALTER TABLE journal DROP COLUMN path; ALTER TABLE journal DROP COLUMN lifted; PRAGMA user_version = 1"); err != nil {
+	if _, err := s.write.Exec("DROP TRIGGER kept_more; DROP TRIGGER kept_changed; DROP TRIGGER kept_less; DROP TABLE kept; DROP INDEX journal_source; ALTER TABLE journal DROP COLUMN path; ALTER TABLE journal DROP COLUMN lifted; ALTER TABLE strangers DROP COLUMN near_count; ALTER TABLE strangers DROP COLUMN near_source; PRAGMA user_version = 1"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

@@ -26,6 +26,10 @@ type StrangerRow struct {
 	Network netip.Prefix // an IPv4 address or an IPv6 /64; the zero Prefix: all that found the memory full
 	Count   int64
 	Helo    string // the last one offered, "" if none was
+	// NearCount is how many of Count were near misses: told to wait, not refused.
+	// NearSource is the source that the last of them most likely is, "" without any.
+	NearCount  int64
+	NearSource string
 }
 
 type strangerKey struct {
@@ -34,8 +38,10 @@ type strangerKey struct {
 }
 
 type tally struct {
-	count int64
-	helo  string
+	count      int64
+	helo       string
+	nearCount  int64
+	nearSource string
 }
 
 // strangers counts in memory until the next commit.
@@ -49,13 +55,23 @@ type strangers struct {
 // is what it offered, "" if nothing. It never blocks on the database; counts are
 // durable within about 100 ms.
 func (s *Store) Stranger(at time.Time, addr netip.Addr, helo string) {
+	s.tell(at, addr, tally{count: 1, helo: cleanHelo(helo)})
+}
+
+// NearMiss is Stranger for an address that most likely belongs to source and is in
+// none of its ranges: its mail was told to wait.
+func (s *Store) NearMiss(at time.Time, addr netip.Addr, helo, source string) {
+	s.tell(at, addr, tally{1, cleanHelo(helo), 1, source})
+}
+
+func (s *Store) tell(at time.Time, addr netip.Addr, t tally) {
 	addr = addr.Unmap().WithZone("")
 	bits := addr.BitLen()
 	if addr.Is6() {
 		bits = ipv6Bits
 	}
 	network, _ := addr.Prefix(bits) // the zero Addr gives the zero Prefix
-	s.strangers.add(strangerKey{nanos(at.UTC().Truncate(time.Hour)), network}, tally{1, cleanHelo(helo)})
+	s.strangers.add(strangerKey{nanos(at.UTC().Truncate(time.Hour)), network}, t)
 	s.call()
 }
 
@@ -73,12 +89,16 @@ func (m *strangers) add(k strangerKey, t tally) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, known := m.tallies[k]; !known && len(m.tallies) >= maxTallies {
-		k.network, t.helo = netip.Prefix{}, ""
+		k.network, t.helo, t.nearSource = netip.Prefix{}, "", ""
 	}
 	sum := m.tallies[k]
 	sum.count += t.count
 	if t.helo != "" {
 		sum.helo = t.helo
+	}
+	sum.nearCount += t.nearCount
+	if t.nearSource != "" {
+		sum.nearSource = t.nearSource
 	}
 	m.tallies[k] = sum
 }
@@ -113,8 +133,9 @@ func (s *Store) insertStrangers(tx *sql.Tx, tallies map[strangerKey]tally) error
 	if len(tallies) == 0 {
 		return nil
 	}
-	upsert, err := tx.Prepare(`INSERT INTO strangers (hour, network, count, helo) VALUES (?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET count = count + excluded.count, helo = CASE excluded.helo WHEN '' THEN helo ELSE excluded.helo END`)
+	upsert, err := tx.Prepare(`INSERT INTO strangers (hour, network, count, helo, near_count, near_source) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET count = count + excluded.count, helo = CASE excluded.helo WHEN '' THEN helo ELSE excluded.helo END,
+		near_count = near_count + excluded.near_count, near_source = CASE excluded.near_source WHEN '' THEN near_source ELSE excluded.near_source END`)
 	if err != nil {
 		return fault("strangers", err)
 	}
@@ -124,7 +145,7 @@ func (s *Store) insertStrangers(tx *sql.Tx, tallies map[strangerKey]tally) error
 		if k.network.IsValid() {
 			network = k.network.String()
 		}
-		if _, err := upsert.Exec(k.hour, network, t.count, t.helo); err != nil {
+		if _, err := upsert.Exec(k.hour, network, t.count, t.helo, t.nearCount, t.nearSource); err != nil {
 			return fault("strangers", err)
 		}
 	}
@@ -156,13 +177,13 @@ func (s *Store) cutStrangers(tx *sql.Tx, added int) error {
 // Strangers lists the hours from since on, newest first, the most frequent
 // networks of an hour first.
 func (s *Store) Strangers(ctx context.Context, since time.Time) ([]StrangerRow, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT hour, network, count, helo FROM strangers WHERE hour >= ? ORDER BY hour DESC, count DESC, network",
+	rows, err := s.read.QueryContext(ctx, "SELECT hour, network, count, helo, near_count, near_source FROM strangers WHERE hour >= ? ORDER BY hour DESC, count DESC, network",
 		nanos(since.UTC().Truncate(time.Hour)))
 	return collect(rows, err, func(row interface{ Scan(...any) error }) (StrangerRow, error) {
 		var r StrangerRow
 		var hour int64
 		var network string
-		if err := row.Scan(&hour, &network, &r.Count, &r.Helo); err != nil {
+		if err := row.Scan(&hour, &network, &r.Count, &r.Helo, &r.NearCount, &r.NearSource); err != nil {
 			return StrangerRow{}, err
 		}
 		r.Hour = fromNanos(hour)

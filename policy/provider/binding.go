@@ -80,9 +80,14 @@ func (s Source) Loose() string {
 	return "the certificate that is demanded is the one that " + e.Name + " shows for all its customers"
 }
 
-// sharesName reports whether a certificate name is the provider's for all.
+// sharesName reports whether a certificate name is the provider's for all: one of
+// its own domains, below one, or above one. What it has for a customer alone is
+// hardly named after itself.
 func (e Entry) sharesName(name string) bool {
-	return strings.HasPrefix(name, "*.") || slices.Contains(slices.Concat(e.MXSuffixes, e.ReceivedBySuffixes, e.EgressSuffixes), name)
+	return strings.HasPrefix(name, "*.") ||
+		slices.ContainsFunc(slices.Concat(e.MXSuffixes, e.ReceivedBySuffixes, e.EgressSuffixes, e.CertificateNames), func(suffix string) bool {
+			return within(name, suffix) || within(suffix, name)
+		})
 }
 
 // SecretFields lists the names of the header fields that hold secrets of any

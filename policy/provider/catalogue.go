@@ -34,6 +34,9 @@ type Entry struct {
 	MXSuffixes         []string `toml:"mx_suffixes"`
 	ReceivedBySuffixes []string `toml:"received_by_suffixes"`
 	EgressSuffixes     []string `toml:"egress_suffixes"`
+	// CertificateNames are more suffixes, of what the certificates of its
+	// clients are for, whichever customer they deliver for.
+	CertificateNames []string `toml:"certificate_names"`
 	// Host globs for the `by` host of a Received field: at Ingress the provider
 	// took the message from outside, at Inner it handed it on inside. Only the
 	// patterns that received.Boundary reads are kept: one with a condition in

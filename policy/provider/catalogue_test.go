@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -48,7 +49,7 @@ func TestTheCatalogueKeepsItsProvenance(t *testing.T) {
 
 func TestOnlyPatternsAreRoles(t *testing.T) {
 	for id, want := range map[string][2][]string{
-		"microsoft365":  {{"*.mail.protection.outlook.com"}, {"*.prod.outlook.com from 2603:1000::/24 2a01:111::/32", "*.outlook.office365.com from 2603:1000::/24 2a01:111::/32", "*.prod.exchangelabs.com from 2603:1000::/24 2a01:111::/32"}},
+		"forcepoint":    {{"rly*.srv.mailcontrol.com (MailControl)"}, {"rly*.srv.mailcontrol.com (8.)"}},
 		"google":        {{"mx.google.com"}, {"2002:* without from", "mail-*.google.com without from"}},
 		"proofpoint":    {{"mx0*-*.pphosted.com (PPS)", "mx0*-*.pphosted.com id *-1"}, nil},
 		"mimecast":      {{"relay.mimecast.com"}, {"*.mimecast.lan"}},
@@ -63,6 +64,33 @@ func TestOnlyPatternsAreRoles(t *testing.T) {
 	for _, prose := range []string{"", "*", "*.com", "mx*", "mx.*", "esa*.iphmx.com with TLS", "mx0*-<id>.pphosted.com", "Upper.example.com", "localhost", "(x", "mx.example.com from", "mx.example.com from 10.x", "mx.example.com id", "mx.example.com (x", "2002:*", "x:* without from"} {
 		if !isProse(prose) {
 			t.Errorf("%q passes for a pattern", prose)
+		}
+	}
+}
+
+// A customer may hand in mail from a machine of his in Azure at the hosts of his
+// mailbox: only addresses of the mail service are within it.
+func TestTheInnerNetsOfMicrosoft365AreThoseOfItsMail(t *testing.T) {
+	e, _ := Lookup("microsoft365")
+	if len(e.Inner) != 3 || !slices.Equal(e.Ingress, []string{"*.mail.protection.outlook.com", "*.mail.protection.office365.us"}) {
+		t.Fatalf("ingress %q, inner %q", e.Ingress, e.Inner)
+	}
+	for _, pattern := range e.Inner {
+		_, nets, ok := strings.Cut(pattern, " from ")
+		holds := func(addr string) bool {
+			return slices.ContainsFunc(strings.Fields(nets), func(n string) bool {
+				return netip.MustParsePrefix(n).Contains(netip.MustParseAddr(addr))
+			})
+		}
+		for _, mail := range []string{"2603:10a6:20b:310::6", "2603:10b6:a03:134::26", "2603:1096:d00::1", "2603:10c6:220:ff::9", "2603:10d6:300::1", "2603:1026:900::1", "2603:1036:900::1", "2a01:111:e400:7e1a::1", "2a01:111:f400:fe02::200", "2a01:111:f403:c112::5", "2001:489a:200:18b::15"} {
+			if !holds(mail) {
+				t.Errorf("%s: %s is left out", pattern, mail)
+			}
+		}
+		for _, cloud := range []string{"2603:1020:201:10::5", "2603:1030:405:402::1", "2603:1000:4::1", "2603:1046:1500:38::1", "2603:1026:2405::1", "2603:1026:3000:c0::1", "2603:1061:1300::1", "2603:1063:2000::1", "2603:10e1:100:2::1", "2a01:111:f100:2000::1", "2001:489a:3800::1", "40.107.1.1"} {
+			if !ok || holds(cloud) {
+				t.Errorf("%s: %s is within", pattern, cloud)
+			}
 		}
 	}
 }

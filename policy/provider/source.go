@@ -60,9 +60,13 @@ func (s Source) NotYet(now time.Time) bool {
 	return !s.ValidFrom.IsZero() && now.Before(midnight(s.ValidFrom, 0))
 }
 
+// OverSince is the first day on which s is not admitted any more: the one behind
+// ValidUntil, 00:00 UTC. It has no meaning without that.
+func (s Source) OverSince() time.Time { return midnight(s.ValidUntil, 1) }
+
 // Expired reports whether the last day of s is over at now.
 func (s Source) Expired(now time.Time) bool {
-	return !s.ValidUntil.IsZero() && !now.Before(midnight(s.ValidUntil, 1))
+	return !s.ValidUntil.IsZero() && !now.Before(s.OverSince())
 }
 
 // midnight is when the UTC day of t, or one some days later, begins.

@@ -154,8 +154,9 @@ func (p *parser) protoWord(text string, first bool) {
 		return
 	}
 	name, detail, slash := strings.Cut(text, "/")
-	if slash && hasPrefixFold(detail, "TLS") {
-		h.TLS = true
+	h.TLS = h.TLS || slash && hasPrefixFold(detail, "TLS")
+	if strings.EqualFold(text, "AUTH") || slash && strings.EqualFold(detail, "AUTH") {
+		h.Auth = true
 	}
 	if !first && (isKnownProto(h.Proto) || !isMailProto(name)) {
 		return

@@ -9,10 +9,11 @@ import "strings"
 var (
 	fromNotes = byLetter([]string{
 		"using TLS", "Client CN ", "Client did not ", "No client certificate", "Client hello ",
-		"Authenticated sender", "authenticated bits", "authenticated (", "authenticated as ", "AUTH: ", "proxying for ", "envelope-from ", "envelope-sender ",
+		"Authenticated sender", "authenticated bits", "authenticated (", "authenticated as ", "authenticated by ", "authenticated user",
+		"AUTH: ", "smtp-auth username ", "SASL LOGIN ", "SASL PLAIN ", "proxying for ", "envelope-from ", "envelope-sender ",
 		"may be forged", "not verified", "no ssl",
 	})
-	byNotes = byLetter([]string{"TLS", "version=TLS", "version=SSL", "AUTH=", "auth="})
+	byNotes = byLetter([]string{"TLS", "version=TLS", "version=SSL", "AUTH=", "auth=", "authenticated", "smtp-auth", "SMTP AUTH"})
 )
 
 // byLetter sorts beginnings by their first letter, in lower case: most comments
@@ -64,6 +65,8 @@ func (p *parser) byRemark(c string) {
 	case p.note(c):
 	case hasPrefixFold(c, "Exim"):
 		p.exim = true
+	case hasPrefixFold(c, "via HTTP") && p.hop.Proto == "":
+		p.hop.Proto = "HTTP"
 	case strings.HasSuffix(c, " encrypted"):
 		p.hop.TLS = true
 	}
@@ -74,7 +77,7 @@ func (p *parser) readNote(c string) {
 	switch {
 	case hasPrefixFold(c, "using TLS"), hasPrefixFold(c, "TLS"), hasPrefixFold(c, "version="):
 		h.TLS = true
-	case hasPrefixFold(c, "auth"):
+	case hasPrefixFold(c, "auth"), hasPrefixFold(c, "smtp-auth"), hasPrefixFold(c, "smtp auth"), hasPrefixFold(c, "sasl "):
 		h.Auth = true
 	case hasPrefixFold(c, "envelope-"):
 		_, path, _ := strings.Cut(c, " ")

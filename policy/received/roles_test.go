@@ -17,7 +17,7 @@ func boundaryOf(tb testing.TB, id string, ranges func(netip.Addr) bool) received
 	if !ok {
 		tb.Fatalf("%s is not in the catalogue", id)
 	}
-	b := received.Boundary{Ingress: e.Ingress, Inner: e.Inner, Chained: e.IngressChained}
+	b := received.Boundary{Ingress: e.Ingress, Inner: e.Inner, Chained: e.IngressChained, Shared: true}
 	b.ReceivedBy, b.Ranges, b.Witnesses = e.ReceivedBySuffixes, ranges, e.OriginalIPHeaders
 	return b
 }
@@ -37,6 +37,10 @@ var chains = map[string][][]string{
 		"from C.eurprd00.prod.outlook.com (2603:10a6:10:1::1) by A.eurprd00.prod.outlook.com (2603:10a6:10:2::2) with Microsoft SMTP Server (version=TLS1_2, cipher=X) id 15.20.9000.1" + date,
 		"from AB1PEPF0000AAAA.eurprd00.prod.outlook.com (2603:10a6:10:3:cafe::1) by C.outlook.office365.com (2603:10a6:10:1::1) with Microsoft SMTP Server (version=TLS1_3, cipher=X) id 15.20.9000.1 via Frontend Transport" + date,
 		"from mail.example.org (" + client + ") by AB1PEPF0000AAAA.mail.protection.outlook.com (10.167.0.1) with Microsoft SMTP Server (version=TLS1_3, cipher=X) id 15.20.9000.1 via Frontend Transport" + date,
+	}},
+	"microsoft365 of the United States": {{
+		"from CY1P110MB0327.NAMP110.PROD.OUTLOOK.COM (2001:489a:200:400::13) by CY1P110MB0328.NAMP110.PROD.OUTLOOK.COM (2001:489a:200:401::9) with Microsoft SMTP Server (version=TLS1_2, cipher=X) id 15.20.9000.1" + date,
+		"from mail.example.org (" + client + ") by CY1USG02FT007.mail.protection.office365.us (10.97.26.110) with Microsoft SMTP Server id 15.20.9000.1 via Frontend Transport" + date,
 	}},
 	"google": {{
 		"by mail-ab1-f70.google.com with SMTP id 5b1f-6so123.1 for <bob@example.com>" + date,
@@ -103,7 +107,11 @@ func TestTheClientOfEveryProviderOfTheCatalogueIsFound(t *testing.T) {
 		if known := len(b.Ingress) > 0; known != (len(chains[id]) > 0) {
 			t.Errorf("%s: roles are known: %v, chains: %d", id, known, len(chains[id]))
 		}
-		for _, chain := range chains[id] {
+		all := chains[id]
+		if id == "microsoft365" {
+			all = append(slices.Clone(all), chains["microsoft365 of the United States"]...)
+		}
+		for _, chain := range all {
 			byRole++
 			last := chain[len(chain)-1]
 			host := received.Parse(last).By
@@ -145,6 +153,13 @@ func TestACustomersSubmissionIsNotSteppedOver(t *testing.T) {
 		{"microsoft365", "AB1PEPF0000AAAA.mail.protection.outlook.com", "from C.eurprd00.prod.outlook.com (203.0.113.9) by AM9PR04MB8400.eurprd04.prod.exchangelabs.com (2603:10a6:20b:3e9::6) with Microsoft SMTP Server id 15.20.9000.1" + date},
 		{"microsoft365", "AB1PEPF0000AAAA.mail.protection.outlook.com", "from [2603:10a6:10:1::1] (203.0.113.9) by AM9PR04MB8400.outlook.office365.com (2603:10a6:20b:3e9::6) with Microsoft SMTP Server id 15.20.9000.1" + date},
 		{"microsoft365", "AB1PEPF0000AAAA.mail.protection.outlook.com", "from A.example.local ([fe80::1:2:3:4]) by AM9PR04MB8400.eurprd04.prod.outlook.com ([fe80::1:2:3:4%14]) with mapi id 15.20.9000.001" + date},
+		{"microsoft365", "AB1PEPF0000AAAA.mail.protection.outlook.com", "from vm.attacker.example (2603:1020:201:10::5) by AM9PR04MB8400.eurprd04.prod.outlook.com (2603:10a6:20b:3e9::6) with Microsoft SMTP Server (version=TLS1_2, cipher=X) id 15.20.9000.1" + date},
+		{"google", "mx.google.com", "by gmailapi.google.com with HTTPREST" + date},
+		{"proofpoint", "mx0a-00aabbcc.pphosted.com", "from x (localhost [127.0.0.1]) (Authenticated sender: mallory) by mx0a-00aabbcc.pphosted.com (PPS) with ESMTPSA id 1-1" + date},
+		{"proofpoint-essentials", "mx1-us1.ppe-hosted.com", "from vm ([10.1.1.1]) by outbound-us1.ppe-hosted.com (PPE Hosted ESMTP Server) with ESMTPSA id 1" + date},
+		{"rackspace", "gate1.emailsrvr.com", "by smtp1.relay.iad1a.emailsrvr.com (Authenticated sender: a-AT-x.example) with ESMTPSA id 1" + date},
+		{"rackspace", "gate1.emailsrvr.com", "from x (localhost [127.0.0.1]) (Authenticated sender: a@x.example) by smtp1.relay.iad1a.emailsrvr.com with ESMTPSA id 1" + date},
+		{"forcepoint", "rly12a.srv.mailcontrol.com", "from x (x [10.0.0.5]) (authenticated bits=0) by rly12a.srv.mailcontrol.com (8.17.1/8.17.1) with ESMTP id 2A9" + date},
 		{"google", "mx.google.com", "from [10.0.0.5] (9.113.0.203.example. [203.0.113.9]) by smtp.gmail.com with ESMTPSA id x" + date},
 		{"google", "mx.google.com", "from 123456789 named unknown by gmailapi.google.com with HTTPREST" + date},
 		{"google", "mx.google.com", "from x (x [203.0.113.9]) by mail-ab1-f70.google.com with SMTP id x" + date},

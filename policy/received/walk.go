@@ -3,6 +3,7 @@ package received
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,6 +37,12 @@ type Boundary struct {
 	Ingress, Inner []string
 	// ReceivedBy lists host suffixes of the provider and of relays of our own.
 	ReceivedBy []string
+	// Shared says that customers hand in mail at hosts which only ReceivedBy
+	// names, and write the fields below: there a hop is stepped over only if it
+	// shows who handed the message in. Own lists the names, in full, of hosts
+	// of which that is not so: relays of ours.
+	Shared bool
+	Own    []string
 	// Ranges reports whether an address belongs to the provider; nil: unknown.
 	Ranges func(netip.Addr) bool
 	// Chained allows an ingress hop to show a client in Ranges: another tenant
@@ -80,7 +87,7 @@ type Origin struct {
 	Confidence Confidence
 	Class      Class
 	Why        string // a sentence for people; peer text in it is quoted
-	By         string // host of the provider that decided, as it is compared; "" if none did
+	By         string // host at the provider's border that decided, as it is compared; "" if none did
 	Field      int    // of the hop that decided, index into Message.Fields; -1 if none did
 	Time       time.Time
 	Witness    Witness // what Find weighed the trace against; zero if there was none
@@ -143,14 +150,56 @@ func (b Boundary) judge(hops []Hop, i int) (Origin, bool) {
 		return unbelieved(h, i), true
 	case within && h.Proto == "MAPI":
 		return madeInside(h, "Received #%d by %s was written when the message was handed in from a mailbox there", i+1, hostText(h.By)), true
+	case b.handedIn(h, is, by, outside):
+		return madeInside(h, "Received #%d by %s was written when a customer handed the message in there", i+1, hostText(h.By)), true
+	case within && !outside && is != roleInner && h.anonymous() && !b.isOurs(by):
+		return none(h, "Received #%d by %s does not show who handed the message in there, which may have been a customer", i+1, hostText(h.By)), true
 	case within && !outside:
 		return Origin{}, false
 	case is == roleIngress:
-		return b.border(h, i), true
+		o := b.border(h, i)
+		o.By = by
+		return o, true
 	case is == roleInner:
 		return Origin{}, false
 	}
-	return b.named(h, i, outside)
+	return b.named(hops, i, outside)
+}
+
+// handedIn reports whether h tells that a customer handed the message in: by
+// signing in, in a web mailer, or from the machine itself. He wrote the fields
+// below, so nothing there is believed. A client outside that signed in is still
+// the client.
+func (b Boundary) handedIn(h *Hop, is role, by string, outside bool) bool {
+	switch {
+	case is == roleInner:
+		return h.Auth // what else an inner host may show, the catalogue knows
+	case outside, b.isOurs(by):
+		return false
+	}
+	return h.Auth || h.Kind == Local || !h.relayed()
+}
+
+// isOurs reports whether nobody but us hands in mail at the host with the key by.
+func (b Boundary) isOurs(by string) bool { return !b.Shared || slices.Contains(b.Own, by) }
+
+// relayed reports whether a mail server could have handed the message on by the
+// protocol of h: not by those of web mailers, of programs on the machine itself,
+// nor by one that we do not know.
+func (h *Hop) relayed() bool {
+	switch p := h.Proto; {
+	case strings.HasPrefix(p, "HTTP"), strings.HasPrefix(p, "LOCAL"), p == "NNFMP", p == "BSMTP":
+		return false
+	default:
+		return p == "" || isKnownProto(p) || strings.Contains(p, "SMTP")
+	}
+}
+
+// anonymous reports whether h names no host that handed the message in: it was
+// taken on the machine itself, out of a pipe, or from a client that is left out.
+// What comes over loopback by SMTP is a filter's, nearly everywhere.
+func (h *Hop) anonymous() bool {
+	return h.Kind == Local || !h.from || strings.Contains(h.Proto, "LMTP")
 }
 
 // unbelieved says why h is of no use.
@@ -165,7 +214,8 @@ func unbelieved(h *Hop, i int) Origin {
 }
 
 // named is judge for a hop of which only the writer's name is known.
-func (b Boundary) named(h *Hop, i int, outside bool) (Origin, bool) {
+func (b Boundary) named(hops []Hop, i int, outside bool) (Origin, bool) {
+	h := &hops[i]
 	switch {
 	case h.Kind == Internal || h.Kind == Local:
 		return none(h, "Received #%d by %s was written for a hand-over within one system but shows an address outside", i+1, hostText(h.By)), true
@@ -179,6 +229,8 @@ func (b Boundary) named(h *Hop, i int, outside bool) (Origin, bool) {
 		return none(h, "Received #%d by %s shows client %s, but another address, too", i+1, hostText(h.By), h.IP), true
 	case len(b.Ingress) > 0:
 		return none(h, "Received #%d by %s shows client %s, which is not known to be the provider's, but the host is not known to take mail from outside", i+1, hostText(h.By), h.IP), true
+	case b.Shared && takesLocally(hops[:i], h.By):
+		return none(h, "Received #%d by %s shows client %s, but on that host mail is handed in, too, and who did so may have written this", i+1, hostText(h.By), h.IP), true
 	}
 	o := found(h, MethodReceivedBy, Low)
 	o.Why = fmt.Sprintf("Received #%d by %s was written by a host with a name of the provider and shows client %s, which is outside its ranges", i+1, hostText(h.By), h.IP)
@@ -186,6 +238,12 @@ func (b Boundary) named(h *Hop, i int, outside bool) (Origin, bool) {
 		o.Why = fmt.Sprintf("Received #%d by %s was written by a host with a name of the provider and shows client %s; the provider's ranges are not known", i+1, hostText(h.By), h.IP)
 	}
 	return o, true
+}
+
+// takesLocally reports whether one of hops was written by the host when it took
+// the message from nobody who is named.
+func takesLocally(hops []Hop, host string) bool {
+	return slices.ContainsFunc(hops, func(h Hop) bool { return h.anonymous() && hostKey(h.By) == hostKey(host) })
 }
 
 // outside reports whether h shows a client that is not the provider's own.
@@ -214,11 +272,12 @@ func found(h *Hop, method string, c Confidence) Origin {
 	return Origin{IP: h.IP, Helo: h.Helo, Method: method, Confidence: c, Class: Outside, By: hostKey(h.By), Field: h.Field, Time: h.Time}
 }
 
-// none says why there is no origin; h is the hop that ended the walk, or nil.
+// none says why there is no origin; h is the hop that ended the walk, or nil. It
+// is no hop of the border, as far as is known: it names nobody's tenant.
 func none(h *Hop, format string, args ...any) Origin {
 	o := Origin{Method: MethodNone, Confidence: None, Class: Unknown, Field: -1, Why: fmt.Sprintf(format, args...)}
 	if h != nil {
-		o.Field, o.By = h.Field, hostKey(h.By)
+		o.Field = h.Field
 	}
 	return o
 }

@@ -110,6 +110,87 @@ func TestWalkFindsTheClientAtTheBorderOrSaysWhyNot(t *testing.T) {
 	}
 }
 
+// Where customers hand in mail, whoever did so wrote the fields below. Only hosts
+// that are ours alone are different, and they are not believed to be the border.
+func TestWhatACustomerWroteIsNotBelieved(t *testing.T) {
+	b := Boundary{ReceivedBy: []string{"provider.example", "relay.example.com"}, Shared: true, Own: []string{"relay.example.com"}, Ranges: inProvider}
+	private := b
+	private.Shared, private.Own = false, nil
+	const handed, unnamed = "when a customer handed the message in", "does not show who handed the message in"
+	for _, c := range []struct{ name, hop, why string }{
+		{"signed in, client hidden", "by smtp.provider.example (Authenticated sender: mallory@x.example) with ESMTPSA id 1", handed},
+		{"signed in over loopback", "from authenticated-user (localhost [127.0.0.1]) (Authenticated sender: mallory@x.example) by smtp.provider.example (Postfix) with ESMTPSA id 1", handed},
+		{"signed in from a private address", "from authenticated-user (smtp.provider.example [10.0.0.1]) (using TLSv1.3) by smtp.provider.example (Postfix) with ESMTPSA id 1", handed},
+		{"signed in from the provider's own address", "from web (web [198.51.100.9]) by smtp.provider.example (Postfix) with ESMTPA id 1", handed},
+		{"RFC 3848 of old", "from x (x [10.0.0.1]) by smtp.provider.example with ASMTP id 1", handed},
+		{"RFC 6531", "from x (x [10.0.0.1]) by smtp.provider.example with UTF8SMTPSA id 1", handed},
+		{"Exim", "from x ([10.0.0.1] helo=x) by smtp.provider.example with esmtpsa (TLS1.3) tls TLS_AES_256_GCM_SHA384 (Exim 4.96) (envelope-from <a@x.example>) id 1", handed},
+		{"Sendmail", "from x (x [10.0.0.1]) (authenticated bits=0) by smtp.provider.example (8.17.1/8.17.1) with ESMTP id 1", handed},
+		{"Courier", "from x (x [10.0.0.1]) (AUTH: LOGIN mallory) by smtp.provider.example with ESMTP id 1", handed},
+		{"CommuniGate", "from [10.0.0.1] (account mallory@x.example [10.0.0.1] verified) by smtp.provider.example (CommuniGate Pro SMTP 6) with ESMTP id 1", handed},
+		{"qpsmtpd", "from x (x [10.0.0.1]) (smtp-auth username mallory, mechanism plain) by smtp.provider.example (qpsmtpd) with SMTP", handed},
+		{"a remark behind the host", "from x (x [10.0.0.1]) by smtp.provider.example (authenticated: mallory) with ESMTP id 1", handed},
+		{"a word behind the protocol", "from x (x [10.0.0.1]) by smtp.provider.example with ESMTP AUTH id 1", handed},
+		{"a web mailer", "by webmail.provider.example with HTTP id 1", handed},
+		{"a web mailer that names its client", "from [10.0.0.1] by web.provider.example (via HTTP)", handed},
+		{"a web mailer, in its own words", "from x (x [127.0.0.1]) (SquirrelMail authenticated user mallory) by web.provider.example with HTTP id 1", handed},
+		{"an interface for programs", "by api.provider.example (JMAP) with HTTPS id 1", handed},
+		{"another one", "from x (x [10.0.0.1]) by api.provider.example with JMAP id 1", handed},
+		{"Postfix from a program", "by web7.provider.example (Postfix, from userid 33) id 1", handed},
+		{"Exim from a program", "from www by web7.provider.example with local (Exim 4.96) (envelope-from <www@web7.provider.example>) id 1", handed},
+		{"Exim from a pipe", "from [127.0.0.1] (helo=x) by web7.provider.example with local-esmtp (Exim 4.96) id 1", handed},
+		{"Sendmail from a program", "(from www@localhost) by web7.provider.example (8.15.2/8.15.2/Submit) id 1", handed},
+		{"IIS from a directory", "from mail pickup service by web7.provider.example with Microsoft SMTPSVC", handed},
+		{"MAPI", "from x (10.0.0.1) by mb.provider.example with mapi id 1", "from a mailbox there"},
+		{"LMTP", "from api.provider.example by be.provider.example with LMTP id 1", unnamed},
+		{"LMTP over loopback", "from x (x [127.0.0.1]) by be.provider.example with LMTP id 1", unnamed},
+		{"nobody named", "by smtp.provider.example (Postfix) with ESMTP id 1", unnamed},
+		{"qmail from a program", "(qmail 123 invoked by uid 1000)", "does not say which host wrote it"},
+	} {
+		o := Walk(hopsOf(c.hop+stamp, outside), b, nine)
+		if o.IP.IsValid() || o.By != "" || !strings.Contains(o.Why, c.why) {
+			t.Errorf("%s: %+v, want ..%s..", c.name, o, c.why)
+		}
+		// The same written by a relay of ours, which comes behind the provider.
+		if _, by, ok := strings.Cut(c.hop, "by "); ok && c.name != "MAPI" && !strings.Contains(c.hop, "from [10.0.0.1] by ") && c.hop[0] != '(' {
+			by, _, _ = strings.Cut(by, " ")
+			ours := strings.ReplaceAll(c.hop, by, "relay.example.com")
+			for _, b := range []Boundary{b, private} {
+				if o := Walk(hopsOf(ours+stamp, outside), b, nine); o.IP.String() != "192.0.2.7" || o.By != "mx.provider.example" {
+					t.Errorf("%s, at our relay: %+v", c.name, o)
+				}
+			}
+			sub := strings.ReplaceAll(c.hop, by, "www.relay.example.com")
+			if o := Walk(hopsOf(sub+stamp, outside), b, nine); o.IP.IsValid() {
+				t.Errorf("%s, at a host below our relay: %+v", c.name, o)
+			}
+		}
+	}
+	filter := "from mx.provider.example (localhost [127.0.0.1]) by mx.provider.example (Postfix) with ESMTP id 2"
+	if o := Walk(hopsOf(filter+stamp, outside), b, nine); o.IP.String() != "192.0.2.7" {
+		t.Errorf("a filter: %+v", o)
+	}
+	signedIn := strings.Replace(outside, "ESMTP", "ESMTPSA", 1)
+	if o := Walk(hopsOf(signedIn), b, nine); o.IP.String() != "192.0.2.7" {
+		t.Errorf("a client outside that signed in: %+v", o)
+	}
+	roles := Boundary{Ingress: []string{"*.edge.provider.example"}, Inner: []string{"*.core.provider.example"}, Shared: true}
+	if o := Walk(hopsOf(strings.Replace(inside, "203.0.113.200", "10.0.0.1", 1), edge), roles, nine); o.IP.String() != "192.0.2.7" {
+		t.Errorf("within the provider: %+v", o)
+	}
+	if o := Walk(hopsOf(strings.Replace(inside, "with SMTP", "with ESMTPSA", 1), edge), roles, nine); o.IP.IsValid() || o.By != "" {
+		t.Errorf("signed in within the provider: %+v", o)
+	}
+	// The border names the tenant, whether or not its client can be read.
+	if o := Walk(hopsOf(strings.Replace(edge, "192.0.2.7", "10.0.0.1", 1)), roles, nine); o.IP.IsValid() || o.By != "in1.edge.provider.example" {
+		t.Errorf("a private client at the border: %+v", o)
+	}
+	forged := strings.Replace(outside, "mx.provider.example", "relay.example.com", 1)
+	if o := Walk(hopsOf(pickup, forged), b, nine); o.IP.IsValid() || !strings.Contains(o.Why, "on that host mail is handed in, too") {
+		t.Errorf("the border is where mail is handed in: %+v", o)
+	}
+}
+
 func TestOddTimesLowerTheConfidence(t *testing.T) {
 	b := Boundary{Ingress: []string{"*.edge.provider.example"}, Inner: []string{"*.core.provider.example"}}
 	at := func(hop, when string) string { return strings.Replace(hop, "09:00:00", when, 1) }

@@ -132,6 +132,16 @@ func TestSPFIsExpandedToAddresses(t *testing.T) {
 	}
 }
 
+// Whoever fetched a document names it; the places of other lists are named here.
+func TestNothingIsSaidOfWhere(t *testing.T) {
+	if _, err := Document([]byte("# none\n")); !errors.Is(err, ErrNothing) || !strings.HasSuffix(err.Error(), "no address in it") {
+		t.Error(err)
+	}
+	if _, err := SPF(t.Context(), dns.MustSnapshot(t, zone), "_empty.example.com"); err == nil || !strings.HasSuffix(err.Error(), "no address in spf:_empty.example.com") {
+		t.Error(err)
+	}
+}
+
 func TestSPFIsBounded(t *testing.T) {
 	deep, broad, fat := new(strings.Builder), new(strings.Builder), new(strings.Builder)
 	for i := range 20 {
@@ -226,6 +236,9 @@ func TestNothingIsGoodUntilItIsAccepted(t *testing.T) {
 	if err := s.Accept("ours", first, "erika", ours, noon, true); !errors.Is(err, ErrOther) {
 		t.Errorf("a list that nobody saw was accepted: %v", err)
 	}
+	if err := s.Accept("ours", second[:31], "erika", ours, noon, true); !errors.Is(err, ErrOther) || !strings.Contains(err.Error(), "31 digits: expected all 32") {
+		t.Errorf("half a digest: %v", err)
+	}
 	if err := s.Accept("other", second, "erika", ours, noon, true); !errors.Is(err, ErrNoPending) {
 		t.Errorf("the list of another source was accepted: %v", err)
 	}
@@ -235,6 +248,9 @@ func TestNothingIsGoodUntilItIsAccepted(t *testing.T) {
 	r := s.Sources["ours"]
 	if r.Pending != nil || r.Accepted.By != "erika" || !r.Accepted.Accepted.Equal(noon) || len(s.Base("ours", ours)) != 2 {
 		t.Errorf("accepted: %+v", r)
+	}
+	if err := s.Accept("ours", second, "otto", ours, noon, false); !errors.Is(err, ErrNoPending) || !strings.Contains(err.Error(), "was accepted on 2026-11-22T12:00:00Z by erika") {
+		t.Errorf("accepted twice: %v", err)
 	}
 	propose(false, "203.0.113.0/24", "192.0.2.0/25", "192.0.2.128/25") // the same addresses
 	third := propose(true, "203.0.113.0/24")
@@ -274,12 +290,12 @@ func TestAListThatChangesTooMuchNeedsForce(t *testing.T) {
 	}{
 		{"the same", many(3), many(3), nil},
 		{"twice as many", many(3), many(6), nil},
-		{"more than twice", many(3), many(7), []string{"IPv4 grows"}},
+		{"more than twice", many(3), many(7), []string{"IPv4 grows from 196,608 addresses to 458,752 addresses"}},
 		{"half", many(6), many(3), nil},
 		{"less than half", many(7), many(3), []string{"IPv4 shrinks"}},
 		{"a few addresses, thrice as many", prefixes("192.0.2.0/30"), prefixes("192.0.2.0/24", "198.51.100.0/24"), nil},
 		{"a new IPv6 range", many(1), append(many(1), prefixes("2001:db8::/32")...), nil},
-		{"two large ones", many(1), append(many(1), prefixes("2001:db8::/31")...), []string{"IPv6 grows"}},
+		{"two large ones", many(1), append(many(1), prefixes("2001:db8::/31")...), []string{"IPv6 grows from 0 addresses to 8,589,934,592 networks of /64"}},
 		{"all of IPv4", prefixes("0.0.0.0/1"), prefixes("0.0.0.0/0"), []string{"0.0.0.0/0 is not, or not all, public", "0.0.0.0/0 is wider than /11"}},
 		{"private addresses", many(1), append(many(1), prefixes("10.1.0.0/24", "127.0.0.1/32", "192.168.0.0/16")...), []string{"10.1.0.0/24 is not", "127.0.0.1/32 is not", "192.168.0.0/16 is not"}},
 		{"private addresses in part", prefixes("172.0.0.0/11"), prefixes("172.0.0.0/11"), []string{"172.0.0.0/11 is not, or not all, public"}},

@@ -81,7 +81,14 @@ func Hosts(ctx context.Context, r dns.Resolver, names ...string) (List, error) {
 // finish checks and orders a list.
 func finish(l List) (List, error) {
 	if len(l.Ranges) == 0 {
-		return List{}, fmt.Errorf("%w: no address in %v", ErrNothing, l.From)
+		var in []string
+		for _, place := range l.From {
+			in = append(in, place.String())
+		}
+		if in == nil { // a document: whoever has fetched it names it
+			in = []string{"it"}
+		}
+		return List{}, fmt.Errorf("%w: no address in %s", ErrNothing, strings.Join(in, ", "))
 	}
 	l.Ranges = Join(l.Ranges)
 	return l, nil

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -50,6 +51,9 @@ type Version struct {
 	By       string         `json:"by,omitempty"` // who accepted it
 }
 
+// digestDigits are the hexadecimal digits of a Digest.
+const digestDigits = 32
+
 // Digest names the ranges of v in 32 hexadecimal digits, so that nobody accepts
 // another list than the one he saw. Fewer digits would let whoever publishes the
 // list make a harmless one and a harmful one of the same name.
@@ -58,7 +62,7 @@ func (v *Version) Digest() string {
 	for _, p := range v.Ranges {
 		fmt.Fprintln(h, p)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return hex.EncodeToString(h.Sum(nil)[:digestDigits/2])
 }
 
 // Record is what is kept for one source. Accepted is the last good list, Before
@@ -161,11 +165,17 @@ func (s *State) Propose(source string, l List, written []netip.Prefix, now time.
 // Errors: ErrNoPending, ErrOther, ErrDoubtful; then nothing has changed.
 func (s *State) Accept(source, digest, by string, written []netip.Prefix, now time.Time, force bool) error {
 	r := s.Sources[source]
+	if len(digest) != digestDigits {
+		return fmt.Errorf("%w: for source %q: a digest of %d digits: expected all %d as refresh shows them", ErrOther, source, len(digest), digestDigits)
+	}
+	if r.Pending == nil && r.Accepted != nil && r.Accepted.Digest() == digest {
+		return fmt.Errorf("%w for source %q: this list was accepted on %s by %s", ErrNoPending, source, r.Accepted.Accepted.Format(time.RFC3339), r.Accepted.By)
+	}
 	if r.Pending == nil {
 		return fmt.Errorf("%w for source %q: refresh first", ErrNoPending, source)
 	}
 	if r.Pending.Digest() != digest { // which it is stays untold: it would be accepted unseen
-		return fmt.Errorf("%w: for source %q another one was fetched at %s: refresh, and look at it", ErrOther, source, r.Pending.Fetched.Format(time.RFC3339))
+		return fmt.Errorf("%w: for source %q the list to accept was fetched at %s and has another digest: refresh, and look at it", ErrOther, source, r.Pending.Fetched.Format(time.RFC3339))
 	}
 	if doubts := Doubts(s.Base(source, written), r.Pending.Ranges); len(doubts) > 0 && !force {
 		return fmt.Errorf("%w for source %q: %s", ErrDoubtful, source, strings.Join(doubts, "; "))
@@ -215,10 +225,24 @@ func Doubts(base, list []netip.Prefix) []string {
 		before, after := size(base, family.four), size(list, family.four)
 		switch {
 		case after > maxFactor*before+family.slack:
-			doubts = append(doubts, fmt.Sprintf("%s grows from %.3g to %.3g addresses", family.name, before, after))
+			doubts = append(doubts, fmt.Sprintf("%s grows from %s to %s", family.name, amount(before, family.four), amount(after, family.four)))
 		case before > maxFactor*after+family.slack:
-			doubts = append(doubts, fmt.Sprintf("%s shrinks from %.3g to %.3g addresses", family.name, before, after))
+			doubts = append(doubts, fmt.Sprintf("%s shrinks from %s to %s", family.name, amount(before, family.four), amount(after, family.four)))
 		}
 	}
 	return doubts
+}
+
+// amount says how many addresses n are; of IPv6, where nobody counts single ones,
+// how many networks of /64.
+func amount(n float64, four bool) string {
+	unit := " addresses"
+	if !four && n >= 1<<64 {
+		n, unit = n/(1<<64), " networks of /64"
+	}
+	digits := strconv.FormatFloat(n, 'f', 0, 64)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits + unit
 }

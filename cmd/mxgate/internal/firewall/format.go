@@ -142,7 +142,7 @@ func (f Format) Notes(l *List) []string {
 		notes = append(notes, fmt.Sprintf("%d rules of a family, one for each range and port: the default quota of a security group is %d", rules, f.quota))
 	}
 	for _, s := range l.Over {
-		notes = append(notes, fmt.Sprintf("source %q is over since %s and not on the list", label(s.Name), s.ValidUntil.UTC().Format(time.DateOnly)))
+		notes = append(notes, fmt.Sprintf("source %q is over since %s and not on the list", label(s.Name), s.OverSince().Format(time.DateOnly)))
 	}
 	for _, s := range l.Coming {
 		notes = append(notes, fmt.Sprintf("source %q begins on %s and is not on the list: make the rules again then, or its mail waits outside", label(s.Name), s.ValidFrom.UTC().Format(time.DateOnly)))

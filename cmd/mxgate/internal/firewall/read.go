@@ -184,7 +184,7 @@ func Compare(before []netip.Prefix, l *List) []Change {
 func (l *List) whose(p netip.Prefix) string {
 	for _, s := range l.Over {
 		if slices.ContainsFunc(s.Ranges, p.Overlaps) {
-			return label(s.Name) + ", over since " + s.ValidUntil.UTC().Format(time.DateOnly)
+			return label(s.Name) + ", over since " + s.OverSince().Format(time.DateOnly)
 		}
 	}
 	for _, s := range l.Coming {

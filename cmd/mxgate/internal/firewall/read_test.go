@@ -74,7 +74,7 @@ func TestCompareTellsAddressesNotRanges(t *testing.T) {
 		want   string
 	}{
 		{before("192.0.2.128/25", "192.0.2.0/25", "2001:db8::/32"), "[]"},
-		{before("192.0.2.0/25", "2001:db8::/32", "198.51.100.0/24", "203.0.113.9"), "[{192.0.2.128/25 true current, written by hand} {198.51.100.0/24 false old, over since 2026-10-31} {203.0.113.9/32 false no source of the configuration}]"},
+		{before("192.0.2.0/25", "2001:db8::/32", "198.51.100.0/24", "203.0.113.9"), "[{192.0.2.128/25 true current, written by hand} {198.51.100.0/24 false old, over since 2026-11-01} {203.0.113.9/32 false no source of the configuration}]"},
 		{nil, "[{192.0.2.0/24 true current, written by hand} {2001:db8::/32 true current, written by hand}]"},
 	} {
 		if got := fmt.Sprint(Compare(c.before, l)); got != c.want {

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -131,7 +133,7 @@ func (p *Prober) greets(ctx context.Context, x Exchanger) bool {
 // judgeSilence sets the verdict of r, and of its ports that did not speak: closed,
 // or out of reach from here.
 func (p *Prober) judgeSilence(ctx context.Context, r *Result) {
-	compared, spoke := "", false
+	compared, spoke, blocked, over := "", false, []string{}, way{}
 	for i := range r.Ports {
 		a := &r.Ports[i]
 		w := wayTo(r.Address, a.Port)
@@ -146,11 +148,18 @@ func (p *Prober) judgeSilence(ctx context.Context, r *Result) {
 			a.Why += "; stopped before that could be compared"
 		default:
 			a.Verdict = Unknown
-			a.Why += fmt.Sprintf("; and no other mail server answers %s: from here port %d may be blocked; ask from elsewhere", w, a.Port)
+			blocked, over = append(blocked, strconv.Itoa(int(a.Port))), w
 		}
 		if a.Verdict.Worse(r.Verdict) {
 			r.Verdict = a.Verdict
 		}
+	}
+	if len(blocked) > 0 { // once: it is about this network, not about a port
+		ports := "port " + blocked[0]
+		if len(blocked) > 1 {
+			ports = "ports " + strings.Join(blocked, ", ")
+		}
+		r.Notes = append(r.Notes, fmt.Sprintf("no other mail server answers %s: from here %s may be blocked; ask from elsewhere", over, ports))
 	}
 	if compared != "" && !spoke {
 		r.Notes = append(r.Notes, fmt.Sprintf("compared with %s, which answers from here", compared))

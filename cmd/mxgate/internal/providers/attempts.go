@@ -21,6 +21,10 @@ type Stranger struct {
 	First, Last time.Time    // begin of the hour, UTC
 	Hours       int          // in which it came
 	Helo        string       // the last one offered
+	// NearCount is how many of Count were near misses, told to wait: their host has
+	// a name of NearSource, of the last one that is, and an address of no source.
+	NearCount  int64
+	NearSource string
 	// Source is the source of the configuration that has its address: one that is
 	// over or to come, or one that is admitted now and was not when it came. With
 	// Part the source has only some of the network. It may have no Name.
@@ -29,6 +33,12 @@ type Stranger struct {
 	// Provider is that of the source, or one of the catalogue in whose ranges the
 	// network lies: one left behind, or a range that is missing. It may be "".
 	Provider string
+}
+
+// Waits reports whether mail of a source waits until the address of s is in its
+// ranges: the one stranger of whom somebody has to take care today.
+func (s Stranger) Waits(now time.Time) bool {
+	return s.NearSource != "" && (s.Source.Name == "" || s.Part || s.State(now) != Admitted)
 }
 
 // State says how the source of s stands at now: Admitted, ToCome or Over.
@@ -42,8 +52,9 @@ type Bucket struct {
 
 // Attempts is the report on all strangers.
 type Attempts struct {
-	Strangers []Stranger // who came most first
+	Strangers []Stranger // those who wait first, then who came most
 	Count     int64
+	NearCount int64         // of them near misses
 	Unit      time.Duration // an hour, a day, a week, or some weeks
 	Picture   []Bucket      // from the begin to now, also those without a stranger
 }
@@ -71,12 +82,19 @@ func NewAttempts(rows []store.StrangerRow, set *provider.Set, since, now time.Ti
 		}
 		s.add(r)
 		a.Count += r.Count
+		a.NearCount += r.NearCount
 		counts[r.Hour.UTC().Truncate(a.Unit)] += r.Count
 	}
 	for _, s := range by {
 		a.Strangers = append(a.Strangers, *s)
 	}
 	slices.SortFunc(a.Strangers, func(x, y Stranger) int {
+		if wait := x.Waits(now); wait != y.Waits(now) {
+			if wait {
+				return -1
+			}
+			return 1
+		}
 		return cmp.Or(cmp.Compare(y.Count, x.Count), x.Network.Addr().Compare(y.Network.Addr()))
 	})
 	for at := since.UTC().Truncate(a.Unit); !at.After(now); at = at.Add(a.Unit) {
@@ -90,8 +108,12 @@ func (s *Stranger) add(r store.StrangerRow) {
 	s.Count += r.Count
 	s.Hours++
 	s.First = r.Hour
+	s.NearCount += r.NearCount
 	if s.Helo == "" {
 		s.Helo = r.Helo
+	}
+	if s.NearSource == "" {
+		s.NearSource = r.NearSource
 	}
 }
 

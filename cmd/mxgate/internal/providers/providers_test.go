@@ -511,3 +511,14 @@ func TestThePictureOverTimeHasAFewBars(t *testing.T) {
 		}
 	}
 }
+
+// What is advised can be typed as it stands.
+func TestAnAdviceNamesASourceAsAShellReadsIt(t *testing.T) {
+	for name, want := range map[string]string{"old provider": "`mxgate journal -source 'old provider'`", "old": "`mxgate journal -source old`", "it's": `-source 'it'\''s'` + "`"} {
+		s := Status{Source: provider.Source{Name: name}}
+		s.Use.Messages[1] = 1
+		if got := s.advice(); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

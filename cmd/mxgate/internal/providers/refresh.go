@@ -14,10 +14,11 @@ type Proposal struct {
 	Source         string
 	List           ranges.List // of no meaning with Err
 	Added, Removed []netip.Prefix
-	Since          time.Time // when the list it is compared with was accepted; zero: it is the configuration's
-	Doubts         []string  // why accepting it needs force
-	Digest         string    // names the list to Accept; "" if there is nothing to accept
-	Err            error     // it could not be fetched: what was good stays good
+	Lacks, Has     []netip.Prefix // in List and not in ranges of the configuration; the reverse. After Accept it is these that are left to do
+	Since          time.Time      // when the list it is compared with was accepted; zero: it is the configuration's
+	Doubts         []string       // why accepting it needs force
+	Digest         string         // names the list to Accept; "" if there is nothing to accept
+	Err            error          // it could not be fetched: what was good stays good
 }
 
 // Refresh fetches the list of each source and keeps in the state file in dir those
@@ -42,6 +43,7 @@ func Refresh(ctx context.Context, f Fetcher, dir string, sources []provider.Sour
 func (p *Proposal) compare(state *ranges.State, s provider.Source, now time.Time) {
 	base := state.Base(s.Name, s.Ranges)
 	p.Added, p.Removed = ranges.Subtract(p.List.Ranges, base), ranges.Subtract(base, p.List.Ranges)
+	p.Lacks, p.Has = ranges.Subtract(p.List.Ranges, s.Ranges), ranges.Subtract(s.Ranges, p.List.Ranges)
 	if accepted := state.Sources[s.Name].Accepted; accepted != nil {
 		p.Since = accepted.Accepted
 	}

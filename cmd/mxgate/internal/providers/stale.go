@@ -114,7 +114,7 @@ func (s *Status) advice() string {
 	if s.recent() == 0 {
 		return upper(end)
 	}
-	return fmt.Sprintf("Look at them with `mxgate journal -source %s`; if they need not come that way, %s", s.Source.Name, end)
+	return fmt.Sprintf("Look at them with `mxgate journal -source %s`; if they need not come that way, %s", ShellWord(s.Source.Name), end)
 }
 
 // front says what may explain that MX leads to no source: somebody who hands on.

@@ -27,6 +27,7 @@ type judgement struct {
 	contradictions []string
 	propose        string // a range of source that peer should be in; "" if none
 	most           int    // that confidence may be
+	gap            *gap   // nil: a provider was in force
 }
 
 func (j *judgement) point(code string, weight, field int, format string, args ...any) {
@@ -178,16 +179,14 @@ func (j *judgement) direct() {
 		return
 	}
 	if active == 0 {
-		j.verdict = PermittedDirect
-		j.point("no-provider-in-force", weightRangeFirm, -1, "no provider was in force on %s: mail came straight to us", day(j.when))
-		j.why = fmt.Sprintf("%s handed it to us at a time when no provider was in force", j.peer)
+		j.uncovered()
 		return
 	}
 	if none != "" && j.name == "" { // what stands below is no answer: the client wrote it
 		j.undetermined(reasonRanges, "no range of %q is known, and our server verified no name of %s: give its ranges", none, j.peer)
 		return
 	}
-	j.verdict, j.why = Direct, fmt.Sprintf("%s is of no provider and handed it to us past it", j.peer)
+	j.verdict, j.why = Direct, fmt.Sprintf("%s is of no provider and handed it to us, past the one in force", j.peer)
 	switch {
 	case none != "":
 		j.point("ranges-unknown", weightRangesUnknown, -1, "the ranges of %q are not known", none)

@@ -118,6 +118,7 @@ func (s *Source) complete(receivedBy []string) {
 		Ingress: s.entry.Ingress, Inner: s.entry.Inner, ReceivedBy: receivedBy, Chained: s.entry.IngressChained,
 		Ranges:    func(ip netip.Addr) bool { _, ok := s.holds(ip); return ok },
 		Witnesses: s.entry.OriginalIPHeaders, Tenant: s.Tenant, TenantFields: tenantFields(s.entry),
+		Shared: true, Own: slices.DeleteFunc(slices.Clone(receivedBy), func(name string) bool { return slices.Contains(s.entry.ReceivedBySuffixes, name) }),
 	}
 	if len(receivedBy) == 0 {
 		s.boundary.ReceivedBy = s.entry.ReceivedBySuffixes

@@ -3,6 +3,7 @@ package trace
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -94,7 +95,9 @@ func (s *sheet) spans(c spans) {
 		return
 	}
 	s.section("Who came past the provider, from when to when", func() {
-		s.soft("A vertical line is the last day of a provider that was left.")
+		if slices.ContainsFunc(c.Spans, func(p span) bool { return p.EndedX != 0 }) {
+			s.soft("A vertical line is the last day of a provider that was left.")
+		}
 		s.add(`<table class="chart"><tr><th></th><th>%s<span class="right">%s</span></th></tr>`+"\n", c.From, c.To)
 		for _, p := range c.Spans {
 			s.add(`<tr><td class="name">%s</td><td><svg class="row" viewBox="0 0 %s 14" preserveAspectRatio="none" role="img">`, p.Name, rowWidth)

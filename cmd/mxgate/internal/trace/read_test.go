@@ -32,7 +32,7 @@ ranges = "192.0.2.7"
 	}
 	for _, want := range []string{
 		"t.toml:1: host: unknown key: did you mean hosts?", `t.toml:2: networks[0] = "0.0.0.0/0": too wide`, `networks[1] = "192.0.2.1/24": expected a network`,
-		"domain: missing", "t.toml:3: mailbox[0].provider: missing", "t.toml:5: source[0].name: missing", `t.toml:6: source[0].provider = "mimekast": not in the catalogue`,
+		"domain: missing", "t.toml:3: mailbox[0].provider: missing", "t.toml:5: source[0].name: missing", `t.toml:6: source[0].provider = "mimekast": not in the catalogue: did you mean mimecast?`,
 		"t.toml:8: source[0].valid_until = 2026-01-01: is before valid_from, 2026-02-01", "t.toml:9: source[1].ranges: missing",
 		"t.toml:11: permitted[0].name: missing", "permitted[0].ranges = \"192.0.2.7\"",
 	} {

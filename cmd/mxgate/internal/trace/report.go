@@ -35,6 +35,7 @@ type Archive struct {
 	reverse    map[string]map[string]int // by source: addresses that its ranges lack
 	legs       map[legKey][]float32
 	seen       map[copyKey]struct{}
+	gaps       map[gap]int // messages in times without a provider
 }
 
 // copyKey is a hash of what the copies of a message have in common.
@@ -56,7 +57,7 @@ func (l *Legs) all() [5]float64 {
 func NewArchive(c *Config) *Archive {
 	return &Archive{config: c, months: map[string]map[Verdict]int{}, peers: map[netip.Addr]*DirectPeer{}, old: map[string]*OldSource{},
 		lastUse: map[string]time.Time{}, recipients: map[string]int{}, authors: map[string]int{}, reasons: map[string]int{}, writers: map[string]int{},
-		reverse: map[string]map[string]int{}, legs: map[legKey][]float32{}, seen: map[copyKey]struct{}{}}
+		reverse: map[string]map[string]int{}, legs: map[legKey][]float32{}, seen: map[copyKey]struct{}{}, gaps: map[gap]int{}}
 }
 
 // Add counts a message and marks it if it is the copy of one that was counted.
@@ -81,6 +82,9 @@ func (a *Archive) Add(t *Traced) {
 	a.r.Messages++
 	a.month(t)
 	a.way(t)
+	if t.gap != nil {
+		a.gaps[*t.gap]++ // as many keys as sources, plus one
+	}
 	if t.Verdict.Found() {
 		a.attacked(t)
 		count(a.authors, or(t.fromDomain, "(unreadable)"))

@@ -123,6 +123,14 @@ func TestSpansShowWhenAProviderWasLeft(t *testing.T) {
 	if len(s.Spans) != 2 || s.Spans[0].Class != ViaOld || s.Spans[0].EndedX <= 0 || s.Spans[0].EndedX >= s.Spans[0].X || s.Spans[1].X+s.Spans[1].Width > rowWidth {
 		t.Errorf("%+v", s.Spans)
 	}
+	const legend = "A vertical line is the last day"
+	var with, without sheet
+	with.spans(s)
+	late := gather(t, own("203.0.113.9", nov26))
+	without.spans(spansOf(&late))
+	if !strings.Contains(with.String(), legend) || strings.Contains(without.String(), legend) || !strings.Contains(without.String(), "<svg") {
+		t.Errorf("%s\n%s", with.String(), without.String())
+	}
 	if s.From != "2025-11-02" || s.To != "2026-11-02" {
 		t.Errorf("%s to %s", s.From, s.To)
 	}

@@ -26,16 +26,15 @@ func (s *sheet) add(format string, args ...any) {
 	fmt.Fprintf(s, format, escaped...)
 }
 
+// PageBegin is how a page begins, and no file that holds mail.
+const PageBegin = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<title>mxgate trace: which way the mail came</title>\n"
+
 // head writes everything before the first heading.
 func (s *sheet) head(verdicts []VerdictPart) {
-	s.WriteString(`<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
+	s.WriteString(PageBegin + `<meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<title>mxgate trace: which way the mail came</title>
 <style>
 `)
 	s.WriteString(pageStyle)

@@ -146,7 +146,7 @@ const exceptFrom = 10
 
 // proposals says what to do about what was found.
 func (a *Archive) proposals(r *Report) []Proposal {
-	list := []Proposal{}
+	list := append([]Proposal{}, a.gapProposals()...) // first: else all below is about half of it
 	add := func(do, what, format string, args ...any) {
 		list = append(list, Proposal{Do: do, What: what, Text: fmt.Sprintf(format, args...)})
 	}

@@ -31,8 +31,11 @@ func (t *Traced) Write(w io.Writer) error {
 		b.WriteString(policy.Labelled(weight, p.Text))
 	}
 	if c := t.Client; c != nil && t.Verdict != Direct && t.Verdict != PermittedDirect {
-		ip := or(c.IP, "not known")
-		b.WriteString(policy.Labelled("client", fmt.Sprintf("%s (%s, confidence %s): %s", ip, c.Method, c.Confidence, c.Why)))
+		who := "not known"
+		if c.IP != "" {
+			who = fmt.Sprintf("%s (%s, confidence %s)", c.IP, c.Method, c.Confidence)
+		}
+		b.WriteString(policy.Labelled("client", who+": "+c.Why))
 	}
 	if a := t.Auth; a.Source != "" {
 		b.WriteString(policy.Labelled("results", fmt.Sprintf("SPF %s, DKIM %s, DMARC %s (written by %s)", or(a.SPF, "-"), or(a.DKIM, "-"), or(a.DMARC, "-"), a.Source)))
@@ -71,8 +74,13 @@ func (h *Hop) line(boundary int) string {
 		when = h.Time.Format(time.RFC3339)
 	}
 	from := or(h.IP, or(h.Kind, "-"))
-	if name := or(h.RDNS, h.From); name != "" {
-		from += " (" + name + ")"
+	switch { // what the client called itself proves nothing, and must not look as if it did
+	case h.RDNS != "" && h.Owner == "own" && !h.verified:
+		from += " (" + h.RDNS + ", not verified)"
+	case h.RDNS != "":
+		from += " (" + h.RDNS + ")"
+	case h.From != "":
+		from += " (HELO " + h.From + ")"
 	}
 	owner := h.Owner
 	if h.Index == boundary {

@@ -124,6 +124,7 @@ func (j *judgement) traced() Traced {
 	} else if j.permit != nil {
 		out.Source = j.permit.Name
 	}
+	out.gap = j.gap
 	out.Client = j.client()
 	out.Auth = j.auth()
 	out.Evidence = append([]Point{}, j.points...)

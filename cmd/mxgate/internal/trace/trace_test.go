@@ -161,6 +161,35 @@ func TestWithoutAnyProviderNothingIsSaid(t *testing.T) {
 	}
 }
 
+// Who forgets the present provider must not take bypasses for permitted.
+func TestBehindTheLastProviderNothingIsPermitted(t *testing.T) {
+	left := "[[domain]]\nname = \"example.com\"\n[[source]]\nname = \"left\"\nranges = [\"192.0.2.0/26\"]\nvalid_until = 2026-03-31\n"
+	later := left + "[[source]]\nname = \"later\"\nranges = [\"192.0.2.64/26\"]\nvalid_from = 2026-12-01\n"
+	for _, c := range []struct {
+		config, when string
+		verdict      Verdict
+		proposal     string
+	}{
+		{left, nov26, Undetermined, "no provider was in force from 2026-04-04 on: 1 message came then (undetermined); is a [[source]] missing, or its valid_from too late?"},
+		{left, "no date", Undetermined, "no provider was in force from 2026-04-04 on"},
+		{later, nov26, PermittedDirect, "no provider was in force from 2026-04-04 to 2026-11-27: 1 message came then (permitted_direct)"},
+		{strings.Replace(left, "valid_until = 2026-03-31", "valid_from = 2026-12-01", 1), nov26, PermittedDirect, "no provider was in force until 2026-11-27: 1 "},
+		{left, nov25, Direct, ""},
+	} {
+		tr := tracer(t, c.config, Options{})
+		got, err := tr.Trace(t.Context(), Input{Content: []byte(own("203.0.113.140", c.when) + rest)})
+		if err != nil || got.Verdict != c.verdict || got.Verdict == Undetermined && (got.Reason != "no-provider-in-force" || !strings.Contains(got.Why, "is a [[source]] missing?")) {
+			t.Errorf("%s: %s %q: %s, %v", c.when, got.Verdict, got.Reason, got.Why, err)
+		}
+		a := NewArchive(tr.config)
+		a.Add(&got)
+		first := a.Report().Proposals[0]
+		if c.proposal != "" && (first.Do != "configure" || first.What != "source" || !strings.HasPrefix(first.Text, c.proposal)) || c.proposal == "" && first.Do == "configure" {
+			t.Errorf("%s: %+v", c.when, first)
+		}
+	}
+}
+
 // A catalogue without ranges must not make a provider's host a stranger.
 func TestUnknownRangesAreNoProof(t *testing.T) {
 	config := "[[domain]]\nname = \"example.com\"\n[[source]]\nname = \"pp\"\nprovider = \"proofpoint\"\n"
@@ -288,6 +317,29 @@ func TestWhatWasMadeWithinTheProvider(t *testing.T) {
 	}
 }
 
+// What a client calls itself must not look like what was found of it.
+func TestAHopTellsHELOFromAVerifiedName(t *testing.T) {
+	for name, c := range map[string]struct{ header, want string }{
+		"HELO":         {ownFrom("eu-1.mimecast.com", "unknown", "203.0.113.9", nov26), "203.0.113.9 (HELO eu-1.mimecast.com) -> "},
+		"verified":     {ownFrom("x", "eu-1.mimecast.com", "203.0.113.9", nov26), "203.0.113.9 (eu-1.mimecast.com) -> "},
+		"not verified": {"Received: from x (eu-1.mimecast.com [203.0.113.9]) by mx.example.com with ESMTP id 7; " + nov26 + "\r\n", "203.0.113.9 (eu-1.mimecast.com, not verified) -> "},
+	} {
+		got, err := tracer(t, ourSide, Options{}).Trace(t.Context(), Input{Content: []byte(c.header + rest)})
+		if err != nil || !strings.Contains(got.Hops[0].line(got.Boundary), c.want) {
+			t.Errorf("%s: %v, %s", name, err, got.Hops[0].line(got.Boundary))
+		}
+	}
+}
+
+// Where the provider's hop is not there, that is said, and not that there is none.
+func TestTheClientOfAMessageWithOurHopOnly(t *testing.T) {
+	got, err := tracer(t, ourSide, Options{}).Trace(t.Context(), Input{Content: []byte(own("192.0.2.9", nov26) + rest)})
+	var b strings.Builder
+	if err != nil || got.Write(&b) != nil || !strings.Contains(b.String(), "client      not known: no hop stands below the one of our server") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
 func TestHopsTellTimesDelaysLinksAndOwners(t *testing.T) {
 	header := inner + own("192.0.2.9", "Mon, 2 Nov 2026 10:59:50 +0200") + mimecast("203.0.113.77", "Mon, 2 Nov 2026 09:00:00 +0000") +
 		"Received: from pc (pc [10.0.0.7]) by mail.sender.example with ESMTP id 1; Mon, 2 Nov 2026 06:00:00 +0000\r\nReceived: from a ([192.0.2.1]) by b.example; Sun, 1 Nov 2026 08:59:30 +0000\r\n" +
@@ -301,11 +353,11 @@ func TestHopsTellTimesDelaysLinksAndOwners(t *testing.T) {
 		lines = append(lines, h.line(got.Boundary))
 	}
 	want := []string{
-		"#1           2026-11-01T08:59:30Z noip (pc) -> a SMTP [claimed]",
-		"#2 +00:00:00 2026-11-01T08:59:30Z 192.0.2.1 (a) -> b.example - [claimed] link=claimed",
+		"#1           2026-11-01T08:59:30Z noip (HELO pc) -> a SMTP [claimed]",
+		"#2 +00:00:00 2026-11-01T08:59:30Z 192.0.2.1 (HELO a) -> b.example - [claimed] link=claimed",
 		"#3 +21:00:30 2026-11-02T06:00:00Z 10.0.0.7 (pc) -> mail.sender.example ESMTP [claimed] link=broken",
 		"#4 +03:00:00 2026-11-02T09:00:00Z 203.0.113.77 (mail.sender.example) -> relay.mimecast.com ESMTP [provider:new filter] link=strong",
-		"#5 -00:00:10 2026-11-02T08:59:50Z 192.0.2.9 (sender.example) -> mx.example.com ESMTPS [own boundary] link=weak",
+		"#5 -00:00:10 2026-11-02T08:59:50Z 192.0.2.9 (HELO sender.example) -> mx.example.com ESMTPS [own boundary] link=weak",
 		"#6 +00:00:10 2026-11-02T09:00:00Z 198.51.100.5 (mx.example.com) -> store.example.com ESMTP [own] link=strong",
 	}
 	if !slices.Equal(lines, want) {

@@ -44,6 +44,7 @@ type Traced struct {
 	Why     string     `json:"why"`
 
 	fromDomain string
+	gap        *gap // nil: a provider was in force
 }
 
 // Hop is one Received field.
@@ -63,6 +64,8 @@ type Hop struct {
 	RDNS        string     `json:"rdns"`
 	Time        *time.Time `json:"time"`
 	TLS         bool       `json:"tls"`
+
+	verified bool // RDNS, by who wrote the hop
 }
 
 // Point is one piece of evidence.

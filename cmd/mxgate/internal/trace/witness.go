@@ -96,6 +96,9 @@ func (j *judgement) findOrigin() {
 		j.origin.Field += border
 	}
 	j.origin.Why = renumbered(j.origin.Why, len(j.hops)-j.at-1)
+	if j.at+1 == len(j.hops) && !j.origin.IP.IsValid() {
+		j.origin.Why = "no hop stands below the one of our server, so nothing tells who handed it to the provider"
+	}
 }
 
 // renumbered puts our numbers of hops, of which the oldest is 1, into what package

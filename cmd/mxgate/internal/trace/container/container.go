@@ -70,7 +70,10 @@ func List(path string, trouble func(error)) []File {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		trouble(err)
+		if fault, ok := errors.AsType[*fs.PathError](err); ok { // it says which call failed, and nobody asked
+			err = fault.Err
+		}
+		trouble(fmt.Errorf("%s: %w", path, err))
 		return nil
 	case info.IsDir():
 		return listDir(path, trouble)
@@ -203,8 +206,19 @@ func refuse(r *bufio.Reader) error {
 		return fmt.Errorf("%w: an Outlook .msg file; save the message as .eml, or paste its Internet headers into a file", ErrFormat)
 	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}), bytes.HasPrefix(start, []byte("PK\x03\x04")), bytes.HasPrefix(start, []byte("\xfd7zX")):
 		return fmt.Errorf("%w: it is compressed; unpack it first", ErrFormat)
+	case isUTF16(start):
+		return fmt.Errorf("%w: it is UTF-16 (\"Unicode\" of Windows tools); save it as UTF-8", ErrFormat)
 	}
 	return nil
+}
+
+// isUTF16 reports whether text begins with a mark of UTF-16, or with letters that
+// each have a zero octet beside them.
+func isUTF16(start []byte) bool {
+	if bytes.HasPrefix(start, []byte{0xff, 0xfe}) || bytes.HasPrefix(start, []byte{0xfe, 0xff}) {
+		return true
+	}
+	return len(start) == 4 && (start[0] == 0) != (start[1] == 0) && (start[0] == 0) == (start[2] == 0) && (start[1] == 0) == (start[3] == 0)
 }
 
 // maxLine is more than any line of mail has: RFC 5321 allows 1,000 octets. What

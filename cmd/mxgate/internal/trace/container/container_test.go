@@ -51,6 +51,9 @@ func TestPastedHeadersAreMended(t *testing.T) {
 		{"byte order mark and empty lines", "\ufeff\n\r\n" + pastedHop + "Subject: x\n\n", nil},
 		{"quoted", "> " + strings.ReplaceAll(pastedHop, "\n\t", "\n> \t") + "> Subject: x\n", []string{damageQuoted}},
 		{"quoted twice", ">> " + strings.ReplaceAll(pastedHop, "\n\t", "\n>> \t") + ">> Subject: x\n", []string{damageQuoted}},
+		{"indented", "\n    " + strings.ReplaceAll(pastedHop, "\n\t", "\n    \t") + "    Subject: x\n\n", []string{damageIndented}},
+		{"indented with a tabulator, the folding lost", "\t" + strings.ReplaceAll(pastedHop, "\n\t", "\n\t") + "\tSubject: x\n", []string{damageIndented, damageFolding}},
+		{"below a few words, indented", "Hello:\n\n    " + strings.ReplaceAll(pastedHop, "\n\t", "\n     ") + "    Subject: x\n", []string{damageText, damageIndented}},
 		{"lost folding", strings.ReplaceAll(pastedHop, "\n\t", "\n") + "Subject: x\n", []string{damageFolding}},
 		{"below a few words", "Hello,\nthese are the headers:\n\n" + pastedHop + "Subject: x\n", []string{damageText}},
 		{"below a few words, quoted", "Hello:\n\n> " + strings.ReplaceAll(pastedHop, "\n\t", "\n>  ") + "> Subject: x\n", []string{damageText, damageQuoted}},
@@ -232,6 +235,9 @@ func TestWhatIsNoMailAsTextIsRefusedByName(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"a.msg":     {"\xd0\xcf\x11\xe0\xa1\xb1", "save the message as .eml"},
 		"a.mbox.gz": {"\x1f\x8b\x08\x00", "unpack it first"},
+		"le.txt":    {"\xff\xfeR\x00e\x00", "save it as UTF-8"},
+		"be.txt":    {"\xfe\xff\x00R\x00e", "save it as UTF-8"},
+		"bare.txt":  {"R\x00e\x00c\x00", "save it as UTF-8"},
 	} {
 		file := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {

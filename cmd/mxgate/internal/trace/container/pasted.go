@@ -10,6 +10,7 @@ import (
 // Damage that is mended, in words for people.
 const (
 	damageQuoted   = "every line was quoted with >"
+	damageIndented = "every line was indented"
 	damageText     = "text stands before the header"
 	damageSpaces   = "non-breaking or invisible spaces instead of spaces"
 	damageQuotes   = "typographic quotes instead of straight ones"
@@ -34,6 +35,7 @@ func (m *Message) mend() {
 	}
 	m.Content = text
 	m.unquote()
+	m.unindent()
 	m.skipText()
 	if hasBody(m.Content) {
 		return
@@ -65,6 +67,30 @@ func (m *Message) unquote() {
 	m.damaged(damageQuoted)
 }
 
+// unindent takes away the indent that every line of the first paragraph has: that
+// of a ticket, or of a quotation in a word processor. A header that is cut off at
+// its beginning has lines without one.
+func (m *Message) unindent() {
+	indent := m.Content[:len(m.Content)-len(bytes.TrimLeft(m.Content, " \t"))]
+	if len(indent) == 0 || fieldName(m.Content[len(indent):]) == "" {
+		return
+	}
+	var out []byte
+	first := true
+	for line := range bytes.Lines(m.Content) {
+		rest, ok := bytes.CutPrefix(line, indent)
+		switch first = first && len(bytes.TrimSpace(line)) > 0; {
+		case !ok && first:
+			return
+		case !ok:
+			rest = line
+		}
+		out = append(out, rest...)
+	}
+	m.Content = out
+	m.damaged(damageIndented)
+}
+
 // skipText drops what people wrote above the headers they pasted, if the first
 // paragraph is no header itself.
 func (m *Message) skipText() {
@@ -80,6 +106,7 @@ func (m *Message) skipText() {
 			m.Content = m.Content[off:]
 			m.damaged(damageText)
 			m.unquote()
+			m.unindent()
 			return
 		}
 		off += len(line)

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"mxgate/gateway/store"
+)
+
+// A slip in a filter must not look like peace.
+func TestJournalTellsOfASourceThatThereIsNot(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	if code, out, errOut := mx(t, "journal", "-config", l.config, "-source", "the-provider"); code != exitFine || out != "nothing in the last 1d\n" || errOut != "" {
+		t.Errorf("%d, %q, %q", code, out, errOut)
+	}
+	if code, out, errOut := mx(t, "journal", "-config", l.config, "-source", "nosuch"); code != exitCouldNot || out != "" || !strings.Contains(errOut, `-source "nosuch": nothing came`) || !strings.Contains(errOut, `expected one of "the-provider"`) {
+		t.Errorf("%d, %q, %q", code, out, errOut)
+	}
+	l.store.Journal(store.Entry{ID: "J", At: time.Now(), Source: "removed"}) // from the configuration, not from the journal
+	if err := l.store.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errOut := mx(t, "journal", "-config", l.config, "-source", "removed"); code != exitFine || !strings.Contains(out, "(J)") || errOut != "" {
+		t.Errorf("%d, %q, %q", code, out, errOut)
+	}
+	for _, path := range []string{"direct", "via_old"} {
+		if code, _, errOut := mx(t, "journal", "-config", l.config, "-path", path); code != exitUsage || !strings.Contains(errOut, "refused before there was a message: `mxgate strangers`") {
+			t.Errorf("%s: %d, %q", path, code, errOut)
+		}
+	}
+	if code, _, errOut := mx(t, "journal", "-config", l.config, "-path", "nosuch"); code != exitUsage || !strings.Contains(errOut, "expected one of via_current") {
+		t.Errorf("%d, %q", code, errOut)
+	}
+}
