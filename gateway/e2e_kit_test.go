@@ -281,7 +281,7 @@ func (g *stage) wantNothingMoved() {
 }
 
 // rules are the operator's, for deciding again.
-func (g *stage) rules() policy.Rules { return g.cfg.Rules }
+func (g *stage) rules() *policy.Rules { return &g.cfg.Rules }
 
 // talk is one SMTP session from the client's side, with nothing hidden.
 type talk struct {

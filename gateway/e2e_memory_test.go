@@ -42,6 +42,7 @@ type letter struct {
 	from, name string // name: "Greta Lind"
 	to         string // "": bob
 	id, cites  string // cites: ids in angle brackets
+	subject    string // "": that of the conversation
 	fields     []string
 	body       string
 }
@@ -50,7 +51,7 @@ type letter struct {
 var origins = map[string]string{greta: "192.0.2.40", thief: "203.0.113.66"}
 
 func (l letter) content() string {
-	fields := []string{"From: " + cmp.Or(l.name, "Greta Lind") + " <" + l.from + ">", "To: " + cmp.Or(l.to, "Bob <"+bob+">"), "Subject: Re: The boat",
+	fields := []string{"From: " + cmp.Or(l.name, "Greta Lind") + " <" + l.from + ">", "To: " + cmp.Or(l.to, "Bob <"+bob+">"), "Subject: " + cmp.Or(l.subject, "Re: The boat"),
 		"Date: Mon, 2 Mar 2026 10:00:00 +0100", "Message-ID: <" + l.id + ">"}
 	if l.cites != "" {
 		fields = append(fields, "In-Reply-To: "+l.cites[strings.LastIndexByte(l.cites, '<'):], "References: "+l.cites)
@@ -167,18 +168,15 @@ func TestALookalikeInCcIsToldAndHeldIfThereIsTalkOfPayment(t *testing.T) {
 	g.wantHeld(g.post(withIDs), policy.StolenThread)
 }
 
-// However long an owner of a look-alike writes, proves himself and is answered, he
-// becomes nobody's correspondent by it: LOOKALIKE 6.
+// However long an owner of a look-alike writes and proves himself, he becomes
+// nobody's correspondent by it: LOOKALIKE 6.
 func TestALookalikeThatWasWarmedUpStaysAShadow(t *testing.T) {
 	var c calendar
 	g := newStage(t, script{}, c.plant)
 	g.conversation(&c)
 	for n := range 200 {
 		c.day(-1 - n*60/200)
-		l := letter{from: thief, name: "Lars Berg", id: fmt.Sprintf("w%d@1indqvist.example", n), body: "How are you?"}
-		if n > 0 {
-			l.cites = fmt.Sprintf("<w%d@1indqvist.example> <answer-%d@example.com>", n-1, n-1)
-		}
+		l := letter{from: thief, name: "Lars Berg", subject: "The weather", id: fmt.Sprintf("w%d@1indqvist.example", n), body: "How are you?"}
 		if e := g.post(l); e.Outcome != store.Relayed || e.Disposition != "tag" || e.Reason != string(policy.Impostor) {
 			t.Fatalf("mail %d: %s, %s, %s: %s", n, e.Outcome, e.Disposition, e.Reason, e.Sentence)
 		}
@@ -214,7 +212,7 @@ func TestWhatAnAdministratorAllowsComesThrough(t *testing.T) {
 			t.Errorf("%s: %s, %s: %s", l.id, e.Outcome, e.Reason, e.Sentence)
 		}
 	}
-	if err := tool.Revoke(t.Context(), d.Sender, d.Target, ""); err != nil {
+	if err := tool.Withdraw(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the decision is taken back", func() bool {

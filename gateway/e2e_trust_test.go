@@ -105,7 +105,7 @@ func TestDuty_B4_WhoIsBelievedIsRelayed(t *testing.T) {
 			if err := json.Unmarshal(e.Evidence, &evidence); err != nil || evidence.Aligned() {
 				t.Fatalf("%v: %+v", err, evidence.DMARC)
 			}
-			if v := policy.Decide(g.rules(), evidence); v.Disposition.String() != e.Disposition || v.Sentence != e.Sentence {
+			if v := policy.Decide(g.rules(), &evidence); v.Disposition.String() != e.Disposition || v.Sentence != e.Sentence {
 				t.Errorf("stored %s, %q; again %s, %q", e.Disposition, e.Sentence, v.Disposition, v.Sentence)
 			}
 			if by := map[policy.LiftedBy]string{"": "", policy.BySealer: "dmarc-fail by list.example", policy.ByForwarder: "dmarc-fail by the list"}[c.by]; e.Lifted != by {

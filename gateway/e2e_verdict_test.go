@@ -241,7 +241,7 @@ why = "a test"
 		if err := json.Unmarshal(e.Evidence, &evidence); err != nil {
 			t.Fatalf("%.60q: the journal's evidence: %v", content, err)
 		}
-		v := policy.Decide(g.rules(), evidence)
+		v := policy.Decide(g.rules(), &evidence)
 		if v.Disposition.String() != e.Disposition || string(v.Reason) != e.Reason || v.Sentence != e.Sentence {
 			t.Errorf("%.200q:\nstored %s, %s, %q\nagain  %s, %s, %q", content, e.Disposition, e.Reason, e.Sentence, v.Disposition, v.Reason, v.Sentence)
 		}

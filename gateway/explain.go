@@ -126,11 +126,11 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 	if err != nil {
 		return out, err
 	}
-	x.nameless(&e)
-	out.Verdict = policy.Decide(x.rules, e)
+	x.nameless(e)
+	out.Verdict = policy.Decide(&x.rules, e)
 	out.MessageID, out.Subject, out.To = m.First("Message-ID"), m.First("Subject"), m.First("To")
 	out.Disposition, out.Reason, out.Sentence, out.Findings = out.Verdict.Disposition, out.Verdict.Reason, out.Verdict.Sentence, out.Verdict.Findings
-	out.Lifted, out.Questions, out.Evidence = out.Verdict.Lifted, asking.all(), e
+	out.Lifted, out.Questions, out.Evidence = out.Verdict.Lifted, asking.all(), *e
 	return out, nil
 }
 

@@ -110,7 +110,7 @@ func (t *transaction) Content(ctx context.Context, content *wire.Content) *smtp.
 		t.p.metrics.faults.Inc()
 		return t.end(ourFault, record{outcome: store.Deferred, size: content.Size, err: err})
 	}
-	v := policy.Decide(t.p.cfg.Rules, *e)
+	v := policy.Decide(&t.p.cfg.Rules, e)
 	return t.dispose(ctx, content, e, v)
 }
 
@@ -125,9 +125,9 @@ func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 	}
 	e, err := t.p.collector.Collect(ctx, &t.tx, src, policy.Given{})
 	if err == nil && e.Pending() {
-		e.WaitedFor = t.p.waiting.waited(&t.tx, &e, t.p.now())
+		e.WaitedFor = t.p.waiting.waited(&t.tx, e, t.p.now())
 	}
-	return &e, err
+	return e, err
 }
 
 // dispose does what the verdict says. In observe mode all mail is relayed, and

@@ -62,7 +62,7 @@ func BenchmarkDecide(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Decide(rules, e)
+				Decide(&rules, &e)
 			}
 		})
 	}

@@ -30,7 +30,7 @@ func forwarded(t *testing.T, src provider.Source, text string) Evidence {
 	if src.Provider == "google" && strings.Contains(text[:strings.Index(text, "\r\n")], "d=google.com") {
 		above = len(strings.Join(strings.SplitAfterN(text, "\r\n", 4)[:3], ""))
 	}
-	e, err := c.Collect(t.Context(), transaction(t, "", "x@bulk.example", text[:above]+hop+text[above:]), src, Given{})
+	e, err := c.collected(t.Context(), transaction(t, "", "x@bulk.example", text[:above]+hop+text[above:]), src, Given{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestDuty_B4_AProvidersSealIsOfThisWay(t *testing.T) {
 	text := seal(t, "google.com", "none", strings.Replace(passed, "mx.list.example", "mx.google.com", 1), message("a@partner.example"))
 	for name, below := range map[string]string{"at once": "", "behind another host": "Received: from a.example by mx.evil.example; Sun, 22 Nov 2026 08:00:00 +0000\r\n"} {
 		e := forwarded(t, viaGoogle, "X-Between: 1\r\n"+below+text)
-		if v := Decide(Rules{}, e); v.Reason != DMARCFail || e.ARC.Result != mail.Pass || e.ARC.Sets[0].Provider {
+		if v := Decide(&Rules{}, &e); v.Reason != DMARCFail || e.ARC.Result != mail.Pass || e.ARC.Sets[0].Provider {
 			t.Errorf("%s: got %v %s, %+v", name, v.Disposition, v.Reason, e.ARC)
 		}
 	}
@@ -120,7 +120,7 @@ func TestDuty_B4_AProvidersSealIsOfThisWay(t *testing.T) {
 // Sealers never say who may write as us.
 func TestDuty_B4_OurOwnDomainIsNotForSealersToProve(t *testing.T) {
 	e := forwarded(t, viaProvider, seal(t, "list.example", "none", "mx; dmarc=pass header.from=example.com", message("bob@example.com")))
-	if v := Decide(Rules{Sealers: []mail.Domain{"list.example"}}, e); v.Reason != OwnDomainSpoof || len(v.Lifted) != 0 || e.ARC.Sets[0].Claim.DMARC != mail.Pass {
+	if v := Decide(&Rules{Sealers: []mail.Domain{"list.example"}}, &e); v.Reason != OwnDomainSpoof || len(v.Lifted) != 0 || e.ARC.Sets[0].Claim.DMARC != mail.Pass {
 		t.Errorf("got %v %s, %+v", v.Disposition, v.Reason, e.ARC)
 	}
 }
@@ -130,12 +130,12 @@ func TestClaimsAreReadOnlyWhereTheyMatter(t *testing.T) {
 	text := seal(t, "list.example", "none", passed, message("a@partner.example"))
 	c := collector(t)
 	c.Resolver = sealers(t, "list.example")
-	e, err := c.Collect(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", text), viaProvider, Given{})
+	e, err := c.collected(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", text), viaProvider, Given{})
 	if err != nil || e.ARC.Result != mail.Pass || len(e.ARC.Sets) != 1 || e.ARC.Sets[0].Claim != (Claim{}) || e.ARC.Sets[0].ID != "mx.list.example" {
 		t.Errorf("%+v, %v", e.ARC, err)
 	}
 	e = forwarded(t, viaProvider, seal(t, "list.example", "none", "mx; dmarc=fail", message("a@partner.example, b@other.example")))
-	if v := Decide(Rules{Sealers: []mail.Domain{"list.example"}}, e); e.ARC.Result != mail.Pass || v.Reason != FromAmbiguous || e.ARC.Sets[0].Claim != (Claim{}) {
+	if v := Decide(&Rules{Sealers: []mail.Domain{"list.example"}}, &e); e.ARC.Result != mail.Pass || v.Reason != FromAmbiguous || e.ARC.Sets[0].Claim != (Claim{}) {
 		t.Errorf("%+v, %s", e.ARC, v.Reason)
 	}
 }
@@ -157,7 +157,7 @@ func TestDNSTroubleOfASealer(t *testing.T) {
 	z := sealers(t)
 	z.Add("sel._domainkey.list.example", "TXT", "SERVFAIL")
 	c.Resolver = z
-	e, err := c.Collect(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", text), viaProvider, Given{})
+	e, err := c.collected(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", text), viaProvider, Given{})
 	if err != nil || e.ARC.Result != mail.TempError || !e.Pending() {
 		t.Fatalf("%+v, %v", e.ARC, err)
 	}

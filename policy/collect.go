@@ -44,8 +44,8 @@ type Person struct {
 // Collect examines one message that came from src. It asks the resolver and
 // keeps to ctx; what could not be asked in time is a temperror in the Evidence.
 // The error is an inability of ours and never says anything about the message.
-func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provider.Source, given Given) (Evidence, error) {
-	e := Evidence{
+func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provider.Source, given Given) (*Evidence, error) {
+	e := &Evidence{
 		Source:       src.Name,
 		ReversePath:  tx.Envelope.ReversePath.String(),
 		ForwardPaths: make([]string, len(tx.Envelope.ForwardPaths)),
@@ -61,12 +61,12 @@ func (c *Collector) Collect(ctx context.Context, tx *mail.Transaction, src provi
 	e.Author.showFrom(tx.Message)
 	o := e.origin(tx, src, given)
 	err := recovered(func() error {
-		found := c.settle(ctx, tx, src, &o, &e)
+		found := c.settle(ctx, tx, src, &o, e)
 		e.path(tx, src, given, o)
-		return c.check(ctx, tx, src, author, o, found, &e)
+		return c.check(ctx, tx, src, author, o, found, e)
 	})
 	if err != nil {
-		return Evidence{}, err
+		return nil, err
 	}
 	return e, nil
 }

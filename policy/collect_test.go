@@ -43,6 +43,15 @@ broken.example                 TXT SERVFAIL
 _dmarc.broken.example          TXT SERVFAIL
 `
 
+// collected is Collect, for tests that change what was found.
+func (c *Collector) collected(ctx context.Context, tx *mail.Transaction, src provider.Source, given Given) (Evidence, error) {
+	e, err := c.Collect(ctx, tx, src, given)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return *e, nil
+}
+
 func zone(t testing.TB) *dns.Snapshot {
 	der, err := x509.MarshalPKIXPublicKey(&signingKey().PublicKey)
 	if err != nil {
@@ -138,11 +147,11 @@ func TestCollectAndDecide(t *testing.T) {
 		{"too deep a structure is held", "192.0.2.10", "a@partner.example", "From: a@partner.example\r\n" + strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 300), Quarantine, Unscannable, "deeper"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e, err := collector(t).Collect(context.Background(), transaction(t, c.origin, c.reversePath, c.text), viaProvider, Given{})
+			e, err := collector(t).collected(context.Background(), transaction(t, c.origin, c.reversePath, c.text), viaProvider, Given{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			v := Decide(Rules{}, e)
+			v := Decide(&Rules{}, &e)
 			if v.Disposition != c.want || v.Reason != c.reason || !strings.Contains(v.Sentence, c.sentence) {
 				t.Errorf("got %v %s: %s\nwant %v %s with %q\n%+v", v.Disposition, v.Reason, v.Sentence, c.want, c.reason, c.sentence, e)
 			}
@@ -152,7 +161,7 @@ func TestCollectAndDecide(t *testing.T) {
 
 func TestDuty_B1_TheTraceIsNotBelievedPastTheProvider(t *testing.T) {
 	forged := "Received: from mail.partner.example (mail.partner.example [192.0.2.10]) by mx9.provider.example (Postfix) with ESMTPS id 0; Sun, 22 Nov 2026 08:59:00 +0000\r\n"
-	e, err := collector(t).Collect(context.Background(), transaction(t, "203.0.113.5", "a@partner.example", forged+message("a@partner.example")), viaProvider, Given{})
+	e, err := collector(t).collected(context.Background(), transaction(t, "203.0.113.5", "a@partner.example", forged+message("a@partner.example")), viaProvider, Given{})
 	if err != nil || e.Origin.IP != "203.0.113.5" || e.SPF.Result != mail.Fail {
 		t.Errorf("origin %+v, SPF %+v, %v", e.Origin, e.SPF, err)
 	}
@@ -163,7 +172,7 @@ func TestASourceThatIsItsOwnOriginNeedsNoTrace(t *testing.T) {
 	src.Origin = provider.OriginPeer
 	tx := transaction(t, "", "a@partner.example", message("a@partner.example"))
 	tx.Client.Addr = netip.MustParseAddr("192.0.2.10")
-	e, err := collector(t).Collect(context.Background(), tx, src, Given{})
+	e, err := collector(t).collected(context.Background(), tx, src, Given{})
 	if err != nil || e.Origin.IP != "192.0.2.10" || !e.DMARC.SPFAligned {
 		t.Errorf("origin %+v, DMARC %+v, %v", e.Origin, e.DMARC, err)
 	}
@@ -195,11 +204,11 @@ func TestSlowNamesOfTheSenderDoNotHideTheAuthorsPolicy(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second) // SPF alone may take 20
 		defer cancel()
-		e, err := c.Collect(ctx, transaction(t, "203.0.113.5", "a@slow.example", fields+message("a@partner.example")), viaProvider, Given{})
+		e, err := c.collected(ctx, transaction(t, "203.0.113.5", "a@slow.example", fields+message("a@partner.example")), viaProvider, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := Decide(Rules{}, e); v.Reason != DMARCFail {
+		if v := Decide(&Rules{}, &e); v.Reason != DMARCFail {
 			t.Errorf("got %v %s: %s; DMARC %+v, SPF %+v", v.Disposition, v.Reason, v.Sentence, e.DMARC, e.SPF)
 		}
 	})
@@ -213,8 +222,8 @@ func TestASlowHeloNameIsNotWaitedForLong(t *testing.T) {
 		tx := transaction(t, "", "a@partner.example", message("a@partner.example"))
 		tx.Client.Origin, tx.Client.OriginHelo = netip.MustParseAddr("192.0.2.10"), "mail.slow.example"
 		start := time.Now()
-		e, err := c.Collect(t.Context(), tx, viaProvider, Given{})
-		if err != nil || time.Since(start) > maxHeloTime || e.SPF.Helo.Result != mail.TempError || Decide(Rules{}, e).Reason != Clean {
+		e, err := c.collected(t.Context(), tx, viaProvider, Given{})
+		if err != nil || time.Since(start) > maxHeloTime || e.SPF.Helo.Result != mail.TempError || Decide(&Rules{}, &e).Reason != Clean {
 			t.Errorf("%v: %+v after %s", err, e.SPF, time.Since(start))
 		}
 	})
@@ -223,7 +232,7 @@ func TestASlowHeloNameIsNotWaitedForLong(t *testing.T) {
 func TestAPanicInACheckIsAnError(t *testing.T) {
 	c := collector(t)
 	c.Resolver = nil
-	if _, err := c.Collect(context.Background(), transaction(t, "192.0.2.10", "a@partner.example", message("a@partner.example")), viaProvider, Given{}); err == nil {
+	if _, err := c.collected(context.Background(), transaction(t, "192.0.2.10", "a@partner.example", message("a@partner.example")), viaProvider, Given{}); err == nil {
 		t.Error("a panic was swallowed")
 	}
 }
@@ -248,7 +257,7 @@ func FuzzCollect(f *testing.F) {
 		c := collector(t)
 		c.AuthservIDs = map[string][]string{"workspace": {"mx.provider.example", ""}}
 		c.Memory = correspondence()
-		e, err := c.Collect(context.Background(), tx, viaGoogle, Given{})
+		e, err := c.collected(context.Background(), tx, viaGoogle, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -305,7 +314,7 @@ func TestWhatIsMissingInMemoryIsAskedFor(t *testing.T) {
 	for _, missing := range []string{"", "PTR"} {
 		c := collector(t)
 		c.Resolver = asking{held{z}, missing}
-		e, err := c.Collect(t.Context(), transaction(t, "192.0.2.10", "a@named.example", message("a@named.example")), viaProvider, Given{})
+		e, err := c.collected(t.Context(), transaction(t, "192.0.2.10", "a@named.example", message("a@named.example")), viaProvider, Given{})
 		if err != nil || e.SPF.Result != mail.Pass {
 			t.Errorf("missing %q: %+v, %v", missing, e.SPF, err)
 		}
@@ -321,11 +330,11 @@ func TestMemoryAndWaitingAgree(t *testing.T) {
 				waited := collector(t)
 				quick := collector(t)
 				quick.Resolver = held{quick.Resolver}
-				want, err := waited.Collect(t.Context(), transaction(t, origin, path, text), viaProvider, Given{})
+				want, err := waited.collected(t.Context(), transaction(t, origin, path, text), viaProvider, Given{})
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := quick.Collect(t.Context(), transaction(t, origin, path, text), viaProvider, Given{})
+				got, err := quick.collected(t.Context(), transaction(t, origin, path, text), viaProvider, Given{})
 				if err != nil || !reflect.DeepEqual(got, want) {
 					t.Errorf("from %s by %s for %s:\n%+v\nin memory, %v:\n%+v", from, origin, path, want, err, got)
 				}
@@ -351,7 +360,7 @@ func BenchmarkCollect(b *testing.B) {
 			b.SetBytes(tx.Message.Size)
 			b.ReportAllocs()
 			for b.Loop() {
-				e, err := col.Collect(context.Background(), tx, viaProvider, Given{})
+				e, err := col.collected(context.Background(), tx, viaProvider, Given{})
 				if err != nil || !e.DMARC.DKIMAligned {
 					b.Fatalf("%+v %v", e, err)
 				}
@@ -376,7 +385,7 @@ func TestTheLargestRecordOfRFC7208IsEvaluatedWhole(t *testing.T) {
 		}
 	}
 	z.Add("large.example", "TXT", record+" -all")
-	e, err := c.Collect(t.Context(), transaction(t, "203.0.113.99", "a@large.example", message("a@large.example")), viaProvider, Given{})
+	e, err := c.collected(t.Context(), transaction(t, "203.0.113.99", "a@large.example", message("a@large.example")), viaProvider, Given{})
 	if err != nil || e.SPF.Result != mail.Pass {
 		t.Errorf("%v: %+v", err, e.SPF)
 	}

@@ -21,6 +21,7 @@ const (
 	maxComparisons = 160 // pairs of domains
 	maxDecisions   = 16
 	maxThread      = 32 // participants of a remembered conversation
+	maxMore        = 3  // further names shown of one domain
 )
 
 // scene is the work on the conversation of one message.
@@ -29,6 +30,8 @@ type scene struct {
 	e        *Evidence
 	conv     thread.Conversation
 	author   mail.Domain // registrable; "" if there is none
+	name     string      // of the author, folded
+	person   bool        // it can be one person's
 	parties  []scened
 	recalled Recollection
 	compared int
@@ -36,8 +39,9 @@ type scene struct {
 
 // scened is a domain that the message shows, ours and the author's left out.
 type scened struct {
-	domain mail.Domain // registrable
-	full   mail.Domain // as it was shown first
+	domain mail.Domain   // registrable
+	full   mail.Domain   // as it was shown first
+	more   []mail.Domain // as it was shown besides; at most maxMore
 	where  []thread.Where
 	known  KnownDomain
 }
@@ -52,6 +56,8 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	if author.Ambiguous == "" {
 		s.author = lookalike.Registrable(author.Address.Domain)
 	}
+	s.name = foldName(author.Display)
+	s.person = isPersonal(author.Display, s.name)
 	s.gather()
 	if s.author == "" {
 		s.keepParties()
@@ -111,10 +117,15 @@ func (s *scene) show(d, full mail.Domain, place thread.Where) {
 	switch {
 	case i < 0 && len(s.parties) == maxAsked:
 		s.unread("more domains than are compared")
+		return
 	case i < 0:
 		s.parties = append(s.parties, scened{domain: d, full: full, where: []thread.Where{place}})
+		i = len(s.parties) - 1
 	case !slices.Contains(s.parties[i].where, place):
 		s.parties[i].where = append(s.parties[i].where, place)
+	}
+	if p := &s.parties[i]; full != p.full && len(p.more) < maxMore && !slices.Contains(p.more, full) {
+		p.more = append(p.more, full)
 	}
 }
 
@@ -129,7 +140,7 @@ func (s *scene) recall(ctx context.Context, tx *mail.Transaction, author mail.Au
 	if s.c.Memory == nil {
 		return nil
 	}
-	q := Question{At: tx.ReceivedAt, Author: author.Address, Name: foldName(author.Display), Recipients: tx.Envelope.ForwardPaths,
+	q := Question{At: tx.ReceivedAt, Author: author.Address, Name: s.name, Recipients: tx.Envelope.ForwardPaths,
 		Cited: s.conv.Cited, Accounts: s.conv.Accounts, Domains: make([]mail.Domain, len(s.parties))}
 	for i := range s.parties {
 		q.Domains[i] = s.parties[i].domain
@@ -150,12 +161,33 @@ func (s *scene) recall(ctx context.Context, tx *mail.Transaction, author mail.Au
 	s.recalled = r
 	t := &s.e.Thread
 	t.MemorySince, t.Author, t.NameKnown = r.Since, r.Author, slices.Contains(r.Named, s.author)
-	t.Decisions = r.Decisions[:min(len(r.Decisions), maxDecisions)]
+	t.Decisions = s.decisions(r.Decisions)
 	if k := &r.Thread; k.Number != 0 {
 		t.Known = &Remembered{Cited: k.Cited, First: k.First, Last: k.Last, Messages: k.Messages, Participants: k.Participants,
 			TookPart: k.Wrote || slices.Contains(k.Participants, s.author)}
 	}
 	return nil
+}
+
+// decisions keeps those on the author before those on others, of whom the
+// message may show as many as it likes.
+func (s *scene) decisions(all []Decision) []Decision {
+	if len(all) <= maxDecisions {
+		return all
+	}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b Decision) int {
+		switch {
+		case a.Sender == b.Sender:
+			return 0
+		case a.Sender == s.author:
+			return -1
+		case b.Sender == s.author:
+			return 1
+		}
+		return 0
+	})
+	return all[:maxDecisions]
 }
 
 // keepParties notes who is shown, and who was added to the conversation.

@@ -8,15 +8,22 @@ import (
 
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
+	"mxgate/policy/memo"
 	"mxgate/policy/score"
 )
 
 // marked writes two domains that resemble each other so that the difference is
 // seen: he‹1›se.de and he‹i›se.de.
 func marked(d, target mail.Domain) (string, string) {
-	a, b := lookalike.Differ(d, target)
-	return runs(a), runs(b)
+	shown := shownPairs.Of([2]mail.Domain{d, target}, len(d)+len(target), func(pair [2]mail.Domain) [2]string {
+		a, b := lookalike.Differ(pair[0], pair[1])
+		return [2]string{runs(a), runs(b)}
+	})
+	return shown[0], shown[1]
 }
+
+// shownPairs remembers pairs: who writes from a look-alike writes again.
+var shownPairs = memo.New[[2]mail.Domain, [2]string](128 << 10)
 
 func runs(rs []lookalike.Run) string {
 	var b strings.Builder
@@ -155,6 +162,7 @@ func (e *Evidence) impostorWords(s *Score) string {
 var relationWords = map[score.Relation]string{
 	score.Thread:        "who took part in this conversation",
 	score.Corroborated:  "whom the mail quotes and who wrote to this recipient before",
+	score.Namesake:      "from where this recipient had mail under the same name before",
 	score.Message:       "whom the mail shows",
 	score.Correspondent: "who wrote to this recipient before",
 	score.Own:           "which is ours",
@@ -182,6 +190,8 @@ func (e *Evidence) rowWords(row score.Row, s *Score) string {
 		return "recipients that it shows are look-alikes, too"
 	case score.SameName:
 		return "it bears a name of " + target
+	case score.Pretext:
+		return e.pretext(s)
 	case score.ReplyToFreeMail:
 		return fmt.Sprintf("an answer would go to a free mailbox (%s) in the name of %q", named(t.ReplyTo.Domain), t.ReplyTo.Name)
 	case score.ReplyToLookalike:
@@ -194,6 +204,18 @@ func (e *Evidence) rowWords(row score.Row, s *Score) string {
 		return fmt.Sprintf("it bears the name of %q, who is protected", e.Impersonated.Name)
 	}
 	return fmt.Sprintf("an administrator said that it imitates %s", target)
+}
+
+// pretext says what is taken for one.
+func (e *Evidence) pretext(s *Score) string {
+	t := &e.Thread
+	switch {
+	case t.Reply && !t.intrudes(s.Target):
+		return "it answers or forwards something, and we remember no such conversation with it"
+	case t.Payment.changes():
+		return "to speak of payment counts once more beside such a likeness"
+	}
+	return "to bring others of that sort counts once more"
 }
 
 func upperFirst(text string) string {

@@ -20,24 +20,24 @@ type Verdict struct {
 }
 
 // Decide applies the rules to the evidence. It is a pure function: the same
-// evidence can be decided again, exactly, under new rules.
+// evidence can be decided again, exactly, under new rules. It changes neither.
 //
 // Deviation from the design page, which lets the first reason in the list win:
 // the most severe disposition wins, the order of the list breaks ties.
 // Otherwise a reason that only tags (a borrowed display name) would hide one
 // further down that quarantines (a DMARC fail), and an attacker could choose it.
-func Decide(rules Rules, e Evidence) Verdict {
+func Decide(rules *Rules, e *Evidence) Verdict {
 	var v Verdict
 	for _, r := range reasons {
-		sentence, ceiling, ok := r.applies(&rules, &e)
+		sentence, ceiling, ok := r.applies(rules, e)
 		if !ok || r.reason == Clean && len(v.Findings) > 0 {
 			continue
 		}
-		if rules.excepts(r.reason, &e) {
+		if rules.excepts(r.reason, e) {
 			v.Excepted = append(v.Excepted, r.reason)
 			continue
 		}
-		if lift, ok := rules.lifts(r.reason, &e); ok {
+		if lift, ok := rules.lifts(r.reason, e); ok {
 			v.Lifted = append(v.Lifted, lift)
 			continue
 		}
@@ -59,8 +59,8 @@ func Decide(rules Rules, e Evidence) Verdict {
 			top = f
 		}
 	}
-	v.Score = rules.weigh(&e)
-	v.Disbelieved = rules.disbeliefs(v.Findings, &e)
+	v.Score = rules.weigh(e)
+	v.Disbelieved = rules.disbeliefs(v.Findings, e)
 	v.Disposition, v.Reason, v.Sentence = top.Disposition, top.Reason, top.Sentence
 	return v
 }

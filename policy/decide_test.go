@@ -96,7 +96,7 @@ func TestDecide(t *testing.T) {
 			if c.change != nil {
 				c.change(&e)
 			}
-			v := Decide(Rules{DeferAtMost: time.Hour}, e)
+			v := Decide(&Rules{DeferAtMost: time.Hour}, &e)
 			if v.Disposition != c.want || v.Reason != c.reason || v.Sentence == "" {
 				t.Errorf("got %v %s %q, want %v %s", v.Disposition, v.Reason, v.Sentence, c.want, c.reason)
 			}
@@ -119,17 +119,18 @@ func decideAgain(t *testing.T, r Rules, e Evidence) Verdict {
 	if err := json.Unmarshal(text, &stored); err != nil {
 		t.Fatal(err)
 	}
-	return Decide(r, stored)
+	return Decide(&r, &stored)
 }
 
 func TestTheOperatorsDispositionCounts(t *testing.T) {
-	v := Decide(Rules{Dispositions: map[Reason]Disposition{DMARCFail: Reject}}, unproven("reject"))
+	e := unproven("reject")
+	v := Decide(&Rules{Dispositions: map[Reason]Disposition{DMARCFail: Reject}}, &e)
 	if v.Disposition != Reject {
 		t.Errorf("got %v", v.Disposition)
 	}
 	weak := proven()
 	weak.Lookalike = []Lookalike{{Confidence: 70, Where: "author", Why: "x"}}
-	if v := Decide(Rules{Dispositions: map[Reason]Disposition{LookalikeDomain: Reject}}, weak); v.Disposition != Tag {
+	if v := Decide(&Rules{Dispositions: map[Reason]Disposition{LookalikeDomain: Reject}}, &weak); v.Disposition != Tag {
 		t.Errorf("a weak likeness may at most tag, got %v", v.Disposition)
 	}
 }
@@ -159,7 +160,7 @@ func TestExceptionsNeedProof(t *testing.T) {
 		{"another recipient", other, OwnDomainSpoof},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if v := Decide(Rules{Exceptions: []Exception{c.x}}, own); v.Reason != c.want {
+			if v := Decide(&Rules{Exceptions: []Exception{c.x}}, &own); v.Reason != c.want {
 				t.Errorf("got %s, want %s", v.Reason, c.want)
 			}
 		})
@@ -170,7 +171,7 @@ func TestExplainHidesWhatATerminalObeys(t *testing.T) {
 	e := proven()
 	e.Author.Display = "a\x1b[2Jb\u202ec"
 	var b strings.Builder
-	if err := Explain(&b, &e, Decide(Rules{}, e)); err != nil {
+	if err := Explain(&b, &e, Decide(&Rules{}, &e)); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsAny(b.String(), "\x1b\u202e") {

@@ -38,12 +38,11 @@ func (s *scene) names(author mail.Author) {
 			add(r, "from")
 		}
 	}
-	name := foldName(author.Display)
-	if !isPersonal(author.Display, name) {
+	if !s.person {
 		return
 	}
 	for _, p := range s.named() {
-		if p.Where != thread.ReplyTo && foldName(p.Name) == name {
+		if p.Where != thread.ReplyTo && foldName(p.Name) == s.name {
 			add(lookalike.Registrable(p.Domain), string(p.Where))
 		}
 	}
@@ -81,7 +80,7 @@ func (s *scene) replies(author mail.Author) {
 		if freeMail[d] {
 			found = s.freeMailbox(p, d, author)
 		} else if t, known := &s.e.Thread, s.known(d); t.MemorySince.IsZero() || t.stranger(known.State, known.First, s.e.ReceivedAt) {
-			found = s.diverted(d)
+			found = s.diverted(p.Domain, d)
 		}
 		if old := s.e.Thread.ReplyTo; found != nil && (old == nil || severityOf[found.Kind] > severityOf[old.Kind]) {
 			s.e.Thread.ReplyTo = found
@@ -121,17 +120,20 @@ func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *
 	return nil
 }
 
-// diverted reports whom a domain of Reply-To resembles.
-func (s *scene) diverted(d mail.Domain) *Diversion {
+// diverted reports whom full resembles, a name of Reply-To at or below the domain d.
+func (s *scene) diverted(full, d mail.Domain) *Diversion {
 	worst := Diversion{Domain: d, Kind: score.ReplyUnknown}
 	hold := func(target mail.Domain, r score.Relation) {
 		if target == d {
 			worst.Kind = "" // somebody of the conversation
 			return
 		}
-		m, ok := s.compare(d, target)
+		m, ok := s.compare(full, target)
 		if ok && m.Confidence > worst.Confidence && countsAs(r, string(m.Class), m.Confidence) {
-			worst = Diversion{Domain: d, Kind: score.ReplyLookalike, Target: target, Class: string(m.Class), Confidence: m.Confidence, Why: m.Why}
+			worst = Diversion{Domain: d, Kind: score.ReplyLookalike, Target: target, Class: string(m.Class), Confidence: m.Confidence, Why: m.Why, SameOwner: s.c.sameOwner(d, target)}
+			if full != d && byDots(string(m.Class)) {
+				worst.As = full
+			}
 		}
 	}
 	hold(s.author, score.Site) // houses write from several names of their own: by the strictest rule

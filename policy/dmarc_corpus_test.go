@@ -132,7 +132,7 @@ func (tc *rspamdCase) collect(t *testing.T, zone dns.Resolver, dir string) Evide
 	if tc.Args.IP != "" {
 		given.Origin = netip.MustParseAddr(tc.Args.IP)
 	}
-	e, err := (&Collector{Resolver: zone}).Collect(t.Context(), tx, provider.Source{Name: "test"}, given)
+	e, err := (&Collector{Resolver: zone}).collected(t.Context(), tx, provider.Source{Name: "test"}, given)
 	if err != nil {
 		t.Fatal(err)
 	}

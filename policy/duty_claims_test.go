@@ -14,7 +14,7 @@ import (
 func evidenceOf(t *testing.T, above, below, text string) Evidence {
 	t.Helper()
 	hop := "Received: from mail.origin.example (mail.origin.example [203.0.113.5]) by mx1.provider.example (Postfix) with ESMTPS id 1; Sun, 22 Nov 2026 08:59:58 +0000\r\n"
-	e, err := collector(t).Collect(t.Context(), transaction(t, "", "a@partner.example", above+hop+below+text), viaProvider, Given{})
+	e, err := collector(t).collected(t.Context(), transaction(t, "", "a@partner.example", above+hop+below+text), viaProvider, Given{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func chain(n int) string {
 func TestDuty_B4(t *testing.T) {
 	for _, text := range []string{message("a@partner.example"), message("bob@example.com"), signed(t, message("a@partner.example")) + "footer\r\n", message("a@unknown.example")} {
 		plain := evidenceOf(t, "", "", text)
-		want := Decide(Rules{}, plain)
+		want := Decide(&Rules{}, &plain)
 		if want.Disposition == Relay {
 			t.Fatalf("nothing to be lifted: %+v", want)
 		}
@@ -56,7 +56,7 @@ func TestDuty_B4(t *testing.T) {
 				if e.ARC.Result != mail.Fail || e.ARC.Why == "" || len(e.ARC.Sets) > maxSets {
 					t.Errorf("%d sets: ARC %+v", n, e.ARC)
 				}
-				if got := Decide(Rules{Sealers: []mail.Domain{"partner.example"}}, e); !reflect.DeepEqual(got, want) {
+				if got := Decide(&Rules{Sealers: []mail.Domain{"partner.example"}}, &e); !reflect.DeepEqual(got, want) {
 					t.Errorf("%d forged sets change the verdict: %+v, want %+v", n, got, want)
 				}
 				e.ARC = plain.ARC
@@ -65,7 +65,7 @@ func TestDuty_B4(t *testing.T) {
 				}
 				for _, state := range []mail.Status{mail.Pass, mail.Fail, mail.None} {
 					e.ARC.Result = state
-					if got := Decide(Rules{}, e); !reflect.DeepEqual(got, want) {
+					if got := Decide(&Rules{}, &e); !reflect.DeepEqual(got, want) {
 						t.Errorf("an ARC result of %s changes the verdict: %+v, want %+v", state, got, want)
 					}
 				}
@@ -79,7 +79,7 @@ func TestDuty_B4(t *testing.T) {
 func TestDuty_B5(t *testing.T) {
 	for _, text := range []string{message("a@partner.example"), message("bob@example.com"), message("a@broken.example"), message("a@he1se.de")} {
 		plain := evidenceOf(t, "", "", text)
-		want := Decide(Rules{}, plain)
+		want := Decide(&Rules{}, &plain)
 		if want.Disposition == Relay {
 			t.Fatalf("nothing to be lifted: %+v", want)
 		}
@@ -90,7 +90,7 @@ func TestDuty_B5(t *testing.T) {
 					if !reflect.DeepEqual(e, plain) {
 						t.Errorf("%s by %s changes the evidence:\n%+v\n%+v", name, id, e, plain)
 					}
-					if got := Decide(Rules{}, e); !reflect.DeepEqual(got, want) {
+					if got := Decide(&Rules{}, &e); !reflect.DeepEqual(got, want) {
 						t.Errorf("%s by %s changes the verdict: %+v, want %+v", name, id, got, want)
 					}
 				}

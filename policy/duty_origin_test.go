@@ -52,7 +52,7 @@ func TestDuty_B1(t *testing.T) {
 			if c.told != "" {
 				tx.Client.Origin, tx.Client.OriginHelo = netip.MustParseAddr(c.told), "told.example"
 			}
-			e, err := collector(t).Collect(t.Context(), tx, c.src, Given{})
+			e, err := collector(t).collected(t.Context(), tx, c.src, Given{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,7 +82,7 @@ func TestDuty_B1_Helo(t *testing.T) {
 			want = "partner.example"
 			tx.Client.Origin, tx.Client.OriginHelo = netip.MustParseAddr("192.0.2.10"), want
 		}
-		e, err := collector(t).Collect(t.Context(), tx, viaProvider, Given{})
+		e, err := collector(t).collected(t.Context(), tx, viaProvider, Given{})
 		if err != nil || e.SPF.Domain != want || e.SPF.Identity != "helo" || (e.SPF.Result == mail.Pass) != told {
 			t.Errorf("told %t: %+v, %v", told, e.SPF, err)
 		}
@@ -93,7 +93,7 @@ func TestDuty_B1_Helo(t *testing.T) {
 func TestDuty_B1_AMessageFromAFileHasNoClient(t *testing.T) {
 	tx := transaction(t, "203.0.113.5", "a@partner.example", message("a@partner.example"))
 	tx.Client.Origin = netip.MustParseAddr("192.0.2.10")
-	e, err := collector(t).Collect(t.Context(), tx, viaProvider, Given{Peerless: true})
+	e, err := collector(t).collected(t.Context(), tx, viaProvider, Given{Peerless: true})
 	if err != nil || e.Origin.IP != "203.0.113.5" {
 		t.Errorf("%+v, %v", e.Origin, err)
 	}

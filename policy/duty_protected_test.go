@@ -43,7 +43,7 @@ func TestDuty_B6(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := protecting(c.from, c.inner)
-			e, err := collector(t).Collect(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", text), viaProvider, Given{})
+			e, err := collector(t).collected(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", text), viaProvider, Given{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,12 +73,12 @@ func TestDuty_B6(t *testing.T) {
 // What stands inside signed mail proves nothing: an own domain there is neither
 // a proof nor, when the outer author is another, a spoof of ours.
 func TestDuty_B6_ProvesNothing(t *testing.T) {
-	plain, err := collector(t).Collect(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", protecting("bob@example.com", "")), viaProvider, Given{})
+	plain, err := collector(t).collected(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", protecting("bob@example.com", "")), viaProvider, Given{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, inner := range []string{"From: a@partner.example\r\n", "From: bob@example.com\r\n"} {
-		e, err := collector(t).Collect(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", protecting("bob@example.com", inner)), viaProvider, Given{})
+		e, err := collector(t).collected(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", protecting("bob@example.com", inner)), viaProvider, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 func explained(t *testing.T, e *Evidence) string {
 	t.Helper()
 	var b strings.Builder
-	if err := Explain(&b, e, Decide(Rules{}, *e)); err != nil {
+	if err := Explain(&b, e, Decide(&Rules{}, e)); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -26,9 +26,9 @@ func TestTheSentenceKeepsWhatTheResolverSaidToItself(t *testing.T) {
 	e.DKIM = []DKIM{{Result: mail.TempError, Domain: "bulk.example", Selector: "s", Why: secret}}
 	e.DMARC = DMARC{Result: mail.TempError, Why: secret}
 	got := explained(t, &e)
-	sentences := Decide(Rules{}, e).Sentence
+	sentences := Decide(&Rules{}, &e).Sentence
 	e.DMARC = DMARC{Result: mail.None} // the sentence names the signature
-	sentences += Decide(Rules{}, e).Sentence
+	sentences += Decide(&Rules{}, &e).Sentence
 	if strings.Contains(sentences, "4711") || strings.Contains(sentences, "i/o") {
 		t.Errorf("the resolver is quoted:\n%s", sentences)
 	}

@@ -122,8 +122,11 @@ func (t *Thread) list() bool { return t.List && !t.Personal && t.Payment.told() 
 func (e *Evidence) facts() score.Facts {
 	t := &e.Thread
 	f := score.Facts{Payment: t.Payment.told(), Person: e.Impersonated != nil && e.Impersonated.Name != "" && e.Impersonated.Domain == ""}
-	if t.ReplyTo != nil && !(t.list() && t.ReplyTo.Kind == score.ReplyFreeMail) { // lists put their authors there
-		f.Reply = t.ReplyTo.Kind
+	switch d := t.ReplyTo; {
+	case d == nil, d.Kind == score.ReplyFreeMail && t.list(): // lists put their authors there
+	case d.Kind == score.ReplyLookalike && e.excused(d.Domain, d.Target, d.SameOwner) != "":
+	default:
+		f.Reply = d.Kind
 	}
 	f.Added = e.addedBeside("")
 	switch a := &t.Author; {
@@ -144,7 +147,9 @@ func (e *Evidence) factsOf(f score.Facts, s *Similar) score.Facts {
 	f.Confidence, f.Relation, f.Shown, f.Intrudes = s.Confidence, s.Relation, t.quotes(s.Target), t.intrudes(s.Target)
 	f.Letters, f.Ending, f.Word = inLetters(s.Class), s.Class == string(lookalike.TLD), has(s.Class, lookalike.Combo)
 	f.Added = e.addedBeside(s.Target)
-	f.Name = s.SameLocal || slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == s.Target })
+	f.Acquainted = s.Acquainted
+	f.Pretext = f.Added > 0 || t.Payment.changes() || t.Reply && !f.Intrudes
+	f.Name = s.SameLocal || s.Acquainted || slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == s.Target })
 	if a := &t.Author; f.Standing == score.Established && a.State == TwoWay && s.Relation != score.Own && (s.TargetSince.IsZero() || a.First.Before(s.TargetSince)) {
 		f.Standing = score.Older
 	}
@@ -230,7 +235,7 @@ const (
 
 func countsAs(r score.Relation, class string, confidence int) bool {
 	switch r {
-	case score.Thread, score.Corroborated:
+	case score.Thread, score.Corroborated, score.Namesake:
 		return confidence >= leastFor(r, class)
 	case score.Message:
 		return confidence >= leastInThread && (!has(class, lookalike.Combo) || confidence >= leastMessage)

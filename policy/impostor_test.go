@@ -107,7 +107,7 @@ func TestEachRowHasItsMessage(t *testing.T) {
 		} else if !strings.HasSuffix(v.Sentence, ".") {
 			t.Errorf("no sentence: %s", v.Sentence)
 		}
-		v := Decide(Rules{Weights: score.Weights{c.row: 0, score.Likeness80: 0, score.Likeness65: 0, score.LogAt: -100}}, e)
+		v := Decide(&Rules{Weights: score.Weights{c.row: 0, score.Likeness80: 0, score.Likeness65: 0, score.LogAt: -100}}, &e)
 		if slices.Contains(rows(v.Score), c.row) {
 			t.Errorf("%s counts though it weighs nothing: %+v", c.row, v.Score)
 		}
@@ -177,28 +177,28 @@ func TestALikenessIsHeldAndNotRefused(t *testing.T) {
 	rules := Rules{Dispositions: map[Reason]Disposition{StolenThread: Reject, Impostor: Reject, AddedLookalikes: Reject, ReplyDiversion: Reject}}
 	for _, l := range []letter{{from: "a@he1se.de", cites: stolen}, {from: "a@heise.co", cites: stolen, body: paying}, {from: "a@heise.de", cc: "b@he1se.de", body: paying}, {from: "a@heise.de", replyTo: "b@he1se.de"}} {
 		e := tell(t, l, with(correspondence()))
-		if v := Decide(rules, e); v.Disposition != Quarantine {
+		if v := Decide(&rules, &e); v.Disposition != Quarantine {
 			t.Errorf("%+v: %v %s", l, v.Disposition, v.Reason)
 		}
 	}
 	e := tell(t, letter{from: "a@he1se.de", cites: stolen}, with(correspondence()))
 	e.DKIM = []DKIM{{Result: mail.Pass, Domain: "list.example", Selector: "s"}}
 	forwarder := Rules{Forwarders: []Forwarder{{Name: "list", DKIM: []mail.Domain{"list.example"}, Reasons: ForwarderReasons()}}}
-	if v := Decide(forwarder, e); v.Disposition != Quarantine || v.Reason != StolenThread {
+	if v := Decide(&forwarder, &e); v.Disposition != Quarantine || v.Reason != StolenThread {
 		t.Errorf("a forwarder lifts a hard rule: %v %s", v.Disposition, v.Reason)
 	}
 	e = tell(t, letter{from: "a@heise.co", cites: stolen, body: paying}, with(correspondence()))
 	e.DKIM = []DKIM{{Result: mail.Pass, Domain: "list.example", Selector: "s"}}
-	if v := Decide(forwarder, e); v.Disposition != Tag || v.Reason != Impostor || !strings.Contains(v.Sentence, `It is not held, as it came through "list", a forwarder of our rules.`) {
+	if v := Decide(&forwarder, &e); v.Disposition != Tag || v.Reason != Impostor || !strings.Contains(v.Sentence, `It is not held, as it came through "list", a forwarder of our rules.`) {
 		t.Errorf("through a known forwarder: %v %s: %s", v.Disposition, v.Reason, v.Sentence)
 	}
 	other := forwarder.Forwarders[0]
 	other.Authors = []mail.Domain{"logistik.net"}
-	if v := Decide(Rules{Forwarders: []Forwarder{other}}, e); v.Disposition != Quarantine {
+	if v := Decide(&Rules{Forwarders: []Forwarder{other}}, &e); v.Disposition != Quarantine {
 		t.Errorf("through a forwarder of other authors: %v %s: %s", v.Disposition, v.Reason, v.Sentence)
 	}
 	except := Rules{Exceptions: []Exception{{Author: "a@heise.co", Require: "aligned", Reasons: []Reason{Impostor}}}}
-	if v := Decide(except, e); v.Reason != Clean || !slices.Contains(v.Excepted, Impostor) {
+	if v := Decide(&except, &e); v.Reason != Clean || !slices.Contains(v.Excepted, Impostor) {
 		t.Errorf("an exception does not count: %v %s", v.Disposition, v.Reason)
 	}
 }
@@ -290,7 +290,7 @@ func TestFreeMailIsNobodysDomain(t *testing.T) {
 		{"a neighbour of one without", letter{from: "eve@gmaili.com"}, Clean},
 	} {
 		e := tell(t, c.l, with(correspondence()))
-		if v := Decide(Rules{}, e); v.Reason != c.want {
+		if v := Decide(&Rules{}, &e); v.Reason != c.want {
 			t.Errorf("%s: %v %s: %s\n%+v", c.name, v.Disposition, v.Reason, v.Sentence, e.Thread)
 		}
 	}
@@ -321,7 +321,7 @@ func TestAYoungMemoryLearnsOnly(t *testing.T) {
 		r := correspondence()
 		r.since = days(c.since)
 		e := tell(t, c.l, with(r))
-		if v := Decide(Rules{}, e); v.Reason != c.want {
+		if v := Decide(&Rules{}, &e); v.Reason != c.want {
 			t.Errorf("%s: %v %s: %s\n%+v", c.name, v.Disposition, v.Reason, v.Sentence, v.Score)
 		}
 	}
@@ -359,7 +359,7 @@ func TestWhatDoesNotCount(t *testing.T) {
 		})
 		v := decideAgain(t, Rules{}, e)
 		if c.not != "" {
-			v = Decide(Rules{Weights: score.Weights{score.LogAt: -1000}}, e)
+			v = Decide(&Rules{Weights: score.Weights{score.LogAt: -1000}}, &e)
 		}
 		if c.not == "" && v.Score != nil || slices.Contains(rows(v.Score), c.not) {
 			t.Errorf("%s: %v\n%+v", c.name, v.Score, e.Thread)
@@ -367,20 +367,20 @@ func TestWhatDoesNotCount(t *testing.T) {
 	}
 	e := tell(t, letter{from: "a@he1se.de"}, with(correspondence()))
 	e.Thread.Decisions = []Decision{{Sender: "other.net", Target: "unlike.net"}, {Sender: "other.net", Target: "heise.de", Allow: true}}
-	if v := Decide(Rules{}, e); slices.Contains(rows(v.Score), score.Block) {
+	if v := Decide(&Rules{}, &e); slices.Contains(rows(v.Score), score.Block) {
 		t.Errorf("a block of another sender counts: %v", v.Score)
 	} else if !slices.Contains(rows(v.Score), score.Likeness) {
 		t.Errorf("what another sender is allowed counts: %v", v.Score)
 	}
 	e = tell(t, letter{from: "a@heise.co", cites: stolen}, with(correspondence()))
 	e.Thread.Similar[0].Confidence = 90 // no ending alone is worse than a tag by itself, however sure
-	if v := Decide(Rules{}, e); slices.Contains(found(v), StolenThread) {
+	if v := Decide(&Rules{}, &e); slices.Contains(found(v), StolenThread) {
 		t.Errorf("%v", found(v))
 	}
 	e = proven()
 	e.Lookalike = []Lookalike{{Confidence: 97, Alone: true, Where: "author", Why: "a looks like b: c"}}
 	e.Thread.Decisions = []Decision{{Allow: true}}
-	if v := Decide(Rules{}, e); v.Reason != LookalikeDomain {
+	if v := Decide(&Rules{}, &e); v.Reason != LookalikeDomain {
 		t.Errorf("a decision on nobody excuses: %v", v.Reason)
 	}
 }

@@ -62,7 +62,7 @@ func TestWhileTheAuthorsPolicyCannotBeRead(t *testing.T) {
 			}
 			col := collector(t)
 			col.Resolver = z
-			e, err := col.Collect(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", text), viaProvider, Given{})
+			e, err := col.collected(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", text), viaProvider, Given{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func TestWhileTheAuthorsPolicyCannotBeRead(t *testing.T) {
 func TestWhatTheRulesStandInForWhileThePolicyCannotBeRead(t *testing.T) {
 	e := unproven("quarantine")
 	e.DMARC.Result, e.WaitedFor = mail.TempError, time.Hour
-	v := Decide(Rules{DeferAtMost: time.Hour, AsReject: []mail.Domain{"author.example"}}, e)
+	v := Decide(&Rules{DeferAtMost: time.Hour, AsReject: []mail.Domain{"author.example"}}, &e)
 	if want := "author.example has a DMARC policy that cannot be read now, but our rules treat it as p=reject."; v.Reason != DMARCFail || !strings.HasSuffix(v.Sentence, want) {
 		t.Errorf("got %s: %s", v.Reason, v.Sentence)
 	}
@@ -109,18 +109,18 @@ func TestTheProofIsNamed(t *testing.T) {
 	col := collector(t)
 	col.Resolver = z
 	text := signedBy(t, "z.y.corp.example", signedBy(t, "corp.example", message("a@x.y.corp.example")))
-	e, err := col.Collect(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", text), viaProvider, Given{})
+	e, err := col.collected(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", text), viaProvider, Given{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(e.DKIM) != 2 || slices.ContainsFunc(e.DKIM, func(s DKIM) bool { return s.Result != mail.Pass }) {
 		t.Fatalf("got %+v", e.DKIM)
 	}
-	if v, want := Decide(Rules{}, e), "The author domain x.y.corp.example is proven: the DKIM signature by corp.example holds."; v.Sentence != want {
+	if v, want := Decide(&Rules{}, &e), "The author domain x.y.corp.example is proven: the DKIM signature by corp.example holds."; v.Sentence != want {
 		t.Errorf("got %s", v.Sentence)
 	}
 	e.DMARC.DKIMDomain = "" // older evidence
-	if v, want := Decide(Rules{}, e), "The author domain x.y.corp.example is proven: an aligned DKIM signature holds."; v.Sentence != want {
+	if v, want := Decide(&Rules{}, &e), "The author domain x.y.corp.example is proven: an aligned DKIM signature holds."; v.Sentence != want {
 		t.Errorf("got %s", v.Sentence)
 	}
 }

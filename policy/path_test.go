@@ -69,7 +69,7 @@ func TestPaths(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tx := transaction(t, "", strings.Trim(c.reversePath, "<>"), c.trace+message("a@partner.example"))
-			e, err := collector(t).Collect(t.Context(), tx, c.src, c.given)
+			e, err := collector(t).collected(t.Context(), tx, c.src, c.given)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestPaths(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 			suspect := false
-			for _, f := range Decide(Rules{}, e).Findings {
+			for _, f := range Decide(&Rules{}, &e).Findings {
 				suspect = suspect || f.Reason == BypassSuspect
 			}
 			if suspect != (c.want == Undetermined && e.Origin.HopMissing) {
@@ -93,11 +93,11 @@ func TestPaths(t *testing.T) {
 func TestPathsWithoutAnOutsidePassNothing(t *testing.T) {
 	for _, reversePath := range []string{"a@partner.example", ""} {
 		tx := transaction(t, "", reversePath, hopOf("198.51.100.7", "mx2.provider.example")+message("bob@example.com"))
-		e, err := collector(t).Collect(t.Context(), tx, viaProvider, Given{})
+		e, err := collector(t).collected(t.Context(), tx, viaProvider, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v := Decide(Rules{}, e); v.Reason != OwnDomainSpoof || v.Disposition != Quarantine || e.Path.Verdict == ViaCurrent {
+		if v := Decide(&Rules{}, &e); v.Reason != OwnDomainSpoof || v.Disposition != Quarantine || e.Path.Verdict == ViaCurrent {
 			t.Errorf("%s: %+v", e.Path.Verdict, v)
 		}
 	}
@@ -142,11 +142,11 @@ func TestTenantMismatch(t *testing.T) {
 			tx := transaction(t, "", "a@partner.example", c.header+message("a@partner.example"))
 			c.client.Addr, c.client.Source = tx.Client.Addr, "provider"
 			tx.Client = c.client
-			e, err := collector(t).Collect(t.Context(), tx, c.src, c.given)
+			e, err := collector(t).collected(t.Context(), tx, c.src, c.given)
 			if err != nil {
 				t.Fatal(err)
 			}
-			v := Decide(Rules{}, e)
+			v := Decide(&Rules{}, &e)
 			if e.Path.Tenancy.State != c.state {
 				t.Errorf("%+v", e.Path.Tenancy)
 			}
@@ -155,7 +155,7 @@ func TestTenantMismatch(t *testing.T) {
 			}
 			text, err := json.Marshal(e)
 			var stored Evidence
-			if err != nil || json.Unmarshal(text, &stored) != nil || !reflect.DeepEqual(Decide(Rules{}, stored), v) || strings.Contains(string(text)+v.Sentence, gateSecret[:8]) {
+			if err != nil || json.Unmarshal(text, &stored) != nil || !reflect.DeepEqual(Decide(&Rules{}, &stored), v) || strings.Contains(string(text)+v.Sentence, gateSecret[:8]) {
 				t.Errorf("stored: %s, %v", text, err)
 			}
 			var b strings.Builder
@@ -163,6 +163,72 @@ func TestTenantMismatch(t *testing.T) {
 				t.Errorf("%s, %v", b.String(), err)
 			}
 		})
+	}
+}
+
+// A customer of the provider wrote what stands below the hop where he handed his
+// mail in: a border there proves neither who the sender is nor whose mail it is.
+func TestNothingStandsOnWhatACustomerWrote(t *testing.T) {
+	const when = "; Sun, 22 Nov 2026 08:59:59 +0000\r\n"
+	tenant := provider.Binding{Kind: provider.BindTenant, Names: []string{"t123.provider.example"}}
+	border := hopOf("192.0.2.10", "mx1.t123.provider.example")
+	for _, hop := range []string{
+		"Received: by web7.provider.example (Postfix, from userid 33) id 1" + when,
+		"Received: from www by web7.provider.example with local (Exim 4.96) (envelope-from <www@web7.provider.example>) id 1" + when,
+		"Received: (from www@localhost) by web7.provider.example (8.15.2/8.15.2/Submit) id 1" + when,
+		"Received: by t123.provider.example (Authenticated sender: mallory@x.example) with ESMTPSA id 1" + when,
+		"Received: from user (localhost [127.0.0.1]) (Authenticated sender: mallory@x.example) by smtp.provider.example (Postfix) with ESMTPSA id 1" + when,
+		"Received: from user (smtp.provider.example [10.0.0.1]) by smtp.t123.provider.example (Postfix) with ESMTPSA id 1" + when,
+		"Received: by webmail.provider.example with HTTP" + when,
+		"Received: from api.provider.example by be.provider.example with LMTP id 1" + when,
+		"Received: (qmail 123 invoked by uid 1000)" + when,
+	} {
+		for _, src := range []provider.Source{viaProvider, boundBy(tenant)} {
+			tx := transaction(t, "", "a@partner.example", hop+border+message("a@partner.example"))
+			e, err := collector(t).collected(t.Context(), tx, src, Given{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := Decide(&Rules{}, &e); e.Origin.IP != "" || e.SPF.Result == mail.Pass || e.Path.Tenancy.State == provider.Bound || v.Disposition != Quarantine {
+				t.Errorf("%s%+v\n%+v\n%+v", hop, e.Path, e.Origin, v)
+			}
+		}
+	}
+	// Unless the operator has named that host: a relay of ours behind the provider.
+	relayed := viaProvider
+	relayed.ReceivedBy = append([]string{"relay.example.com"}, relayed.ReceivedBy...)
+	for hop, known := range map[string]bool{
+		"Received: by relay.example.com (Postfix, from userid 1001) id 1" + when:     true,
+		"Received: from x by relay.example.com with LMTP id 1" + when:                true,
+		"Received: by www.relay.example.com (Postfix, from userid 1001) id 1" + when: false,
+	} {
+		tx := transaction(t, "", "a@partner.example", hop+border+message("a@partner.example"))
+		e, err := collector(t).collected(t.Context(), tx, relayed, Given{})
+		if err != nil || (e.Origin.IP == "192.0.2.10") != known {
+			t.Errorf("%s%+v, %v", hop, e.Origin, err)
+		}
+	}
+	// What the catalogue knows is not of the operator.
+	if b := boundaryOf(provider.Source{Provider: "google", ReceivedBy: []string{"google.com", "relay.example.com"}}); len(b.Own) != 1 || b.Own[0] != "relay.example.com" || !b.Shared {
+		t.Errorf("%q", b.Own)
+	}
+}
+
+// Azure has machines for everybody, in networks of Microsoft.
+func TestAMachineInAzureIsOutsideOfMicrosoft365(t *testing.T) {
+	src := viaProvider
+	src.Provider, src.ReceivedBy = "microsoft365", nil
+	const by = " by AM0PR01MB1.eurprd01.prod.outlook.com (2603:10a6:208:1::1) with Microsoft SMTP Server (version=TLS1_2, cipher=X) id 15.20.1.1; Sun, 22 Nov 2026 08:59:59 +0000\r\n"
+	border := "Received: from mail.partner.example (192.0.2.10) by AM1EUR01FT1.mail.protection.outlook.com (10.1.1.1) with Microsoft SMTP Server (version=TLS1_2) id 15.20.1.1 via Frontend Transport; Sun, 22 Nov 2026 08:59:58 +0000\r\n"
+	for hop, within := range map[string]bool{
+		"Received: from AM0PR01MB2.eurprd01.prod.outlook.com (2603:10a6:102:1::2)" + by: true,
+		"Received: from vm.attacker.example (2603:1020:201:10::5)" + by:                 false,
+	} {
+		tx := transaction(t, "", "a@partner.example", hop+border+message("a@partner.example"))
+		e, err := collector(t).collected(t.Context(), tx, src, Given{})
+		if err != nil || (e.Origin.IP == "192.0.2.10") != within || (e.SPF.Result == mail.Pass) != within {
+			t.Errorf("%s%+v, %s, %v", hop, e.Origin, e.SPF.Result, err)
+		}
 	}
 }
 
@@ -174,12 +240,12 @@ func TestNoSealOfAnotherTenantIsBelieved(t *testing.T) {
 		DMARC: DMARC{Result: mail.Fail, Policy: "reject"},
 		ARC:   ARC{Result: mail.Pass, Sets: []ARCSet{{Instance: 1, Sealer: "provider.example", Provider: true, Claim: Claim{DMARC: mail.Pass}}}},
 	}
-	if v := Decide(Rules{}, e); len(v.Lifted) != 1 || v.Reason != Clean {
+	if v := Decide(&Rules{}, &e); len(v.Lifted) != 1 || v.Reason != Clean {
 		t.Fatalf("%+v", v)
 	}
 	for _, state := range []provider.TenancyState{provider.Foreign, provider.Unproven} {
 		e.Path.Tenancy.State = state
-		if v := Decide(Rules{Dispositions: map[Reason]Disposition{TenantMismatch: Tag}}, e); len(v.Lifted) > 0 || v.Reason != DMARCFail {
+		if v := Decide(&Rules{Dispositions: map[Reason]Disposition{TenantMismatch: Tag}}, &e); len(v.Lifted) > 0 || v.Reason != DMARCFail {
 			t.Errorf("%s: %+v", state, v)
 		}
 	}

@@ -35,11 +35,11 @@ func TestBorrowedNamesInDisguise(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := message(strings.ReplaceAll(mime.BEncoding.Encode("utf-8", c.shown), " ", "\r\n ") + " <a@partner.example>")
-			e, err := collector(t).Collect(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", text), viaProvider, Given{})
+			e, err := collector(t).collected(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", text), viaProvider, Given{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v := Decide(Rules{}, e); v.Reason != c.want {
+			if v := Decide(&Rules{}, &e); v.Reason != c.want {
 				t.Errorf("%q: got %s: %s", e.Author.Display, v.Reason, v.Sentence)
 			}
 		})

@@ -22,6 +22,7 @@ type remembering struct {
 	threads   map[string]RememberedThread // by id
 	names     map[string][]mail.Domain    // by folded name
 	decisions []Decision
+	all       []Decision // on whomever the message shows
 	asked     []Question
 	err       error
 }
@@ -61,6 +62,7 @@ func (r *remembering) Recall(_ context.Context, q Question) (Recollection, error
 			out.Decisions = append(out.Decisions, d)
 		}
 	}
+	out.Decisions = append(out.Decisions, r.all...)
 	return out, nil
 }
 
@@ -150,7 +152,7 @@ func tell(t *testing.T, l letter, change func(*Collector)) Evidence {
 		if change != nil {
 			change(c)
 		}
-		e, err := c.Collect(t.Context(), transaction(t, "203.0.113.66", "x@"+domain, l.text()), viaProvider, Given{})
+		e, err := c.collected(t.Context(), transaction(t, "203.0.113.66", "x@"+domain, l.text()), viaProvider, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +161,7 @@ func tell(t *testing.T, l letter, change func(*Collector)) Evidence {
 	if change != nil {
 		change(c)
 	}
-	e, err := c.Collect(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", l.text()), viaProvider, Given{})
+	e, err := c.collected(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", l.text()), viaProvider, Given{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +177,7 @@ func TestAMemoryThatFailsIsOurError(t *testing.T) {
 	c := collector(t)
 	cause := errors.New("disk")
 	c.Memory = &remembering{err: cause}
-	if _, err := c.Collect(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", message("a@partner.example")), viaProvider, Given{}); !errors.Is(err, cause) {
+	if _, err := c.collected(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", message("a@partner.example")), viaProvider, Given{}); !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -35,7 +35,7 @@ func TestSenderAndResentFrom(t *testing.T) {
 			z := zone(t)
 			z.Add("heise.de", "TXT", "v=spf1 ip4:192.0.2.20 -all")
 			col.Resolver = z
-			e, err := col.Collect(t.Context(), transaction(t, c.origin, c.path, c.text), viaProvider, Given{})
+			e, err := col.collected(t.Context(), transaction(t, c.origin, c.path, c.text), viaProvider, Given{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -60,7 +60,7 @@ func TestSenderAndResentFrom(t *testing.T) {
 func TestMoreSendersThanAreReadAreUnscannable(t *testing.T) {
 	for _, name := range []string{"Sender", "Resent-From", "Reply-To"} {
 		tx := transaction(t, "192.0.2.10", "a@partner.example", message("a@partner.example", name+": "+strings.Repeat("x", 8<<10)+" boss@example.com\r\n"))
-		e, err := collector(t).Collect(t.Context(), tx, viaProvider, Given{})
+		e, err := collector(t).collected(t.Context(), tx, viaProvider, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestDuty_B6_AnotherAuthorInsideSignedMail(t *testing.T) {
 		{"one of a partner", protecting("a@partner.example", "From: x@news.heise.de\r\n"), Impersonated, "news.heise.de"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			e, err := collector(t).Collect(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", c.text), viaProvider, Given{})
+			e, err := collector(t).collected(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", c.text), viaProvider, Given{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestDuty_B6_AnotherAuthorInsideSignedMail(t *testing.T) {
 				t.Errorf("got %v %s: %s", v.Disposition, v.Reason, v.Sentence)
 			}
 			if c.reason == Impersonated && e.Impersonated == nil { // not to be made more than a warning
-				if v := Decide(Rules{Dispositions: map[Reason]Disposition{Impersonated: Reject}}, e); v.Disposition != Tag {
+				if v := Decide(&Rules{Dispositions: map[Reason]Disposition{Impersonated: Reject}}, &e); v.Disposition != Tag {
 					t.Errorf("got %v", v.Disposition)
 				}
 			}
@@ -123,7 +123,7 @@ func TestDuty_B1_TheHeloNameIsAFact(t *testing.T) {
 		col.Resolver = z
 		tx := transaction(t, "", c.path, message("a@partner.example"))
 		tx.Client.Origin, tx.Client.OriginHelo = netip.MustParseAddr("192.0.2.10"), c.helo
-		e, err := col.Collect(t.Context(), tx, viaProvider, Given{})
+		e, err := col.collected(t.Context(), tx, viaProvider, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestDuty_B7_WhatAReportWouldSay(t *testing.T) {
 	z := zone(t)
 	z.Add("_dmarc.news.partner.example", "TXT", "v=DMARC1; p=quarantine; sp=none; aspf=s; rua=mailto:d@partner.example")
 	col.Resolver = z
-	e, err := col.Collect(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", signed(t, message("a@news.partner.example"))), viaProvider, Given{})
+	e, err := col.collected(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", signed(t, message("a@news.partner.example"))), viaProvider, Given{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func TestSentences(t *testing.T) {
 			"The mail claims author.example, but nothing proves it: it came from 192.0.2.7, which bulk.example lists in SPF, but that is not the author's domain; it carries no DKIM signature" + end},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if v := Decide(Rules{}, c.e); v.Sentence != c.want {
+			if v := Decide(&Rules{}, &c.e); v.Sentence != c.want {
 				t.Errorf("got  %s\nwant %s", v.Sentence, c.want)
 			}
 		})
@@ -78,7 +78,7 @@ func TestEverySentenceCanBeRead(t *testing.T) {
 								e.DKIM = []DKIM{{Result: dkim, Domain: domain, Breakage: breakage}}
 							}
 							e.ARC = ARC{Result: dkim, Sets: []ARCSet{{Instance: 1, Sealer: "list.example", Claim: Claim{DMARC: spf}}}}
-							v := Decide(rules[i], e)
+							v := Decide(&rules[i], &e)
 							for _, f := range append(v.Findings, Finding{Sentence: v.Sentence}) {
 								sentences[f.Sentence] = true
 							}
@@ -113,7 +113,7 @@ func TestExplainTellsEveryFact(t *testing.T) {
 		{Instance: 2, Sealer: "two.example", CV: "pass"}, {Instance: 3, Sealer: "three.example", CV: "fail"}}}
 	e.Provider = []Statement{{ID: "mx.example", Via: ViaField, Method: "spf", Result: mail.Pass, Domain: "author.example", Ours: mail.Fail, Agreement: Differs, Cause: CauseOrigin, Why: "it saw more"}}
 	var b strings.Builder
-	if err := Explain(&b, &e, Decide(Rules{Sealers: []mail.Domain{"list.example"}}, e)); err != nil {
+	if err := Explain(&b, &e, Decide(&Rules{Sealers: []mail.Domain{"list.example"}}, &e)); err != nil {
 		t.Fatal(err)
 	}
 	got := strings.Join(strings.Fields(b.String()), " ")

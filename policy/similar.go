@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -23,7 +24,7 @@ const (
 // leastFor is the confidence from which a pair is kept.
 func leastFor(r score.Relation, class string) int {
 	switch {
-	case (r == score.Thread || r == score.Corroborated) && inLetters(class):
+	case (r == score.Thread || r == score.Corroborated || r == score.Namesake) && inLetters(class):
 		return leastLetters
 	case near(r):
 		return leastInThread
@@ -58,13 +59,17 @@ func (s *scene) resembled(local string) {
 		if target == s.author || known.State == Shadow || slices.ContainsFunc(found, func(f Similar) bool { return f.Target == target }) {
 			return
 		}
+		acquainted := s.acquainted(target, string(class), confidence)
+		if acquainted && (r == score.Message || r == score.Correspondent || r == score.Site) {
+			r = score.Namesake
+		}
 		// Everybody has mail from free mailboxes, and many names are near theirs.
 		if confidence < leastFor(r, string(class)) || freeMail[target] && (r == score.Correspondent || r == score.Site) && !disguised(class) {
 			return
 		}
 		f := s.pair(s.author, target, "author", r)
 		f.likened(full, string(class), confidence, why)
-		f.SameLocal = s.sameLocal(target, local)
+		f.SameLocal, f.Acquainted = s.sameLocal(target, local), acquainted
 		found = append(found, f)
 	}
 	for _, d := range s.targets() {
@@ -100,9 +105,9 @@ func has(class string, part lookalike.Class) bool {
 	return slices.Contains(strings.Split(class, "+"), string(part))
 }
 
-// near reports whether r is to the conversation itself.
+// near reports whether r is to the conversation itself, or to the author's name.
 func near(r score.Relation) bool {
-	return r == score.Thread || r == score.Corroborated || r == score.Message
+	return r == score.Thread || r == score.Corroborated || r == score.Namesake || r == score.Message
 }
 
 func protectedAs(l *Lookalike) score.Relation {
@@ -113,8 +118,9 @@ func protectedAs(l *Lookalike) score.Relation {
 }
 
 // targets lists whom the author is held against: the participants of the
-// conversation that we remember, ours too, and whom the message shows besides a
-// Reply-To. A recipient in To or Cc whom we do not know can be nobody's to be taken for.
+// conversation that we remember, ours too, whom the message shows besides a
+// Reply-To, and who wrote to its recipients under the author's name. A recipient in
+// To or Cc whom we do not know can be nobody's to be taken for.
 func (s *scene) targets() []mail.Domain {
 	all := slices.Clone(s.recalled.Thread.Participants)
 	for i := range s.parties {
@@ -122,7 +128,25 @@ func (s *scene) targets() []mail.Domain {
 			all = append(all, p.domain)
 		}
 	}
+	if !s.e.Thread.NameKnown {
+		for _, d := range s.recalled.Named[:min(len(s.recalled.Named), maxNamed)] {
+			if !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+		}
+	}
 	return slices.DeleteFunc(all, func(d mail.Domain) bool { return d == s.author })
+}
+
+// acquainted reports whether a recipient knows the author's name from target, and
+// not from the author's domain, which resembles target in that class. A name of
+// one word may be a brand or an office, of which houses have the same under several
+// endings: it counts only where letters are what differs.
+func (s *scene) acquainted(target mail.Domain, class string, confidence int) bool {
+	if s.e.Thread.NameKnown || !slices.Contains(s.recalled.Named, target) {
+		return false
+	}
+	return s.person || utf8.RuneCountInString(s.name) >= leastName && inLetters(class) && confidence >= leastElse
 }
 
 // anchors reports whether somebody may want to be taken for p.
@@ -168,9 +192,15 @@ func (s *scene) pair(d, target mail.Domain, where string, r score.Relation) Simi
 // Where a dot does it, the registrable domain alone would not show that.
 func (s *Similar) likened(full mail.Domain, class string, confidence int, why string) {
 	s.Class, s.Confidence, s.Why = class, confidence, why
-	if full != s.Domain && (has(class, lookalike.Split) || has(class, lookalike.Embedding)) {
+	if full != s.Domain && byDots(class) {
 		s.As = full
 	}
+}
+
+// byDots reports whether the likeness is in the whole name, and not in the
+// registrable domain.
+func byDots(class string) bool {
+	return has(class, lookalike.Split) || has(class, lookalike.Embedding)
 }
 
 // sameLocal reports whether the message shows an address of target with the
@@ -224,6 +254,21 @@ func (s *scene) added() {
 	t.Added = found[:min(len(found), maxSimilar)]
 }
 
+// likest compares p, under each name that is shown, and returns the name that
+// resembles target the most. Confidence is 0 if none does.
+func (s *scene) likest(p *scened, target mail.Domain) (most lookalike.Match, as mail.Domain) {
+	hold := func(d mail.Domain) {
+		if m, ok := s.compare(d, target); ok && m.Confidence > most.Confidence {
+			most, as = m, d
+		}
+	}
+	hold(p.full)
+	for _, d := range p.more {
+		hold(d)
+	}
+	return most, as
+}
+
 // resembledBy is whom p resembles the most: the author, if we know him, or whom
 // he resembles, participants of the conversation, parties that are quoted or known.
 func (s *scene) resembledBy(p *scened) (worst Similar, ok bool) {
@@ -235,12 +280,12 @@ func (s *scene) resembledBy(p *scened) (worst Similar, ok bool) {
 		if target == p.domain || freeMail[target] || ok && target == worst.Target {
 			return
 		}
-		m, alike := s.compare(p.full, target)
-		if !alike || m.Confidence < leastElse || ok && m.Confidence <= worst.Confidence {
+		m, as := s.likest(p, target)
+		if m.Confidence < leastElse || ok && m.Confidence <= worst.Confidence {
 			return
 		}
 		worst, ok = s.pair(p.domain, target, where, r), true
-		worst.likened(p.full, string(m.Class), m.Confidence, m.Why)
+		worst.likened(as, string(m.Class), m.Confidence, m.Why)
 	}
 	if t := &s.e.Thread; !slices.Contains(s.recalled.Thread.Participants, s.author) && (t.MemorySince.IsZero() || t.Author.State != Unseen) {
 		hold(s.author, score.Message)

@@ -16,7 +16,7 @@ func stated(t *testing.T, origin, above, below, text string) Evidence {
 	hop := "Received: from mail.origin.example (mail.origin.example [" + origin + "]) by mx1.provider.example (Postfix) with ESMTPS id 1; Sun, 22 Nov 2026 08:59:58 +0000\r\n"
 	c := collector(t)
 	c.AuthservIDs = map[string][]string{"provider": {"mx.provider.example"}}
-	e, err := c.Collect(t.Context(), transaction(t, "", "a@partner.example", above+hop+below+text), viaProvider, Given{})
+	e, err := c.collected(t.Context(), transaction(t, "", "a@partner.example", above+hop+below+text), viaProvider, Given{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestDuty_B5_TheProvidersResultsStandBesideOurs(t *testing.T) {
 				t.Errorf("got %+v", s)
 			}
 			plain := stated(t, c.origin, "", "", c.text)
-			if got, want := decideAgain(t, Rules{}, e), Decide(Rules{}, plain); got.Disposition != want.Disposition || got.Reason != want.Reason {
+			if got, want := decideAgain(t, Rules{}, e), Decide(&Rules{}, &plain); got.Disposition != want.Disposition || got.Reason != want.Reason {
 				t.Errorf("the provider decides: %v %s, want %v %s", got.Disposition, got.Reason, want.Disposition, want.Reason)
 			}
 			if text := explained(t, &e); !strings.Contains(text, "  provider    "+s.Method+"="+string(s.Result)) {
@@ -110,7 +110,7 @@ func TestDuty_B5_TheCataloguesNames(t *testing.T) {
 	src.Provider = "microsoft365"
 	text := "Authentication-Results: spf=pass (sender IP is 203.0.113.5)\r\n smtp.mailfrom=partner.example; dkim=none (message not signed)\r\n header.d=none;dmarc=fail action=oreject\r\n header.from=partner.example;compauth=fail reason=000\r\n" +
 		"Received: from mail.origin.example (203.0.113.5) by AM0EUR02FT010.mail.protection.outlook.com (10.13.54.1) with Microsoft SMTP Server id 15.20; Sun, 22 Nov 2026 08:59:58 +0000\r\n" + message("a@partner.example")
-	e, err := collector(t).Collect(t.Context(), transaction(t, "", "a@partner.example", text), src, Given{})
+	e, err := collector(t).collected(t.Context(), transaction(t, "", "a@partner.example", text), src, Given{})
 	if err != nil || len(e.Provider) != 3 || e.Provider[0].Cause != CauseDNS || e.Provider[1].Domain != "" || e.Provider[1].Agreement != Agrees || e.Provider[2].Agreement != Agrees {
 		t.Errorf("%v: %+v", err, e.Provider)
 	}
@@ -130,7 +130,7 @@ func TestDuty_B5_WhoseResults(t *testing.T) {
 	told := viaProvider
 	told.Ranges = nil
 	for _, want := range []int{1, 0} {
-		e, err := c.Collect(t.Context(), tx, told, Given{})
+		e, err := c.collected(t.Context(), tx, told, Given{})
 		if err != nil || e.Origin.Method != "given" || len(e.Provider) != want {
 			t.Errorf("%v: %+v by %s", err, e.Provider, e.Origin.Method)
 		}
@@ -146,11 +146,11 @@ func TestDuty_B5_TheProvidersSeal(t *testing.T) {
 	if len(e.Provider) != 3 || e.Provider[0].Via != ViaSeal || e.Provider[0].Cause != CauseBody || e.Provider[1].Agreement != Agrees || e.Provider[2].Cause != CauseBody {
 		t.Fatalf("%+v\n%+v", e.Provider, e.ARC)
 	}
-	v := Decide(Rules{}, e)
+	v := Decide(&Rules{}, &e)
 	if v.Reason != Clean || !strings.Contains(v.Sentence, "the provider still saw it hold") || !strings.Contains(v.Sentence, "google.com, the sealer of the provider of source") {
 		t.Errorf("%v %s: %s", v.Disposition, v.Reason, v.Sentence)
 	}
-	if e := forwarded(t, viaProvider, text); len(e.Provider) != 0 || Decide(Rules{}, e).Reason != DMARCFail {
+	if e := forwarded(t, viaProvider, text); len(e.Provider) != 0 || Decide(&Rules{}, &e).Reason != DMARCFail {
 		t.Errorf("another source: %+v", e.Provider)
 	}
 	if e := forwarded(t, viaGoogle, strings.Replace(text, "banner", "barrel", 1)); len(e.Provider) != 0 || e.ARC.Result != mail.Fail {

@@ -92,10 +92,10 @@ func replyDiversion(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	}
 	switch d.Kind {
 	case score.ReplyLookalike:
-		if e.excused(d.Domain, d.Target, false) != "" {
+		if e.excused(d.Domain, d.Target, d.SameOwner) != "" {
 			return "", Quarantine, false
 		}
-		like := Similar{Domain: d.Domain, Target: d.Target, Why: d.Why}
+		like := Similar{Domain: d.Domain, As: d.As, Target: d.Target, Why: d.Why}
 		return fmt.Sprintf("An answer would go to another domain than the mail comes from: %s.", like.words()), Quarantine, true
 	case score.ReplyFreeMail:
 		if !e.Thread.list() {

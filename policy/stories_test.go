@@ -117,7 +117,7 @@ func TestHonestMailIsNotHeld(t *testing.T) {
 				t.Errorf("got %v %s: %s\n%v\n%+v", v.Disposition, v.Reason, v.Sentence, v.Score, e.Thread)
 			}
 			e = tell(t, c.l, nil)
-			if v := Decide(Rules{}, e); v.Disposition.severity() > Tag.severity() || strings.Contains(c.name, "service") && v.Reason != Clean {
+			if v := Decide(&Rules{}, &e); v.Disposition.severity() > Tag.severity() || strings.Contains(c.name, "service") && v.Reason != Clean {
 				t.Errorf("without a memory: %v %s: %s", v.Disposition, v.Reason, v.Sentence)
 			}
 		})
@@ -166,7 +166,7 @@ func TestThievesDoNotGetBy(t *testing.T) {
 		{"calls himself a list and has a name", letter{from: "Anna Berg <anna.berg77@gmail.com>", list: "<x.y>", body: pasted}, correspondence(), Tag, Impersonated},
 		{"calls himself a list and diverts", letter{from: "Anna Berg <anna@heise.de>", list: "<x.y>", replyTo: "Anna Berg <anna.berg77@gmail.com>", cites: stolen}, correspondence(), Tag, ReplyDiversion},
 		{"is new since three days", letter{from: "a@he1se.de", cites: stolen}, changed(func(r *remembering) { r.known["he1se.de"] = KnownDomain{State: Seen, First: days(3)} }), Quarantine, StolenThread},
-		{"resembles a correspondent in another's conversation", letter{from: "a@logistlk.net", cites: stolen}, correspondence(), Tag, Impostor},
+		{"resembles a correspondent in another's conversation", letter{from: "a@logistlk.net", cites: stolen}, correspondence(), Quarantine, Impostor},
 		{"adds a word in a conversation", letter{from: "a@heisegroup.de", cites: stolen}, correspondence(), Tag, Impostor},
 		{"adds a word and bears the name", letter{from: "Anna Berg <anna@heisegroup.de>", cites: stolen}, correspondence(), Quarantine, Impostor},
 		{"changes a letter of a short name", letter{from: "Anna Berg <anna@heize.de>", cites: stolen}, correspondence(), Quarantine, Impostor},
@@ -197,7 +197,7 @@ func TestTheGenuineOneIsNotBlamed(t *testing.T) {
 		{from: "anna@heise.de", to: "a@he1se.de, bob@example.com", cites: stolen},
 	} {
 		e := tell(t, l, with(r))
-		if v := Decide(Rules{}, e); v.Disposition.severity() > Tag.severity() || v.Reason == Impostor {
+		if v := Decide(&Rules{}, &e); v.Disposition.severity() > Tag.severity() || v.Reason == Impostor {
 			t.Errorf("%v %s: %s\n%+v", v.Disposition, v.Reason, v.Sentence, e.Thread)
 		}
 	}
@@ -207,7 +207,7 @@ func TestTheGenuineOneIsNotBlamed(t *testing.T) {
 // what the conversation was, who was added.
 func TestWhatAPersonReads(t *testing.T) {
 	e := tell(t, letter{from: "Anna Berg <anna@he1se.de>", cites: stolen, cc: "boss@hei5e.de, x@unheard.net", replyTo: "Anna Berg <anna.b@gmail.com>", body: paying + "IBAN " + otherAccount + "\r\n" + pasted}, with(correspondence()))
-	v := Decide(Rules{}, e)
+	v := Decide(&Rules{}, &e)
 	const want = "The mail answers in a conversation with he‹i›se.de that we remember (3 messages since 2026-11-10), but it is from another domain: he‹1›se.de looks like he‹i›se.de (1 for i). " +
 		"We never had mail from he1se.de before; we have known heise.de since 2026-06-05. Added to the conversation: hei5e.de, unheard.net."
 	if v.Sentence != want {
@@ -302,6 +302,9 @@ func TestObserve(t *testing.T) {
 		{"and so does one whom the operator has delivered", letter{from: "a@he1se.de", cites: stolen}, Rules{Dispositions: map[Reason]Disposition{StolenThread: Tag, Impostor: Relay, LookalikeDomain: Relay}}, true, func(o Observation) bool {
 			return o.Resembles == "heise.de" && o.Cited == nil
 		}},
+		{"a name and a word in a conversation is a stranger's, warned of and no look-alike for ever", letter{from: "a@heisemafia.de", cites: stolen}, Rules{}, true, func(o Observation) bool {
+			return o.Aligned && o.Resembles == "" && o.ID == "" && o.Cited == nil
+		}},
 		{"a look-alike of ours", letter{from: "a@examp1e.com"}, Rules{Dispositions: map[Reason]Disposition{LookalikeDomain: Tag, Impostor: Tag}}, true, func(o Observation) bool { return o.Resembles == "example.com" }},
 		{"a borrowed name is not learned", letter{from: "Anna Berg <anna.berg77@gmail.com>", body: pasted}, Rules{}, true, func(o Observation) bool { return o.Name == "" && o.Cited == nil && o.Resembles == "" }},
 		{"a look-alike of ours whom a genuine author brought is not learned", letter{from: "a@heise.de", cites: stolen, cc: "b@examp1e.com, c@logistik.net"}, Rules{}, true, func(o Observation) bool {
@@ -313,7 +316,7 @@ func TestObserve(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := tell(t, c.l, with(correspondence()))
-			v := Decide(c.rules, e)
+			v := Decide(&c.rules, &e)
 			o, ok := Observe(&e, v)
 			if ok != c.ok || c.check != nil && !c.check(o) {
 				t.Errorf("%v %s: %t %+v", v.Disposition, v.Reason, ok, o)
@@ -325,7 +328,7 @@ func TestObserve(t *testing.T) {
 		})
 	}
 	e := tell(t, plain, nil)
-	if o, ok := Observe(&e, Decide(Rules{}, e)); ok {
+	if o, ok := Observe(&e, Decide(&Rules{}, &e)); ok {
 		t.Errorf("nobody asked a memory: %+v", o)
 	}
 }

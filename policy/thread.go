@@ -77,17 +77,20 @@ type Similar struct {
 	Shown       []string       `json:"shown,omitempty"`      // where the message shows Target
 	SameLocal   bool           `json:"same_local,omitempty"` // Target has an address of the author's local part here
 	SameOwner   bool           `json:"same_owner,omitempty"` // the operator says so
+	Acquainted  bool           `json:"acquainted,omitempty"` // a recipient had mail of the author's name from Target before, and none from Domain
 }
 
 // Diversion is a Reply-To that leads away from the author.
 type Diversion struct {
 	Domain     mail.Domain `json:"domain"`
 	Kind       score.Reply `json:"kind"`
+	As         mail.Domain `json:"as,omitempty"`     // the name below Domain that resembles Target, if it is by its dots
 	Target     mail.Domain `json:"target,omitempty"` // whom it resembles, or whose name it bears
 	Name       string      `json:"name,omitempty"`   // of a free mailbox: that of somebody in the conversation
 	Class      string      `json:"class,omitempty"`
 	Confidence int         `json:"confidence,omitempty"`
 	Why        string      `json:"why,omitempty"`
+	SameOwner  bool        `json:"same_owner,omitempty"` // as in Similar
 }
 
 // Payment is what the message says of money, outside of what it quotes.
@@ -108,6 +111,10 @@ func (p *Payment) told() score.Payment {
 	}
 	return ""
 }
+
+// changes reports whether it is about another account than before. Each first
+// invoice names one.
+func (p *Payment) changes() bool { return len(p.Changed) > 0 || len(p.Words) > 0 }
 
 // fresh is how long a domain is new: LOOKALIKE 5.
 const fresh = 7 * 24 * time.Hour

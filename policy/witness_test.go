@@ -51,7 +51,7 @@ func TestASealOfTheProviderOverridesTheTrace(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			col := collector(t)
 			col.Resolver = sealers(t, "google.com", "list.example")
-			e, err := col.Collect(t.Context(), transaction(t, "", "a@partner.example", c.text), viaGoogle, c.given)
+			e, err := col.collected(t.Context(), transaction(t, "", "a@partner.example", c.text), viaGoogle, c.given)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,12 +77,12 @@ func TestSealsAreVerifiedOnce(t *testing.T) {
 			keys++
 		}
 	})
-	e, err := col.Collect(t.Context(), transaction(t, "", "a@partner.example", text), viaGoogle, Given{})
+	e, err := col.collected(t.Context(), transaction(t, "", "a@partner.example", text), viaGoogle, Given{})
 	if err != nil || e.ARC.Result != mail.Pass || e.Origin.Method != "arc" || keys != 1 {
 		t.Errorf("%d keys, %+v, %v", keys, e.Origin, err)
 	}
 	col.Resolver = dns.MustSnapshot(t, "partner.example TXT \"v=spf1 ip4:192.0.2.10 -all\"\nsel._domainkey.google.com TXT SERVFAIL\n")
-	e, err = col.Collect(t.Context(), transaction(t, "", "a@partner.example", text), viaGoogle, Given{})
+	e, err = col.collected(t.Context(), transaction(t, "", "a@partner.example", text), viaGoogle, Given{})
 	if err != nil || e.ARC.Result != mail.TempError || e.Origin.IP != "203.0.113.5" || e.SPF.Result != mail.Fail {
 		t.Errorf("%+v, %+v, %v", e.Origin, e.ARC, err)
 	}

@@ -170,7 +170,7 @@ func TestWhatTheProviderStillSaw(t *testing.T) {
 			c.d.Domain = "author.example"
 			e.DKIM = []DKIM{c.d}
 		})
-		if s := Decide(Rules{}, e).Sentence; !strings.Contains(s, c.want) {
+		if s := Decide(&Rules{}, &e).Sentence; !strings.Contains(s, c.want) {
 			t.Errorf("%q is missing in: %s", c.want, s)
 		}
 	}
@@ -183,11 +183,11 @@ func TestARevokedKeyIsToldFromOneThatIsNotThere(t *testing.T) {
 	z.Add("sel._domainkey.revoked.example", "TXT", "v=DKIM1; p=")
 	c.Resolver = z
 	text := strings.Replace(signed(t, message("a@revoked.example")), "d=partner.example", "d=revoked.example", 1)
-	e, err := c.Collect(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", text), viaProvider, Given{})
+	e, err := c.collected(t.Context(), transaction(t, "203.0.113.5", "x@bulk.example", text), viaProvider, Given{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := Decide(Rules{}, e).Sentence; !strings.Contains(s, "as the domain has revoked the key for it") {
+	if s := Decide(&Rules{}, &e).Sentence; !strings.Contains(s, "as the domain has revoked the key for it") {
 		t.Errorf("%s\n%+v", s, e.DKIM)
 	}
 }
@@ -234,7 +234,7 @@ func TestWhoIsNotBelieved(t *testing.T) {
 				c.change(&c.e)
 			}
 			var b strings.Builder
-			if err := Explain(&b, &c.e, Decide(c.rules, c.e)); err != nil {
+			if err := Explain(&b, &c.e, Decide(&c.rules, &c.e)); err != nil {
 				t.Fatal(err)
 			}
 			if got := flat(b.String()); !strings.Contains(got, c.want) || c.want == "" && strings.Contains(got, "not believed") {
@@ -254,7 +254,7 @@ func TestTheFromFieldIsShown(t *testing.T) {
 		{message("a@partner.example, " + strings.Repeat("x", 5000) + "@other.example"), "", "x… "},
 		{message("a@partner.example"), "", "author a@partner.example "},
 	} {
-		e, err := collector(t).Collect(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", c.text), viaProvider, Given{})
+		e, err := collector(t).collected(t.Context(), transaction(t, "192.0.2.10", "a@partner.example", c.text), viaProvider, Given{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,7 +274,7 @@ func TestANameIsShownAsItTravelsToo(t *testing.T) {
 	e := unproven("reject")
 	e.Author.Domain, e.DMARC.Domain, e.SPF.Domain = "xn--robnhood-e2a.com", "xn--robnhood-e2a.com", "xn--robnhood-e2a.com"
 	want := "The mail claims " + both + ", but nothing proves it: it came from 192.0.2.7, which " + both + " does not list in SPF; it carries no DKIM signature. " + both + " asks to reject such mail."
-	if s := Decide(Rules{}, e).Sentence; s != want {
+	if s := Decide(&Rules{}, &e).Sentence; s != want {
 		t.Errorf("got %s", s)
 	}
 }
@@ -282,7 +282,7 @@ func TestANameIsShownAsItTravelsToo(t *testing.T) {
 func TestOurOwnDomainIsCalledSo(t *testing.T) {
 	e := listed("reject")
 	e.OwnDomain = "author.example"
-	v := Decide(Rules{Forwarders: []Forwarder{{Name: "a list", DKIM: []mail.Domain{"list.example"}, Reasons: ForwarderReasons()}}}, e)
+	v := Decide(&Rules{Forwarders: []Forwarder{{Name: "a list", DKIM: []mail.Domain{"list.example"}, Reasons: ForwarderReasons()}}}, &e)
 	if v.Reason != Clean || !strings.HasPrefix(v.Sentence, "The mail claims to come from our own domain author.example, and nothing proves it: ") {
 		t.Errorf("%s: %s", v.Reason, v.Sentence)
 	}
@@ -307,7 +307,7 @@ func TestNothingIsToldTwice(t *testing.T) {
 func TestSentencesGoOn(t *testing.T) {
 	e := proven()
 	e.Origin = Origin{HopMissing: true, Why: "The message has no Received field"}
-	if s := Decide(Rules{}, e).Sentence; !strings.HasSuffix(s, "does not show that: the message has no Received field.") {
+	if s := Decide(&Rules{}, &e).Sentence; !strings.HasSuffix(s, "does not show that: the message has no Received field.") {
 		t.Error(s)
 	}
 	e.Path = Path{Verdict: Undetermined, Why: e.Origin.Why}
@@ -315,7 +315,7 @@ func TestSentencesGoOn(t *testing.T) {
 		t.Error(got)
 	}
 	e.Origin.Why = "Received #1 was written by x"
-	if s := Decide(Rules{}, e).Sentence; !strings.HasSuffix(s, "does not show that: Received #1 was written by x.") {
+	if s := Decide(&Rules{}, &e).Sentence; !strings.HasSuffix(s, "does not show that: Received #1 was written by x.") {
 		t.Error(s)
 	}
 }

@@ -87,10 +87,8 @@ func (b *bench) hijacks(ctx context.Context) ([]report.Section, error) {
 	return []report.Section{replayed, theft, siblings}, err
 }
 
-// kindOf tells apart what the bar counts: a theft that carries something of the
-// conversation. A cold one has neither id nor quote, and what is pasted may be
-// forged to show the hijacker alone; an ending that was swapped may not act alone,
-// by design.
+// kindOf tells apart what the bar counts from what is forged. A cold theft has
+// neither id nor quote; what is pasted may be forged to show the hijacker alone.
 func kindOf(h hijack.Hijack) string {
 	switch {
 	case h.Forged && h.StolenID:
@@ -240,19 +238,19 @@ func (t *thefted) in(name string) byKey {
 func (t *thefted) section(b *bench) report.Section {
 	s := report.Section{Title: "Stolen conversations", Notes: []string{
 		"Semi-real: the threads, people and quoted text are those of the shared ham, the thefts are made. Each is judged with the memory of the whole replay, from an",
-		"aligned look-alike of an author in the thread: homoglyph, idn, edit, structure (hyphen, dots to hyphens, split) and combo. Counted are thefts that carry",
-		"something of the conversation, a stolen id or pasted text. Not counted, but shown: cold ones, with neither; those that forge what they paste, so that it shows the",
-		"hijacker in the author's place; and swapped endings (tld), which may not act alone.",
+		"aligned look-alike of an author in the thread: homoglyph, idn, edit, structure (hyphen, dots to hyphens, split) and combo, and swapped endings (tld).",
+		"Carried ones have a stolen id or pasted text of the conversation, cold ones neither. Not counted, but shown: those that forge what they paste, so that it shows",
+		"the hijacker in the author's place.",
 	}, Tables: []report.Table{t.kinds.table("kind")}}
 	for _, name := range sortedKeys(t.tables) {
 		s.Tables = append(s.Tables, t.tables[name].table(name))
 	}
 	var held, all report.Share
-	if carried := t.kinds["carried"]; carried != nil {
-		held = carried[0]
-	}
-	for _, k := range t.kinds {
+	for kind, k := range t.kinds {
 		all.N += k[0].N
+		if kind == "carried" || kind == "cold" || kind == "tld" {
+			held.N, held.K = held.N+k[0].N, held.K+k[0].K
+		}
 	}
 	s.Bars = []report.Bar{{What: "hijacks held", Want: ">= 97 %", Got: held.Interval(), Met: b.reaches(held, 97)}}
 	if !b.quick {

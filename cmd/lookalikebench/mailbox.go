@@ -58,7 +58,10 @@ func (m *mailbox) judge(ctx context.Context, raw []byte, author, recipient strin
 		return policy.Evidence{}, policy.Verdict{}, err
 	}
 	e, err := m.policy.Collect(ctx, tx, provider.Source{Name: "bench", Origin: provider.OriginPeer}, policy.Given{})
-	return e, policy.Decide(policy.Rules{}, e), err
+	if err != nil {
+		return policy.Evidence{}, policy.Verdict{}, err
+	}
+	return *e, policy.Decide(&policy.Rules{}, e), nil
 }
 
 // take judges a message and learns from it what the gateway would.

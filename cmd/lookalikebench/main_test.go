@@ -67,17 +67,21 @@ func TestTheSameSeedMakesTheSameThefts(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatCarriesTheConversationIsHeldAgainstTheBar(t *testing.T) {
+func TestAForgedQuoteIsNotHeldAgainstTheBar(t *testing.T) {
 	result := thefted{byKey{}, map[string]byKey{}}
-	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "tld", Quote: true}, Target: "a.example"}, policy.Verdict{Disposition: policy.Tag})
-	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "edit"}, Target: "a.example"}, policy.Verdict{Disposition: policy.Relay})
+	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "edit", Quote: true, Forged: true}, Target: "a.example"}, policy.Verdict{Disposition: policy.Relay})
+	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "tld", Quote: true}, Target: "a.example"}, policy.Verdict{Disposition: policy.Quarantine})
+	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "edit"}, Target: "a.example"}, policy.Verdict{Disposition: policy.Quarantine})
 	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "edit", StolenID: true}, Target: "a.example"}, policy.Verdict{Disposition: policy.Quarantine})
-	if s := result.section(&bench{}); !s.Bars[0].Met || s.Bars[1].Met || s.Bars[1].Got != "3" {
+	if s := result.section(&bench{}); !s.Bars[0].Met || s.Bars[1].Met || s.Bars[1].Got != "4" {
 		t.Errorf("%+v", s.Bars)
 	}
-	result.count(hijack.Hijack{Variant: hijack.Variant{Class: "edit", Quote: true}, Target: "a.example"}, policy.Verdict{Disposition: policy.Tag})
-	if s := result.section(&bench{}); s.Bars[0].Met {
-		t.Errorf("%+v", s.Bars)
+	for _, missed := range []hijack.Variant{{Class: "tld", Quote: true}, {Class: "edit"}, {Class: "edit", StolenID: true}} {
+		again := thefted{byKey{}, map[string]byKey{}}
+		again.count(hijack.Hijack{Variant: missed, Target: "a.example"}, policy.Verdict{Disposition: policy.Tag})
+		if s := again.section(&bench{}); s.Bars[0].Met {
+			t.Errorf("%+v: %+v", missed, s.Bars)
+		}
 	}
 }
 
@@ -87,7 +91,7 @@ func TestAMailboxRemembersWhatItTook(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer box.close()
-	c := &correspondence{box: box, them: "partner.example", at: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	c := &correspondence{box: box, them: "partner.example", who: "Ann", at: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	for range 3 {
 		if answered, err := c.exchange(t.Context()); err != nil || !answered {
 			t.Fatalf("%v %v", answered, err)

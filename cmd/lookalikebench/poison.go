@@ -26,7 +26,7 @@ const (
 // every mail answered, before he steals a conversation.
 func (b *bench) poison(ctx context.Context) ([]report.Section, error) {
 	t := report.Table{Title: "After the warm-up", Columns: []string{"look-alike", "of", "class", "mails taken", "answers", "state", "the theft"}}
-	shadow, held := report.Share{}, report.Share{}
+	unknown, held := report.Share{}, report.Share{}
 	count := b.less(len(vendors), 1)
 	for _, vendor := range vendors[:count] {
 		for _, class := range append(counted[:len(counted):len(counted)], "tld") {
@@ -38,9 +38,10 @@ func (b *bench) poison(ctx context.Context) ([]report.Section, error) {
 				return nil, err
 			}
 			t.Add(fake, vendor, class, a.taken, a.answers, string(a.state), a.theft)
-			shadow.Count(a.state == policy.Shadow)
+			out := a.state == policy.Shadow || a.state == policy.Unseen // unseen: held from the first mail
+			unknown.Count(out)
 			held.Count(a.theft == "quarantine")
-			if a.state != policy.Shadow || a.theft != "quarantine" {
+			if !out || a.theft != "quarantine" {
 				b.miss("poison", "%s for %s (%s): %q, theft: %s: %s", fake, vendor, class, a.state, a.theft, a.sentence)
 			}
 		}
@@ -54,7 +55,7 @@ func (b *bench) poison(ctx context.Context) ([]report.Section, error) {
 		fmt.Sprintf("A vendor is known for two months and answered. Then an aligned look-alike writes %d mails in %d days, and we answer each. In the end it answers in the", warmMails, warmDays),
 		"vendor's conversation and asks for money. An honest newcomer does the same, to show that the schedule makes friends of others.",
 	}, Tables: []report.Table{t}, Bars: []report.Bar{
-		{What: "warmed-up look-alikes that stay in shadow", Want: "all", Got: fmt.Sprintf("%d of %d", shadow.K, shadow.N), Met: shadow.K == shadow.N},
+		{What: "warmed-up look-alikes that stay in shadow, or unseen", Want: "all", Got: fmt.Sprintf("%d of %d", unknown.K, unknown.N), Met: unknown.K == unknown.N},
 		{What: "their thefts held", Want: "all", Got: fmt.Sprintf("%d of %d", held.K, held.N), Met: held.K == held.N},
 		{What: "an honest newcomer's state", Want: string(policy.TwoWay), Got: string(honest.state), Met: honest.state == policy.TwoWay},
 	}}}, nil
@@ -72,6 +73,7 @@ type attacked struct {
 type correspondence struct {
 	box   *mailbox
 	them  string
+	who   string // display name
 	at    time.Time
 	last  string // id of the newest message
 	n     int
@@ -82,14 +84,14 @@ type correspondence struct {
 func (c *correspondence) exchange(ctx context.Context) (answered bool, err error) {
 	c.n++
 	id := fmt.Sprintf("%d@%s", c.n, c.them)
-	raw := fmt.Sprintf("From: Ann Vendor <ann@%s>\r\nTo: %s\r\nSubject: Re: schedule\r\nMessage-ID: <%s>\r\n%s\r\nThe usual schedule.\r\n", c.them, victim.Address(), id, cites(c.last))
+	raw := fmt.Sprintf("From: %s <ann@%s>\r\nTo: %s\r\nSubject: Re: schedule\r\nMessage-ID: <%s>\r\n%s\r\nThe usual schedule.\r\n", c.who, c.them, victim.Address(), id, cites(c.last))
 	_, v, err := c.box.take(ctx, []byte(raw), "ann@"+c.them, victim.Address(), c.at)
 	if err != nil || v.Disposition != policy.Relay && v.Disposition != policy.Tag {
 		return false, err
 	}
 	c.taken++
 	c.last = fmt.Sprintf("answer-%d-%s@%s", c.n, c.them, victim.Domain)
-	raw = fmt.Sprintf("From: %s\r\nTo: Ann Vendor <ann@%s>\r\nSubject: Re: schedule\r\nMessage-ID: <%s>\r\n%s\r\nThank you.\r\n", victim.Address(), c.them, c.last, cites(id))
+	raw = fmt.Sprintf("From: %s\r\nTo: %s <ann@%s>\r\nSubject: Re: schedule\r\nMessage-ID: <%s>\r\n%s\r\nThank you.\r\n", victim.Address(), c.who, c.them, c.last, cites(id))
 	_, v, err = c.box.take(ctx, []byte(raw), victim.Address(), "ann@"+c.them, c.at.Add(time.Hour))
 	return v.Disposition == policy.Relay, err
 }
@@ -107,14 +109,14 @@ func (b *bench) attack(ctx context.Context, vendor, fake string) (a attacked, er
 		return a, err
 	}
 	defer box.close()
-	genuine := &correspondence{box: box, them: vendor, at: time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)}
+	genuine := &correspondence{box: box, them: vendor, who: "Ann Vendor", at: time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)}
 	for range 20 {
 		if _, err := genuine.exchange(ctx); err != nil {
 			return a, err
 		}
 		genuine.at = genuine.at.Add(3 * 24 * time.Hour)
 	}
-	attack := &correspondence{box: box, them: fake, at: genuine.at}
+	attack := &correspondence{box: box, them: fake, who: "Schedule office", at: genuine.at}
 	for range warmMails {
 		answered, err := attack.exchange(ctx)
 		if err != nil {

@@ -95,7 +95,7 @@ func runExplain(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if err != nil {
 		return fail(errOut, err)
 	}
-	e := explaining{x: explainer, out: out, errOut: errOut, json: x.json, counts: map[result]int{}}
+	e := explaining{x: explainer, out: out, errOut: errOut, config: x.config, json: x.json, counts: map[result]int{}}
 	code = e.all(ctx, files)
 	if x.config == "" && !x.json && e.total > 0 {
 		fmt.Fprintln(errOut, "mxgate explain: without -config FILE own domains, look-alikes and protected names were not checked")
@@ -107,6 +107,7 @@ func runExplain(ctx context.Context, args []string, out, errOut io.Writer) int {
 type explaining struct {
 	x           *gateway.Explainer
 	out, errOut io.Writer
+	config      string // file; "" if none was given
 	json        bool
 	total       int
 	failed      bool
@@ -193,6 +194,8 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	if err := policy.Explain(e.out, &r.Evidence, r.Verdict); err != nil {
 		return err
 	}
+	compare(e.out, &r.Evidence)
+	nextSteps(e.out, &r.Evidence, r.Verdict, e.config, "")
 	for _, q := range r.Questions {
 		fmt.Fprint(e.out, policy.Labelled("asked", q.String()))
 	}

@@ -166,3 +166,18 @@ func TestWhatDNSDidNotSayIsInWords(t *testing.T) {
 	wantIn(t, ask("fails.example"), "asked TXT fails.example: no answer: ")
 	wantIn(t, ask("partner.example.partner.example"), "asked TXT partner.example.partner.example: no such name (")
 }
+
+// Who reads of a look-alike sees both names, and what to do.
+func TestExplainShowsLookalikesSideBySide(t *testing.T) {
+	text := "From: Anna Schmidt <anna@he1se.de>\nTo: bob@example.com\nSubject: Re: Invoice\nMessage-ID: <2@he1se.de>\nReferences: <1@heise.de>\n\n" +
+		"Our bank has changed, please use the new account: DE89 3704 0044 0532 0130 00.\n\nOn Monday, Anna Schmidt <anna@heise.de> wrote:\n> Thank you for the order.\n"
+	code, out, _ := explain(t, map[string]string{"a.eml": text}, "-client", "192.0.2.10", "a.eml")
+	if code != exitFindings {
+		t.Errorf("exit code %d", code)
+	}
+	wantIn(t, out, "\n  compare     he‹1›se.de\n              he‹i›se.de\n", "mxgate allow lookalike -config FILE he1se.de for heise.de")
+	_, out, _ = explain(t, map[string]string{"a.eml": letter}, "-client", "192.0.2.10", "a.eml")
+	if strings.Contains(out, "compare") || strings.Contains(out, "next ") {
+		t.Errorf("a letter without look-alikes:\n%s", out)
+	}
+}

@@ -58,7 +58,7 @@ func misused(f *flag.FlagSet, what string) int {
 // help prints what the command of f does and its flags.
 func help(f *flag.FlagSet) {
 	name := strings.TrimPrefix(f.Name(), "mxgate ")
-	for _, c := range slices.Concat(commands(), quarantineGroup().commands(), providersGroup().commands()) {
+	for _, c := range slices.Concat(commands(), quarantineGroup().commands(), providersGroup().commands(), memoryGroup().commands(), allowGroup().commands(), blockGroup().commands()) {
 		if c.name == name {
 			fmt.Fprintf(f.Output(), "%s: %s\n\nusage: %s\n", f.Name(), c.does, strings.TrimSpace(f.Name()+" "+c.args))
 		}

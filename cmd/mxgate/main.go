@@ -43,6 +43,9 @@ func commands() []command {
 		{"firewall", "-config FILE -format FIREWALL [flags]", "write who may connect as rules for a firewall", runFirewall},
 		{"probe", "-config FILE [flags] HOST...", "ask from here whether your mail server takes mail from a stranger", runProbe},
 		{"quarantine", "list|show|release|delete -config FILE", "look at held messages and decide on them", runQuarantine},
+		{"memory", "import|stats|show|forget|export -config FILE", "what the site remembers: with whom it corresponds", runMemory},
+		{"allow", "lookalike|list|revoke -config FILE", "say that a domain may resemble another one, for that pair alone", runAllow},
+		{"block", "lookalike -config FILE", "say that a domain imitates another one", runBlock},
 		{"version", "", "print the version", runVersion},
 	}
 }

@@ -48,6 +48,10 @@ func TestMisuseIsOneLineThatNamesTheHelp(t *testing.T) {
 		{"quarantine release -json", "mxgate quarantine release: flag provided but not defined: -json; see mxgate quarantine release -h"},
 		{"quarantine delete -raw", "mxgate quarantine delete: flag provided but not defined: -raw; see mxgate quarantine delete -h"},
 		{"journal", "mxgate: -config FILE is missing"},
+		{"memory import x.csv", "mxgate: -config FILE is missing"},
+		{"memory stats -take x.example", "mxgate memory stats: flag provided but not defined: -take; see mxgate memory stats -h"},
+		{"allow lookalike -expires soon", `mxgate allow lookalike: invalid value "soon" for flag -expires: expected a date such as 2027-12-31, or a number of days from 1 to 3650; see mxgate allow lookalike -h`},
+		{"block lookalike a.example for b.example", "mxgate: -config FILE is missing"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			code, out, errOut := mx(t, strings.Fields(c.args)...)
@@ -73,6 +77,11 @@ func TestHelpTellsWhatACommandDoesAndItsFlags(t *testing.T) {
 		{"help version", []string{"mxgate version: print the version", "usage: mxgate version\n"}},
 		{"quarantine -h", []string{"mxgate quarantine list -config", "mxgate quarantine release -config"}},
 		{"help quarantine show", []string{"mxgate quarantine show: one message", "-raw"}},
+		{"help", []string{"mxgate memory import|stats|show|forget|export -config FILE", "mxgate allow lookalike|list|revoke -config FILE", "mxgate block lookalike -config FILE"}},
+		{"memory -h", []string{"mxgate memory import -config FILE", "mxgate memory forget -config FILE DOMAIN|MAILBOX... | -all -yes"}},
+		{"help memory import", []string{"mxgate memory import: teach it a list of vendors", "-vouch", "-sent", "may be forged", "-take DOMAIN"}},
+		{"allow lookalike -h", []string{"SENDER for TARGET -reason WHY", "nothing else is allowed", "(default 400d)"}},
+		{"help block lookalike", []string{"mxgate block lookalike: mail of SENDER counts as an imitation of TARGET"}},
 		{"version", []string{"mxgate " + version}},
 		{"--version", []string{"mxgate " + version}},
 		{"-version", []string{"mxgate " + version}},
@@ -88,7 +97,7 @@ func TestHelpTellsWhatACommandDoesAndItsFlags(t *testing.T) {
 }
 
 func TestAnUnknownCommandIsMisuse(t *testing.T) {
-	for _, args := range [][]string{{}, {"nonsense"}, {"help", "nonsense"}, {"quarantine"}, {"quarantine", "nonsense"}} {
+	for _, args := range [][]string{{}, {"nonsense"}, {"help", "nonsense"}, {"quarantine"}, {"quarantine", "nonsense"}, {"memory"}, {"allow"}, {"allow", "nonsense"}, {"block", "list"}} {
 		if code, out, errOut := mx(t, args...); code != exitUsage || out != "" || !strings.Contains(errOut, "usage: mxgate ") {
 			t.Errorf("%q: %d, %q, %q", args, code, out, errOut)
 		}

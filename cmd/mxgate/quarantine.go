@@ -177,7 +177,7 @@ func (q *quarantining) show(ctx context.Context, ids []string) int {
 	if err := json.Unmarshal(h.Evidence, &e); err != nil {
 		return fail(q.errOut, fmt.Errorf("evidence of %s: %w", h.ID, err))
 	}
-	verdict := policy.Decide(q.cfg.Rules, e)
+	verdict := policy.Decide(&q.cfg.Rules, &e)
 	fmt.Fprintf(q.out, "%s: %s\n%s", h.ID, standing(h), heldLines(h, history))
 	if verdict.Reason != policy.Reason(h.Reason) || verdict.Disposition != policy.Quarantine {
 		fmt.Fprint(q.out, policy.Labelled("held for", h.Reason+": "+h.Sentence))
@@ -185,6 +185,10 @@ func (q *quarantining) show(ctx context.Context, ids []string) int {
 	}
 	if err := policy.Explain(q.out, &e, verdict); err != nil {
 		return fail(q.errOut, err)
+	}
+	compare(q.out, &e)
+	if h.State == store.StateHeld {
+		nextSteps(q.out, &e, verdict, q.cfg.File, h.ID)
 	}
 	return exitFine
 }

@@ -59,7 +59,7 @@ func TestWhatToolsDoIsInForceInTheServerWithinTwoSeconds(t *testing.T) {
 		r := w.ask(21, "a@hartmanns.example")
 		return r.Author.State == policy.Seen && len(r.Decisions) == 1 && r.Decisions[0].Who == "admin"
 	})
-	if err := tool.Revoke(t.Context(), "hartmanns.example", "hartmann.example", ""); err != nil {
+	if err := tool.Withdraw(t.Context(), policy.Decision{Sender: "hartmanns.example", Target: "hartmann.example"}); err != nil {
 		t.Fatal(err)
 	}
 	soon(t, "revoke", func() bool { return w.state(21, "a@hartmanns.example") == policy.Shadow })
@@ -71,7 +71,7 @@ func TestWhatToolsDoIsInForceInTheServerWithinTwoSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	soon(t, "forget", func() bool { return w.state(21, "a@hartmann.example") == policy.Unseen })
-	if err := tool.Revoke(t.Context(), "hartmanns.example", "hartmann.example", ""); !errors.Is(err, ErrNotFound) {
+	if err := tool.Withdraw(t.Context(), policy.Decision{Sender: "hartmanns.example", Target: "hartmann.example"}); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
 	for _, d := range []policy.Decision{{Sender: "a.example", Target: "b.a.example"}, {Sender: "example", Target: "b.example"}, {Sender: "a.example"}} {

@@ -5,7 +5,6 @@ import (
 
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
-	"mxgate/policy/mail"
 )
 
 // database is the durable form. SQLite is one (sqlite.go); another could stand in
@@ -35,9 +34,13 @@ type database interface {
 	waiting() (int, error)
 	// octets is what the whole takes.
 	octets() (int64, error)
+	// decide, revoke and age note what they do among the changes.
 	decide(d policy.Decision) error
-	revoke(sender, target mail.Domain, recipient string) error
-	decisions() ([]policy.Decision, error)
+	revoke(c Change) error
+	// age writes on which days decisions mattered last, and ends others.
+	age(mattered []*decision, ended []Change) error
+	decisions() ([]*decision, error)
+	changes(limit int) ([]Change, error)
 	// snapshot reads the domains as they were last committed.
 	snapshot(to func(*domain) error) error
 	since() (uint16, error)

@@ -35,9 +35,16 @@ func (s *Store) Allow(ctx context.Context, d policy.Decision) error {
 	return s.decided(ctx, s.db.decide(d))
 }
 
-// Revoke takes a decision back. ErrNotFound if there is none.
-func (s *Store) Revoke(ctx context.Context, sender, target mail.Domain, recipient string) error {
-	return s.decided(ctx, s.db.revoke(s.digester.Registrable(sender), s.digester.Registrable(target), strings.ToLower(recipient)))
+// Withdraw takes the decision on d's pair and recipient back; who did, why and
+// when (zero: now) are d's. ErrNotFound if there is none.
+func (s *Store) Withdraw(ctx context.Context, d policy.Decision) error {
+	if d.At.IsZero() {
+		d.At = time.Now()
+	}
+	return s.decided(ctx, s.db.revoke(Change{
+		At: fromNanos(nanos(d.At)), Act: Revoked, Who: clip(d.Who), Why: clip(d.Why),
+		Sender: s.digester.Registrable(d.Sender), Target: s.digester.Registrable(d.Target), Recipient: strings.ToLower(d.Recipient),
+	}))
 }
 
 // decided has the server that we are read the decisions.
@@ -49,11 +56,21 @@ func (s *Store) decided(ctx context.Context, err error) error {
 }
 
 // Decisions lists all decisions, those that have expired too.
-func (s *Store) Decisions(context.Context) ([]policy.Decision, error) { return s.db.decisions() }
+func (s *Store) Decisions(context.Context) ([]policy.Decision, error) {
+	all, err := s.db.decisions()
+	var out []policy.Decision
+	for _, d := range all {
+		out = append(out, d.Decision)
+	}
+	return out, err
+}
+
+// Changes lists what was done to decisions, the newest first, at most limit.
+func (s *Store) Changes(_ context.Context, limit int) ([]Change, error) { return s.db.changes(limit) }
 
 // bySender sorts decisions.
-func bySender(all []policy.Decision) map[mail.Domain][]policy.Decision {
-	by := map[mail.Domain][]policy.Decision{}
+func bySender(all []*decision) map[mail.Domain][]*decision {
+	by := map[mail.Domain][]*decision{}
 	for _, d := range all {
 		by[d.Sender] = append(by[d.Sender], d)
 	}
@@ -69,11 +86,22 @@ func (s *Store) readDecisions() error {
 	}
 	by, old := bySender(all), s.ram.decisions
 	at := digest.EndOf(s.desk.latest)
-	same := func(name mail.Domain) bool { return slices.Equal(by[name], old[name]) }
+	same := func(name mail.Domain) bool {
+		return slices.EqualFunc(by[name], old[name], func(a, b *decision) bool { return a.Decision == b.Decision })
+	}
+	for name, list := range by {
+		for _, d := range list {
+			for _, x := range old[name] {
+				if x.Decision == d.Decision {
+					d.mattered(x.last())
+				}
+			}
+		}
+	}
 	s.mu.Lock()
 	s.ram.decisions = by
 	s.mu.Unlock()
-	for _, list := range []map[mail.Domain][]policy.Decision{by, old} {
+	for _, list := range []map[mail.Domain][]*decision{by, old} {
 		for name := range maps.Keys(list) {
 			if !same(name) {
 				s.judgeAnew(name, at)
@@ -94,9 +122,13 @@ func (s *Store) judgeAnew(name mail.Domain, at time.Time) {
 			at = x.At
 		}
 	}
-	shadow := cmp.Or(s.ram.judge(d, at), d.shadowOf)
+	shadow := d.shadowOf
+	if s.ram.freed(d, shadow, at) || !d.told {
+		shadow = cmp.Or(s.ram.judge(d, d.name, at), shadow)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	d.told = d.told && shadow == d.shadowOf
 	d.shadowOf = shadow
 	s.ram.settle(d, at)
 	s.desk.changed.domain(d)
@@ -179,7 +211,7 @@ func (r *ram) export(w io.Writer) error {
 	}
 	for _, sender := range slices.Sorted(maps.Keys(r.decisions)) {
 		for i := range r.decisions[sender] {
-			if err := out.Encode(exported{Decision: &r.decisions[sender][i]}); err != nil {
+			if err := out.Encode(exported{Decision: &r.decisions[sender][i].Decision}); err != nil {
 				return err
 			}
 		}

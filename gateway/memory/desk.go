@@ -11,11 +11,12 @@ import (
 
 // Bounds of a batch, and of what waits while commits fail.
 const (
-	maxBatch     = 1000            // observations of a commit
-	batchDelay   = time.Second     // longest wait of an observation for its commit
-	pollDelay    = time.Second / 2 // between looks for what tools have written
-	retryDelay   = 5 * time.Second // between tries of a commit that fails
-	maxUnwritten = 100 * maxBatch  // observations; then learning stops until a commit succeeds
+	maxBatch     = 1000                  // observations of a commit
+	batchDelay   = time.Second           // longest wait of an observation for its commit
+	learnDelay   = 20 * time.Millisecond // from the first message that waits until it is learned
+	pollDelay    = time.Second / 2       // between looks for what tools have written
+	retryDelay   = 5 * time.Second       // between tries of a commit that fails
+	maxUnwritten = 100 * maxBatch        // observations; then learning stops until a commit succeeds
 )
 
 // changes is what is in the ram and not yet in the database.
@@ -95,11 +96,17 @@ func (s *Store) serve() {
 	k := &s.desk
 	tick := time.NewTicker(pollDelay)
 	defer tick.Stop()
+	soon := time.NewTimer(learnDelay)
+	soon.Stop()
+	defer soon.Stop()
 	last := time.Now()
 	for {
 		select {
-		case d := <-s.queue:
-			k.take(&d)
+		case <-s.wake:
+			soon.Reset(learnDelay)
+		case <-soon.C:
+			s.called.Store(false) // before it looks: who comes from now on calls
+			k.takeAll()
 		case c := <-s.calls:
 			c.done <- k.guard(c.do)
 		case <-tick.C:
@@ -154,6 +161,24 @@ func (k *desk) take(d *digest.Digest) {
 		k.s.dropped.Add(1)
 		return
 	}
+	k.study(d)
+}
+
+// takeAll learns the messages that wait, as many as a batch may hold.
+func (k *desk) takeAll() {
+	for range maxBatch {
+		select {
+		case d := <-k.s.queue:
+			k.take(&d)
+		default:
+			return
+		}
+	}
+	k.s.call() // there may be more
+}
+
+// study learns one message.
+func (k *desk) study(d *digest.Digest) {
 	k.changed.observations++
 	k.learn(d)
 	k.s.learned.Store(k.learned)

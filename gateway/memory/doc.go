@@ -20,6 +20,12 @@
 // administrators' own words. Ids, mailboxes, display names and accounts are kept
 // as truncated HMAC-SHA256 under the site key; subjects and bodies not at all.
 //
+// A State is judged under the name that a message shows (lookalike.Registrable
+// alone does not show what a dot does), and in the eyes of those who have to do
+// with the message: see twins.go. Deviation from LOOKALIKE 6, where each look-alike
+// of an older domain is a Shadow to all: three of four of those were honest twins
+// that differ in the public suffix alone.
+//
 // One process serves; others work beside it (Config.Beside) and meet it in the
 // database: decisions in a table that the server reads again, observations,
 // imports and forgetting as requests that it takes over. The server looks for

@@ -50,6 +50,7 @@ type domain struct {
 	imported    bool // an administrator vouches for it
 	ours        bool
 	shadowOf    mail.Domain // the older domain it resembles, "" if none
+	told        bool        // its mail was judged to resemble that one, whatever its name does
 	proofs      []proof
 	note        string
 	dirty       bool // its row is not yet written
@@ -69,18 +70,21 @@ type domains struct {
 	byID   map[uint32]*domain
 	next   uint32
 
-	known     *lookalike.Known // the established ones that are no shadows
-	targets   *lookalike.Index // our own and protected ones
+	known     *lookalike.Known                    // the established ones that are no shadows
+	labels    map[string][]*domain                // the same by their label, oldest first: see twins.go
+	near      func(mail.Domain) []lookalike.Match // Near of known, from memory where there is one
+	targets   *lookalike.Index                    // our own and protected ones
 	protected map[mail.Domain]bool
 	groups    map[mail.Domain]int
-	decisions map[mail.Domain][]policy.Decision // by sender
+	decisions map[mail.Domain][]*decision // by sender
 }
 
 func newDomains(c Config) *domains {
 	t := &domains{
 		byName: map[mail.Domain]*domain{}, byID: map[uint32]*domain{}, next: 1,
-		known: lookalike.NewKnown(), protected: map[mail.Domain]bool{}, groups: map[mail.Domain]int{}, decisions: map[mail.Domain][]policy.Decision{},
+		known: lookalike.NewKnown(), labels: map[string][]*domain{}, protected: map[mail.Domain]bool{}, groups: map[mail.Domain]int{}, decisions: map[mail.Domain][]*decision{},
 	}
+	t.near = t.known.Near
 	var targets []lookalike.Target
 	add := func(list []mail.Domain, tier lookalike.Tier) {
 		for _, d := range list {
@@ -143,8 +147,8 @@ func (t *domains) freed(d *domain, target mail.Domain, at time.Time) bool {
 			return true
 		}
 	}
-	for i := range t.decisions[d.name] {
-		if x := &t.decisions[d.name][i]; x.Allow && x.Recipient == "" && x.Target == target && inForce(x, at) {
+	for _, x := range t.decisions[d.name] {
+		if x.Allow && x.Recipient == "" && x.Target == target && inForce(&x.Decision, at) {
 			return true
 		}
 	}
@@ -155,18 +159,20 @@ func inForce(d *policy.Decision, at time.Time) bool {
 	return !d.At.After(at) && (d.Expires.IsZero() || d.Expires.After(at))
 }
 
-// judge looks for an older domain that d resembles: one of ours, a protected one,
-// or one that was established before d was first seen. A domain that is freed from
-// one may still resemble another.
+// judge looks for an older domain that d resembles under a name, which is its own
+// or one below it: one of ours, a protected one, or one that was established
+// before d was first seen. A domain that is freed from one may still resemble
+// another. Those that differ from a known one in the public suffix alone are left
+// to standing: among real domains they are three of four look-alikes by chance.
 //
 // Similarity is measured by lookalike.Compare, without the density that Near takes
 // into account: who comes in a crowd is a look-alike all the same.
-func (t *domains) judge(d *domain, at time.Time) mail.Domain {
+func (t *domains) judge(d *domain, name mail.Domain, at time.Time) mail.Domain {
 	if d.ours || t.protected[d.name] {
 		return ""
 	}
 	freedFrom := mail.Domain("")
-	for _, m := range t.targets.Check(d.name) {
+	for _, m := range t.targets.Check(name) {
 		if m.Confidence < shadowConfidence {
 			continue
 		}
@@ -175,12 +181,16 @@ func (t *domains) judge(d *domain, at time.Time) mail.Domain {
 		}
 		freedFrom = m.Target
 	}
-	for _, m := range t.known.Near(d.name) {
+	near := t.near
+	if name == d.name {
+		near = t.known.Near // asked for twice in its life
+	}
+	for _, m := range near(name) {
 		older := t.byName[m.Target]
 		if older == nil || older == d || !t.shadows(older, d, at) {
 			continue
 		}
-		if pair, ok := lookalike.Compare(d.name, older.name); !ok || pair.Confidence < shadowConfidence {
+		if pair, ok := lookalike.Compare(name, older.name); !ok || pair.Confidence < shadowConfidence || pair.Class == lookalike.TLD {
 			continue
 		}
 		if !t.freed(d, older.name, at) {
@@ -204,15 +214,17 @@ func (t *domains) shadows(old, d *domain, at time.Time) bool {
 	return t.stands(old.name, at) && old.first < d.first && !(old.imported && d.imported)
 }
 
-// settle brings the index of known domains in line with the state of d.
+// settle brings the indexes of known domains in line with the state of d.
 func (t *domains) settle(d *domain, at time.Time) {
 	switch t.state(d, at) {
 	case policy.Established, policy.TwoWay:
 		if !d.ours {
 			t.known.Insert(d.name)
+			t.list(d)
 		}
 	default:
 		t.known.Remove(d.name)
+		t.unlist(d)
 	}
 }
 
@@ -236,6 +248,7 @@ func (t *domains) remove(d *domain) {
 	delete(t.byName, d.name)
 	delete(t.byID, d.id)
 	t.known.Remove(d.name)
+	t.unlist(d)
 }
 
 // show is what a Recollection says of a domain.
@@ -278,21 +291,22 @@ func (d *domain) ripe() bool {
 	return d.in+d.out >= establishedMessages && d.days >= establishedDays && d.last-d.first >= establishedSpan
 }
 
-// signed counts a signature of the domain that d resembles, and reports whether
-// that changed anything.
-func (d *domain) signed(by []mail.Domain) bool {
-	if d.shadowOf == "" || !slices.Contains(by, d.shadowOf) {
-		return false
-	}
-	for i := range d.proofs {
-		if p := &d.proofs[i]; p.Domain == d.shadowOf {
-			p.Count++
-			return p.Count <= provenSignatures
+// signed counts signatures of domains that d resembles, and reports whether that
+// changed anything.
+func (t *domains) signed(d *domain, by []mail.Domain, at time.Time) (changed bool) {
+	for _, signer := range by {
+		if signer != d.shadowOf && (labelOf(signer) != labelOf(d.name) || !t.stands(signer, at)) {
+			continue
+		}
+		i := slices.IndexFunc(d.proofs, func(p proof) bool { return p.Domain == signer })
+		switch {
+		case i >= 0:
+			d.proofs[i].Count++
+			changed = changed || d.proofs[i].Count <= provenSignatures
+		case len(d.proofs) < maxProofs:
+			d.proofs = append(d.proofs, proof{signer, 1})
+			changed = true
 		}
 	}
-	if len(d.proofs) == maxProofs {
-		return false
-	}
-	d.proofs = append(d.proofs, proof{d.shadowOf, 1})
-	return true
+	return changed
 }

@@ -148,8 +148,15 @@ func (k *desk) sweep(today uint16) error {
 	k.filterThreads(k.Threads.Pages(), func(day uint16, _ uint8) bool { return day < ids })
 	k.removeDomains(func(d *domain) bool { return !d.established && d.latest() < edges })
 	k.writeCounts()
+	if err := k.age(today); err != nil {
+		return err
+	}
 	for _, d := range k.byName { // decisions may have ended
-		k.settle(d, digest.EndOf(today))
+		if d.established {
+			k.lock()
+			k.settle(d, digest.EndOf(today))
+			k.unlock()
+		}
 	}
 	k.s.stand.Add(1)
 	if err := k.commit(); err != nil {

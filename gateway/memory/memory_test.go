@@ -162,3 +162,14 @@ func TestNamesAndEdges(t *testing.T) {
 		w.again()
 	}
 }
+
+func TestADirectoryMayBeNamedFromHere(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s, err := Open(Config{Dir: "data/memory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}

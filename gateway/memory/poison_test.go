@@ -46,7 +46,7 @@ func TestAWarmedUpLookalikeStaysAShadow(t *testing.T) {
 	if s := w.state(82, "billing@hartrnann.example"); s != policy.Established {
 		t.Errorf("freed: %q", s)
 	}
-	if err := w.Revoke(t.Context(), "hartrnann.example", "hartmann.example", ""); err != nil {
+	if err := w.Withdraw(t.Context(), policy.Decision{Sender: "hartrnann.example", Target: "hartmann.example"}); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.ask(82, "billing@hartmann.example"); w.state(82, "billing@hartrnann.example") != policy.Shadow || len(r.Near) != 0 {
@@ -196,7 +196,7 @@ func TestADecisionFreesFromTheShadowOfItsTargetAlone(t *testing.T) {
 	if err := w.Sweep(day(51)); err != nil { // twice: the clock may have jumped
 		t.Fatal(err)
 	}
-	if err := w.Revoke(t.Context(), "hartmanns.example", second.ShadowOf, ""); err != nil {
+	if err := w.Withdraw(t.Context(), policy.Decision{Sender: "hartmanns.example", Target: second.ShadowOf}); err != nil {
 		t.Fatal(err)
 	}
 	if s := w.state(41, "x@hartmanns.example"); s != policy.Shadow {

@@ -19,7 +19,7 @@ func newRAM(c Config) *ram {
 
 // bytes is about what it all takes.
 func (r *ram) bytes() int {
-	const perDomain = 240 // struct, name, and its share of two maps
+	const perDomain = 260 // struct, name, and its share of the maps
 	return r.Tables.Bytes() + r.known.Bytes() + perDomain*len(r.byName)
 }
 

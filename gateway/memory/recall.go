@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"mxgate/gateway/memory/digest"
@@ -28,6 +29,10 @@ const nearOctets = 16 << 20
 
 // Recall answers a Question from RAM. Its only errors are ErrClosed and ErrBeside.
 //
+// Domains of the Question may lie below registrable ones: those are answered for,
+// and judged under the name that is shown. A State is the one in the eyes of the
+// recipients and of the conversation: see standing.
+//
 // Decisions that are limited to recipients are among Recollection.Decisions if
 // they are on one of Question.Recipients. Where the cited ids belong to several
 // threads, the author Wrote only if it did in each of them, and the participants
@@ -43,43 +48,79 @@ func (s *Store) Recall(_ context.Context, q policy.Question) (policy.Recollectio
 	s.prepare(&a, &q)
 	var near []lookalike.Match
 	if a.author != "" && !s.digester.Own[a.author] {
-		near = s.near.Of(nearKey{a.author, s.stand.Load()}, len(a.author), func(k nearKey) []lookalike.Match { return s.ram.known.Near(k.domain) })
+		near = s.ram.near(a.full) // without the lock: it has its own
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r := policy.Recollection{
-		Author: s.show(a.author, &a), Decisions: s.decisionsOn(a.author, &q), Since: digest.TimeOf(s.ram.since), Thread: s.recallThread(&a, &q),
+	r := policy.Recollection{Since: digest.TimeOf(s.ram.since), Thread: s.recallThread(&a, &q)}
+	if r.Author = s.show(a.author, a.full, &a); r.Author.State == policy.Shadow {
+		r.Thread.Wrote = false
 	}
+	r.Decisions = s.decisionsOn(nil, a.author, &q)
 	if len(a.domains) > 0 {
 		r.Domains = make([]policy.KnownDomain, len(a.domains))
 		for i, d := range a.domains {
-			r.Domains[i] = s.show(d, &a)
+			r.Domains[i] = s.show(d, q.Domains[i], &a)
+			if d != a.author && !slices.Contains(a.domains[:i], d) {
+				r.Decisions = s.decisionsOn(r.Decisions, d, &q)
+			}
 		}
 	}
-	for _, m := range near {
-		known := s.show(m.Target, &a)
-		if known.State == policy.Established || known.State == policy.TwoWay {
-			r.Near = append(r.Near, policy.Neighbour{Match: m, Known: known})
-		}
-	}
+	r.Near = s.neighbours(near, &a)
 	r.Named = s.named(&a)
 	return r, nil
 }
 
+// maxNear bounds Recollection.Near.
+const maxNear = 8
+
+// neighbours are the known domains that the author resembles. Of the many that
+// may differ from his in the public suffix alone, the index tells one; those that
+// the recipients know come first.
+func (s *Store) neighbours(near []lookalike.Match, a *asked) (all []policy.Neighbour) {
+	add := func(m lookalike.Match) {
+		if len(all) == maxNear || slices.ContainsFunc(all, func(n policy.Neighbour) bool { return n.Target == m.Target }) {
+			return
+		}
+		known := s.show(m.Target, "", a)
+		if known.State == policy.Established || known.State == policy.TwoWay {
+			all = append(all, policy.Neighbour{Match: m, Known: known})
+		}
+	}
+	if a.author != "" && !s.digester.Own[a.author] {
+		s.ram.twins(a.author, &a.eyes, func(old *domain, m lookalike.Match) bool {
+			if !slices.ContainsFunc(near, func(n lookalike.Match) bool { return n.Target == old.name }) {
+				m.Tier = lookalike.Site
+				add(m)
+			}
+			return true
+		})
+	}
+	for _, m := range near {
+		add(m)
+	}
+	slices.SortStableFunc(all, func(a, b policy.Neighbour) int { return b.Confidence - a.Confidence })
+	return all
+}
+
 // asked is a Question worked up, with room of its own for what is usual.
 type asked struct {
-	at        time.Time
-	author    mail.Domain
-	name      uint64
-	domains   []mail.Domain
-	ids       []uint64
-	mailboxes []uint64
-	accounts  []uint64 // 0: none of its kind
+	eyes
+	at       time.Time
+	author   mail.Domain
+	full     mail.Domain // of the author, as it is shown
+	name     uint64
+	domains  []mail.Domain
+	ids      []uint64
+	accounts []uint64 // 0: none of its kind
 }
 
 func (s *Store) prepare(a *asked, q *policy.Question) {
 	g := s.digester
 	a.at, a.author, a.name = q.At, g.Registrable(q.Author.Domain), g.Name(q.Name)
+	if a.full = a.author; q.Author.Domain != a.author {
+		a.full = mail.Domain(strings.Clone(string(q.Author.Domain))) // it is remembered
+	}
 	a.ids = g.IDs(q.Cited)
 	recipients := q.Recipients[:min(len(q.Recipients), digest.MaxRecipients)]
 	a.mailboxes = make([]uint64, len(recipients))
@@ -100,10 +141,15 @@ func (s *Store) prepare(a *asked, q *policy.Question) {
 	}
 }
 
-// show is what is known of a domain, with the mail to the recipients counted.
-func (s *Store) show(name mail.Domain, a *asked) policy.KnownDomain {
+// show is what is known of a domain that is shown as full, or as itself if that
+// is "", with the mail to the recipients counted.
+func (s *Store) show(name, full mail.Domain, a *asked) policy.KnownDomain {
 	k := s.ram.show(name, a.at)
 	if d := s.ram.byName[name]; d != nil {
+		if full != name && full != a.full {
+			full = mail.Domain(strings.Clone(string(full))) // it is remembered
+		}
+		k.State, k.ShadowOf = s.ram.standing(d, full, &a.eyes, a.at)
 		for _, m := range a.mailboxes {
 			if e, ok := s.ram.Edges.Get(table.EdgeKey(m, d.id)); ok {
 				k.ToUs += int(e.In)
@@ -113,10 +159,11 @@ func (s *Store) show(name mail.Domain, a *asked) policy.KnownDomain {
 	return k
 }
 
-// recallThread joins the threads of the cited ids.
+// recallThread joins the threads of the cited ids, and notes their members in a.
+// Whether the author stands there as a shadow is not asked yet.
 func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedThread) {
 	author := s.ram.byName[a.author]
-	wrote := author != nil && s.ram.state(author, a.at) != policy.Shadow
+	wrote := author != nil
 	var seen, members []uint32
 	var t table.Thread
 	var first, last uint16
@@ -160,7 +207,8 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 	if r.Number == 0 {
 		return policy.RememberedThread{}
 	}
-	r.First, r.Last, r.Wrote, r.Participants = digest.TimeOf(first), digest.TimeOf(last), wrote, s.participants(members, a.at)
+	a.members = members
+	r.First, r.Last, r.Wrote, r.Participants = digest.TimeOf(first), digest.TimeOf(last), wrote, s.participants(a)
 	for i := range a.accounts {
 		if !known[i] {
 			r.NewAccounts = append(r.NewAccounts, q.Accounts[i])
@@ -170,18 +218,21 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 }
 
 // participants names the members, shadows excepted: nobody is to be held against
-// one. Of too many, as those of several threads may
-// be, the best known stay: nobody can crowd them out with a thread of his own.
-func (s *Store) participants(ids []uint32, at time.Time) []mail.Domain {
+// one. Of too many, as those of several threads may be, the best known stay:
+// nobody can crowd them out with a thread of his own.
+func (s *Store) participants(a *asked) []mail.Domain {
+	ids := a.members
 	if len(ids) > table.MaxMembers {
-		slices.SortStableFunc(ids, func(a, b uint32) int {
-			return int(s.ram.class(s.ram.byID[b], at)) - int(s.ram.class(s.ram.byID[a], at))
+		slices.SortStableFunc(ids, func(x, y uint32) int {
+			return int(s.ram.class(s.ram.byID[y], a.at)) - int(s.ram.class(s.ram.byID[x], a.at))
 		})
 	}
 	all := make([]mail.Domain, 0, min(len(ids), table.MaxMembers))
 	for _, id := range ids {
-		if d := s.ram.byID[id]; d != nil && len(all) < table.MaxMembers && s.ram.state(d, at) != policy.Shadow {
-			all = append(all, d.name)
+		if d := s.ram.byID[id]; d != nil && len(all) < table.MaxMembers {
+			if state, _ := s.ram.standing(d, "", &a.eyes, a.at); state != policy.Shadow {
+				all = append(all, d.name)
+			}
 		}
 	}
 	return all
@@ -203,11 +254,13 @@ func (s *Store) named(a *asked) (all []mail.Domain) {
 	return all
 }
 
-// decisionsOn lists the decisions on a sender that are in force.
-func (s *Store) decisionsOn(sender mail.Domain, q *policy.Question) (all []policy.Decision) {
+// decisionsOn adds the decisions on a sender that are in force, and notes that
+// they mattered.
+func (s *Store) decisionsOn(all []policy.Decision, sender mail.Domain, q *policy.Question) []policy.Decision {
 	for _, d := range s.ram.decisions[sender] {
-		if inForce(&d, q.At) && (d.Recipient == "" || slices.ContainsFunc(q.Recipients, func(r mail.Address) bool { return limitedTo(d.Recipient, r) })) {
-			all = append(all, d)
+		if inForce(&d.Decision, q.At) && (d.Recipient == "" || slices.ContainsFunc(q.Recipients, func(r mail.Address) bool { return limitedTo(d.Recipient, r) })) {
+			d.mattered(digest.DayOf(q.At))
+			all = append(all, d.Decision)
 		}
 	}
 	return all

@@ -152,6 +152,13 @@ func (s *Store) Import(ctx context.Context, list []Imported) (ImportReport, erro
 		i.Domain, i.Note = name, clip(i.Note)
 		taken = append(taken, i)
 	}
+	if s.closed.Load() {
+		return r, ErrClosed
+	}
+	var err error
+	if r.Alike, err = s.alike(taken); err != nil {
+		return r, err
+	}
 	for some := range slices.Chunk(taken, 10*learnTogether) {
 		if err := s.request(ctx, askImport, some); err != nil {
 			return r, err
@@ -201,11 +208,8 @@ func (k *desk) answer(r request) error {
 		for i := range digests {
 			d := &digests[i]
 			d.Bound()
-			k.changed.observations++
-			k.learn(d)
+			k.study(d)
 		}
-		k.s.learned.Store(k.learned)
-		k.s.stand.Add(1)
 	case askImport:
 		var list []Imported
 		if err := json.Unmarshal(r.body, &list); err != nil {
@@ -268,9 +272,9 @@ func (k *desk) bring(list []Imported) {
 		if d.established {
 			continue
 		}
-		shadow := k.judge(d, at)
+		shadow := k.judge(d, d.name, at)
 		k.lock()
-		d.shadowOf = shadow
+		d.shadowOf, d.told = shadow, false
 		d.established = d.imported && k.state(d, at) != policy.Shadow
 		k.settle(d, at)
 		k.unlock()

@@ -16,8 +16,6 @@ import (
 
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
-	"mxgate/policy"
-	"mxgate/policy/mail"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -76,9 +74,9 @@ func (l *lite) open(dir string) (err error) {
 	}
 	l.learn.SetMaxOpenConns(1)
 	for to, text := range map[**sql.Stmt]string{
-		&l.upsert: `INSERT INTO domain VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET first=excluded.first, last=excluded.last,
+		&l.upsert: `INSERT INTO domain VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET first=excluded.first, last=excluded.last,
 			named=excluded.named, days=excluded.days, inbound=excluded.inbound, outbound=excluded.outbound, established=excluded.established,
-			answered=excluded.answered, imported=excluded.imported, shadow_of=excluded.shadow_of, proofs=excluded.proofs, note=excluded.note`,
+			answered=excluded.answered, imported=excluded.imported, shadow_of=excluded.shadow_of, proofs=excluded.proofs, note=excluded.note, told=excluded.told`,
 		&l.insert: "INSERT INTO segment (kind, day, body) VALUES (?,?,?)",
 		&l.fence:  "SELECT value FROM meta WHERE key = 'serving'",
 	} {
@@ -297,7 +295,7 @@ func (l *lite) snapshot(to func(*domain) error) error {
 	err := l.each("SELECT * FROM domain ORDER BY id", func(rows *sql.Rows) error {
 		d := &domain{}
 		var proofs string
-		err := rows.Scan(&d.id, &d.name, &d.first, &d.last, &d.named, &d.days, &d.in, &d.out, &d.established, &d.answered, &d.imported, &d.shadowOf, &proofs, &d.note)
+		err := rows.Scan(&d.id, &d.name, &d.first, &d.last, &d.named, &d.days, &d.in, &d.out, &d.established, &d.answered, &d.imported, &d.shadowOf, &proofs, &d.note, &d.told)
 		if err == nil && proofs != "" {
 			err = json.Unmarshal([]byte(proofs), &d.proofs)
 		}
@@ -359,7 +357,7 @@ func (l *lite) writeDomains(tx *sql.Tx, b batch) error {
 			}
 			proofs = string(text)
 		}
-		if _, err := upsert.Exec(d.id, string(d.name), d.first, d.last, d.named, d.days, d.in, d.out, d.established, d.answered, d.imported, string(d.shadowOf), proofs, d.note); err != nil {
+		if _, err := upsert.Exec(d.id, string(d.name), d.first, d.last, d.named, d.days, d.in, d.out, d.established, d.answered, d.imported, string(d.shadowOf), proofs, d.note, d.told); err != nil {
 			return err
 		}
 	}
@@ -453,40 +451,4 @@ func (l *lite) ask(requests ...request) error {
 func (l *lite) waiting() (n int, err error) {
 	err = l.sure.QueryRow("SELECT count(*) FROM request").Scan(&n)
 	return n, l.fault("read", err)
-}
-
-func (l *lite) decide(d policy.Decision) error {
-	_, err := l.sure.Exec("INSERT OR REPLACE INTO decision VALUES (?,?,?,?,?,?,?,?)",
-		string(d.Sender), string(d.Target), d.Recipient, d.Allow, d.Who, d.Why, nanos(d.At), nanos(d.Expires))
-	return l.fault("decide", err)
-}
-
-func (l *lite) revoke(sender, target mail.Domain, recipient string) error {
-	r, err := l.sure.Exec("DELETE FROM decision WHERE sender = ? AND target = ? AND recipient = ?", string(sender), string(target), recipient)
-	if err != nil {
-		return l.fault("revoke", err)
-	}
-	if n, err := r.RowsAffected(); err != nil || n == 0 {
-		return cmp.Or(l.fault("revoke", err), ErrNotFound)
-	}
-	return nil
-}
-
-func (l *lite) decisions() ([]policy.Decision, error) {
-	rows, err := l.sure.Query("SELECT * FROM decision ORDER BY sender, target, recipient")
-	if err != nil {
-		return nil, l.fault("read decisions", err)
-	}
-	defer rows.Close()
-	var all []policy.Decision
-	for rows.Next() {
-		var d policy.Decision
-		var at, expires int64
-		if err := rows.Scan(&d.Sender, &d.Target, &d.Recipient, &d.Allow, &d.Who, &d.Why, &at, &expires); err != nil {
-			return nil, l.fault("read decisions", err)
-		}
-		d.At, d.Expires = fromNanos(at), fromNanos(expires)
-		all = append(all, d)
-	}
-	return all, l.fault("read decisions", rows.Err())
 }

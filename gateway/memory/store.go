@@ -17,6 +17,7 @@ import (
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
 	"mxgate/policy/memo"
 )
 
@@ -36,6 +37,8 @@ type Store struct {
 	ram *ram
 
 	queue   chan digest.Digest
+	wake    chan struct{} // messages wait that the writer does not know of
+	called  atomic.Bool   // set by the first who has one after it last looked
 	calls   chan call
 	closing chan struct{}
 	closed  atomic.Bool
@@ -65,10 +68,15 @@ func Open(c Config) (*Store, error) {
 	if c.OnError == nil {
 		c.OnError = func(err error) { slog.Error("memory", "err", err) }
 	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	dir, err := filepath.Abs(c.Dir) // a URI names the database
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("memory: directory: %w", err)
 	}
-	_, err := os.Stat(filepath.Join(c.Dir, databaseName))
+	c.Dir = dir
+	_, err = os.Stat(filepath.Join(c.Dir, databaseName))
 	existed := err == nil
 	key, fresh, err := digest.LoadKey(c.Dir)
 	if err != nil {
@@ -86,7 +94,7 @@ func Open(c Config) (*Store, error) {
 	if c.Beside {
 		return s, nil
 	}
-	s.queue = make(chan digest.Digest, s.limits.Queue)
+	s.queue, s.wake = make(chan digest.Digest, s.limits.Queue), make(chan struct{}, 1)
 	if err := s.start(c, fresh && existed); err != nil {
 		s.unlock()
 		return nil, errors.Join(err, db.close())
@@ -120,6 +128,9 @@ func (s *Store) start(c Config, keyLost bool) error {
 // load fills the ram.
 func (s *Store) load(c Config, keyLost bool) error {
 	s.ram = newRAM(c)
+	s.ram.near = func(d mail.Domain) []lookalike.Match {
+		return s.near.Of(nearKey{d, s.stand.Load()}, len(d), func(k nearKey) []lookalike.Match { return s.ram.known.Near(k.domain) })
+	}
 	check := s.digester.Check()
 	var oldest map[int]uint16
 	broken := 0
@@ -189,8 +200,20 @@ func (s *Store) Learn(o policy.Observation) {
 	}
 	select {
 	case s.queue <- d:
+		s.call()
 	default:
 		s.dropped.Add(1)
+	}
+}
+
+// call tells the writer that messages wait: the first time since it took them all.
+// It comes for the others when its timer ends, and need not be woken for each.
+func (s *Store) call() {
+	if !s.called.Load() && s.called.CompareAndSwap(false, true) {
+		select {
+		case s.wake <- struct{}{}:
+		default: // it is about to look
+		}
 	}
 }
 

@@ -215,6 +215,14 @@ func TestACommitThatFailsIsToldOnceAndTriedAgain(t *testing.T) {
 	if s := w.state(0, "a@partner.example"); s != policy.Seen {
 		t.Errorf("not in RAM: %q", s)
 	}
+	if err := w.do(t.Context(), func() error {
+		for range 3 {
+			w.report(w.desk.commit())
+		}
+		return nil
+	}); err != nil || told != 1 {
+		t.Errorf("told %d times, %v", told, err)
+	}
 	f.err = nil
 	w.flush()
 	w.again()

@@ -36,7 +36,8 @@ type cell struct {
 // are used again.
 type aligner struct {
 	q, t   []glyph
-	qs, ts int // where the compared part starts
+	qs, ts int    // where the compared part starts
+	limit  uint32 // totals from which an alignment is given up
 	cells  []cell
 }
 
@@ -138,7 +139,7 @@ func (d *difference) oneLetter() bool {
 // align finds the cheapest of all alignments.
 func (a *aligner) align(d *difference) bool {
 	start, end := sharedEnds(d.q, d.t)
-	a.q, a.t, a.qs, a.ts = d.q[:len(d.q)-end], d.t[:len(d.t)-end], start, start
+	a.q, a.t, a.qs, a.ts, a.limit = d.q[:len(d.q)-end], d.t[:len(d.t)-end], start, start, 2*editUnit
 	n, m := len(a.q)-start, len(a.t)-start
 	a.cells = slices.Grow(a.cells[:0], (n+1)*(m+1))[:(n+1)*(m+1)]
 	a.cells[0] = cell{}
@@ -150,7 +151,7 @@ func (a *aligner) align(d *difference) bool {
 		}
 	}
 	total := a.cells[n*(m+1)+m].total
-	if total >= 2*editUnit {
+	if total >= a.limit {
 		return false
 	}
 	*d = difference{cost: int(total % editUnit), edits: int(total / editUnit), q: d.q, t: d.t}
@@ -180,42 +181,44 @@ func sharedEnds(q, t []glyph) (start, end int) {
 	return max(0, start-2), max(0, end-2)
 }
 
-// cheapest finds the cheapest last step for the first i and j letters.
+// cheapest finds the cheapest last step for the first i and j letters. What stands
+// before a step is looked at first: most of it was given up.
 func (a *aligner) cheapest(i, j int) cell {
 	best := cell{total: 1 << 31}
+	row := len(a.t) - a.ts + 1
+	open := func(qn, tn int) bool { return i >= qn && j >= tn && a.cells[(i-qn)*row+j-tn].total < a.limit }
 	try := func(act act, qn, tn int, cost uint32) {
-		before := a.cells[(i-qn)*(len(a.t)-a.ts+1)+j-tn]
 		if act.edit() {
 			cost += editUnit
 		}
-		if total := before.total + cost; total < best.total {
+		if total := a.cells[(i-qn)*row+j-tn].total + cost; total < best.total {
 			best = cell{total, act, uint8(qn), uint8(tn)}
 		}
 	}
 	qi, tj := a.qs+i, a.ts+j // one behind the letters in question
-	if i > 0 && j > 0 {
+	if open(1, 1) {
 		act, cost := substitution(a.q[qi-1], a.t[tj-1])
 		try(act, 1, 1, cost)
 	}
-	if i > 0 {
+	if open(1, 0) {
 		act, cost := insertion(a.q, qi-1)
 		try(act, 1, 0, cost)
 	}
-	if j > 0 {
+	if open(0, 1) {
 		act, cost := insertion(a.t, tj-1)
 		try(omission[act], 0, 1, cost)
 	}
-	if i > 1 && j > 0 {
+	if open(2, 1) {
 		if act, cost, ok := pairFor(a.q[qi-2], a.q[qi-1], a.t[tj-1]); ok {
 			try(act, 2, 1, cost)
 		}
 	}
-	if i > 0 && j > 1 {
+	if open(1, 2) {
 		if act, cost, ok := pairFor(a.t[tj-2], a.t[tj-1], a.q[qi-1]); ok {
 			try(act, 1, 2, cost)
 		}
 	}
-	if i > 1 && j > 1 && swap(a.q[qi-2].c, a.q[qi-1].c, a.t[tj-2].c, a.t[tj-1].c) {
+	if open(2, 2) && swap(a.q[qi-2].c, a.q[qi-1].c, a.t[tj-2].c, a.t[tj-1].c) {
 		try(swapped, 2, 2, costSwapped)
 	}
 	return best

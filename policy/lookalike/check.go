@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"mxgate/policy/lookalike/shelf"
 	"mxgate/policy/mail"
 )
 
@@ -65,9 +66,10 @@ type check struct {
 	most     int   // labels aligned
 	compared int
 	found    []finding
+	around   surroundings // those last asked for
 	aligner  aligner
 	letters  []glyph // of a run of tokens
-	sums     hashes
+	sums     shelf.Hashes
 }
 
 // checks are used again: their buffers are most of what a look-up allocates.
@@ -83,7 +85,7 @@ func look(f finder, n name, most int) []Match {
 	c.combos()
 	matches := c.ranked()
 	clear(c.found)
-	c.finder, c.name, c.keys = nil, name{}, nil
+	c.finder, c.name, c.keys, c.around = nil, name{}, nil, surroundings{}
 	checks.Put(c)
 	return matches
 }

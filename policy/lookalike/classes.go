@@ -1,15 +1,11 @@
 package lookalike
 
-import (
-	"slices"
-	"strings"
-)
-
 // evidence is all that is known about a name and one target.
 type evidence struct {
 	difference           // of the label, or of the part that stands for the target's
 	form        Class    // Embedding, Split or Combo; "" when label stands against label
 	words       []string // Combo: what was added
+	priced      price    // of these words
 	apart       bool     // Combo: the brand stands between hyphens or ends
 	amid        bool     // Combo: something stands on both sides of the brand
 	glued       bool     // Embedding: without a mark where the dot was
@@ -21,8 +17,8 @@ type evidence struct {
 }
 
 // class joins what the evidence shows.
-func (e evidence) class() Class {
-	var parts []string
+func (e *evidence) class() Class {
+	var all Class
 	for _, part := range [...]struct {
 		shown bool
 		class Class
@@ -34,22 +30,25 @@ func (e evidence) class() Class {
 		{e.form != "", e.form},
 		{e.otherSuffix && (e.form == "" || e.form == Split), TLD},
 	} {
-		if part.shown {
-			parts = append(parts, string(part.class))
+		switch {
+		case part.shown && all == "":
+			all = part.class
+		case part.shown:
+			all += "+" + part.class
 		}
 	}
-	return Class(strings.Join(parts, "+"))
+	return all
 }
 
-func (e evidence) hyphens() int { return e.counts[hyphenAdded] + e.counts[hyphenLeft] }
+func (e *evidence) hyphens() int { return e.counts[hyphenAdded] + e.counts[hyphenLeft] }
 
 // unseen reports a name that reads exactly as the target: what differs is an
 // invisible character or a mark on its own.
-func (e evidence) unseen() bool { return e.form == "" && len(e.steps) == 0 && !e.otherSuffix }
+func (e *evidence) unseen() bool { return e.form == "" && len(e.steps) == 0 && !e.otherSuffix }
 
 // disguised reports characters that pass for others. A letter pair that an
 // umlaut is spelled with is none.
-func (e evidence) disguised() bool {
+func (e *evidence) disguised() bool {
 	return e.counts[foreign]+e.counts[imitated] > 0 || e.unseen()
 }
 
@@ -63,13 +62,16 @@ const (
 	confTLD       = 60
 	confChance    = 45 // ordinary words: never enough to act
 	confOneEdit   = 65 // least for one edit on a label that is long enough
+	confPaired    = 35 // a pair: one edit of three letters; more for each letter
+	confAimed     = 40 // a pair: words of fraud around a short or common one
 	perLetterCost = 34 // confidence lost for a replaced letter in eight
+	perLetterPair = 5
 	crowdCost     = 6  // confidence of a short label lost for each other target as near
 	suffixCost    = 50 // hundredths of a replaced letter
 )
 
 // confidence weighs the evidence, 0 to 100.
-func (e evidence) confidence() int {
+func (e *evidence) confidence() int {
 	length := len(e.label.glyphs)
 	base, cost := 100, e.cost
 	switch e.form {
@@ -111,7 +113,7 @@ const (
 
 // typed adjusts the confidence of a typed edit. Among thousands of protected
 // names short ones have neighbours by chance; own names are few.
-func (e evidence) typed(conf int) int {
+func (e *evidence) typed(conf int) int {
 	if e.oneEdit() {
 		conf = max(conf, confOneEdit)
 	}
@@ -128,28 +130,34 @@ func (e evidence) typed(conf int) int {
 	default:
 		conf -= 60
 	}
-	if e.otherSuffix || e.form != "" {
+	switch {
+	case e.otherSuffix:
 		return conf
+	case e.paired() && len(e.steps) == 1 && length >= minBrand:
+		return max(conf, confPaired+perLetterPair*(length-minBrand))
 	}
 	return max(conf, minConfidence) // chance, unless there is a relation
 }
 
-// oneEdit reports exactly one edit, below the same suffix, of a label that is
-// long enough for its tier.
-func (e evidence) oneEdit() bool {
+// paired reports one target that somebody named, a party of a conversation: that it
+// is near by chance is not likely, however short or common its name.
+func (e *evidence) paired() bool { return e.target.Tier == "" }
+
+// oneEdit reports exactly one edit of a whole label and nothing else, below the same
+// suffix, where the label is long enough for its tier.
+func (e *evidence) oneEdit() bool {
 	least := editLength
 	if e.target.Tier == Own {
 		least = editLengthOwn
 	}
-	return e.form == "" && e.edits == 1 && len(e.steps) == 1 && !e.otherSuffix && len(e.label.glyphs) >= least
+	return e.edits == 1 && len(e.steps) == 1 && !e.otherSuffix && len(e.label.glyphs) >= least
 }
 
 // comboBase is the confidence of a brand with words around it: telling words
 // raise it; a short brand, and one that is a word or part of other targets'
 // names, lowers it.
-func (e evidence) comboBase() int {
-	cost, _ := e.wordCost()
-	base := 100 - perLetterCost*cost/100
+func (e *evidence) comboBase() int {
+	base := 100 - perLetterCost*e.wordCost()/100
 	switch length := len(e.label.glyphs); {
 	case e.target.Tier == Own && length > 3:
 	case length <= 4:
@@ -162,147 +170,54 @@ func (e evidence) comboBase() int {
 	switch {
 	case e.label.within > 60:
 		base -= 45
-	case e.label.within > 15 || ordinary(readable(e.label.glyphs)):
+	case e.label.within > 15 || ordinary(e.label.glyphs):
 		base -= 30
 	case e.label.within > 4:
 		base -= 15
 	}
+	if e.paired() && e.aimed() {
+		base = max(base, confAimed)
+	}
 	return base
 }
 
-// wordCost prices the added words, and tells whether one of them is a word of
-// fraud: payment, account, log-in.
-func (e evidence) wordCost() (cost int, strong bool) {
-	weak, unknown := 0, 0
-	for _, word := range e.words {
+// aimed reports a brand to which nothing but known words are added, one of fraud
+// among them: best-rechnung. Three letters have to stand apart: billing is no ing.
+func (e *evidence) aimed() bool {
+	return e.priced.strong > 0 && e.priced.unknown == 0 && (e.apart || len(e.label.glyphs) > minBrand)
+}
+
+// price counts added words by their strength.
+type price struct{ strong, weak, unknown int }
+
+func priceOf(words []string) (p price) {
+	for _, word := range words {
 		switch strengthOf(word) {
 		case strongWord:
-			strong = true
+			p.strong++
 		case weakWord:
-			weak++
+			p.weak++
 		default:
-			unknown++
+			p.unknown++
 		}
 	}
+	return p
+}
+
+// wordCost prices the added words: those of fraud, payment, account, log-in, tell
+// most.
+func (e *evidence) wordCost() int {
 	switch {
-	case strong && unknown > 0:
-		return 60, true
-	case strong:
-		return 45, true
-	case unknown == 0:
-		return 80, false
+	case e.priced.strong > 0 && e.priced.unknown > 0:
+		return 60
+	case e.priced.strong > 0:
+		return 45
+	case e.priced.unknown == 0:
+		return 80
 	case e.apart:
-		return 95, false
+		return 95
 	case e.amid:
-		return 160, false // letters within words: coREBRANDsdev
+		return 160 // letters within words: coREBRANDsdev
 	}
-	return 120, false
-}
-
-// Confidence from which a class may act alone, LOOKALIKE section 4.3.
-const (
-	aloneVisual = 50 // homoglyph, idn, hyphen, embedding, split
-	aloneMixed  = 75 // combo; an edit with anything else
-)
-
-// Lengths from which a protected label may act alone. Below, chance resembles.
-const (
-	hyphenLength     = 5
-	disguiseASCII    = 4
-	disguiseIDN      = 3
-	disguiseCombo    = 5
-	brandLetters     = 5 // without an ordinary word, for a typed edit
-	minAffix         = 4 // of such a word
-	overlookedLength = 8 // for an edit that changes the look of a word
-)
-
-// alone applies the class rules: what may quarantine without the evidence of a
-// relation. A suffix that differs, an ordinary word added, an umlaut spelled
-// out, is never enough: partners do that too.
-func (e evidence) alone(conf int) bool {
-	length, own := len(e.label.glyphs), e.target.Tier == Own
-	_, strong := e.wordCost()
-	switch {
-	case e.chance, e.target.Tier != Own && e.target.Tier != Protected:
-		return false
-	case e.form == Combo && own:
-		return strong && conf >= aloneVisual
-	case e.form == Combo:
-		return strong && (conf >= aloneMixed || e.disguised() && e.edits == 0 && length >= disguiseCombo && conf >= aloneVisual)
-	case e.form != "":
-		return conf >= aloneVisual
-	case e.series && !own:
-		return false
-	case e.edits > 0 && !own && (e.outer() || e.ownLetters() < brandLetters || length < overlookedLength && !e.overlooked()):
-		return false
-	case e.series:
-		return e.oneEdit()
-	case e.edits > 0:
-		return e.oneEdit() || conf >= aloneMixed
-	case e.disguised() && e.otherSuffix && (!e.posed || e.national()):
-		return false // 1cloud met icloud: who imitates whom?
-	case e.disguised():
-		return conf >= aloneVisual && (own || length >= e.disguiseLength())
-	case e.counts[spelledOut] > 0:
-		return own && !e.otherSuffix
-	case e.hyphens() > 0 && e.otherSuffix:
-		return own && conf >= aloneMixed
-	case e.hyphens() > 0:
-		return conf >= aloneVisual && (own || length >= hyphenLength)
-	}
-	return false
-}
-
-// national reports that Latin letters with marks are all that differs: below
-// another suffix others spell their own name so.
-func (e evidence) national() bool {
-	return e.counts[imitated] == 0 && !slices.ContainsFunc(e.steps, func(s step) bool { return s.act == foreign && !marked(e.q[s.qi].src) })
-}
-
-// outer reports that the first or the last letter is another one, or there is one
-// more or less: readers see the ends of a word, and like names of strangers differ
-// there. Chromium leaves names alone that differ in the first letter, too.
-func (e evidence) outer() bool {
-	for _, s := range e.steps {
-		first := s.qi == 0 && s.ti == 0
-		if last := s.qi+s.qn == len(e.q) && s.ti+s.tn == len(e.t); (first || last) && s.act >= added {
-			return true
-		}
-	}
-	return false
-}
-
-// overlooked reports edits that the eye passes over in a word of any length: a
-// letter doubled or not, two swapped, a plural, one vowel for another, a letter of
-// about the same shape.
-func (e evidence) overlooked() bool {
-	for _, s := range e.steps {
-		if s.act == added || s.act == leftOut {
-			return false
-		}
-		if q, t := e.q[min(s.qi, len(e.q)-1)].c, e.t[min(s.ti, len(e.t)-1)].c; s.act == replaced && !near(q, t) && !(vowel(q) && vowel(t)) {
-			return false
-		}
-	}
-	return true
-}
-
-// ownLetters counts the letters of the target's label without an ordinary word
-// at one of its ends: what is left of usbank are two letters, and others have
-// two other ones.
-func (e evidence) ownLetters() int {
-	label := foldWord(readable(e.label.glyphs))
-	for cut := len(label); cut >= minAffix; cut-- {
-		if commonWords[label[:cut]] || commonWords[label[len(label)-cut:]] {
-			return len(label) - cut
-		}
-	}
-	return len(label)
-}
-
-func (e evidence) disguiseLength() int {
-	if e.counts[imitated] == 0 {
-		return disguiseIDN
-	}
-	return disguiseASCII
+	return 120
 }

@@ -33,7 +33,7 @@ func (c *check) combos() {
 				if to-from == n || !k.entire(from, to) {
 					continue
 				}
-				c.equal(h.part(from, to), func(id int32) bool { c.brandAt(k, from, to, id); return true })
+				c.equal(h.Part(from, to), func(id int32) bool { c.brandAt(k, from, to, id); return true })
 			}
 		}
 	}
@@ -54,17 +54,28 @@ func (c *check) brandAt(k key, from, to int, id int32) {
 	c.recordCombo(k, from, to, id, d)
 }
 
+// surroundings are the words around a part of the label.
+type surroundings struct {
+	first, end int
+	words      []string
+	priced     price
+}
+
 // recordCombo judges a brand together with the words around it.
 func (c *check) recordCombo(k key, from, to int, id int32, d difference) {
 	first, last := int(k.at[from]), int(k.at[to-1])
-	around := splitWords(c.name.glyphs, first, last+1)
-	if len(around) == 0 || last+1-first < minBrand {
+	if c.around.first != first || c.around.end != last+1 { // the same for all labels found there
+		words := splitWords(c.name.glyphs, first, last+1)
+		c.around = surroundings{first, last + 1, words, priceOf(words)}
+	}
+	if len(c.around.words) == 0 || last+1-first < minBrand {
 		return
 	}
 	c.record(id, evidence{
 		difference: d,
 		form:       Combo,
-		words:      around,
+		words:      c.around.words,
+		priced:     c.around.priced,
 		amid:       first > 0 && last+1 < len(c.name.glyphs),
 		apart:      (first == 0 || c.name.glyphs[first-1].c == '-') && (last+1 == len(c.name.glyphs) || c.name.glyphs[last+1].c == '-'),
 	})

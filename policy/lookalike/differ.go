@@ -113,7 +113,7 @@ func outside(letters int) uint32 {
 // placed aligns all of t with the best part of q.
 func placed(q, t text) placement {
 	n, m := len(q.glyphs), len(t.glyphs)
-	a := aligner{q: q.glyphs, t: t.glyphs, cells: make([]cell, (n+1)*(m+1))}
+	a := aligner{q: q.glyphs, t: t.glyphs, limit: 1 << 31, cells: make([]cell, (n+1)*(m+1))}
 	for i := 0; i <= n; i++ {
 		a.cells[i*(m+1)] = cell{total: outside(i)}
 		for j := 1; j <= m; j++ {

@@ -3,6 +3,8 @@ package lookalike
 import (
 	"slices"
 	"strings"
+
+	"mxgate/policy/lookalike/shelf"
 )
 
 // Limits of what is looked through.
@@ -63,11 +65,11 @@ func (c *check) embedded() {
 		glyphs, h := c.letters[:0], append(c.sums[:0], 0)
 		for to := from; to < min(len(all), from+maxTokens); to++ {
 			glyphs = append(glyphs, all[to].glyphs...)
-			if len(glyphs) > maxKeyRunes {
+			if len(glyphs) > shelf.MaxRunes {
 				break
 			}
 			for _, g := range all[to].glyphs {
-				h = append(h, extended(h[len(h)-1], plainFold(g.c)))
+				h = append(h, shelf.Extended(h[len(h)-1], plainFold(g.c)))
 			}
 			c.writtenOut(all[from:to+1], glyphs, h)
 		}
@@ -77,18 +79,18 @@ func (c *check) embedded() {
 
 // writtenOut looks for a target whose label and suffix are all of the letters of
 // a run of tokens.
-func (c *check) writtenOut(run []token, glyphs []glyph, h hashes) {
+func (c *check) writtenOut(run []token, glyphs []glyph, h shelf.Hashes) {
 	n, least := len(glyphs), 1
 	if len(run) == 1 {
 		least = leastGlued
 	}
 	for cut := max(least, n-maxSuffixLetters); cut < n; cut++ {
-		ending := h.part(cut, n)
+		ending := h.Part(cut, n)
 		if !c.ending(ending) {
 			continue
 		}
-		c.equal(h.part(0, cut), func(id int32) bool {
-			if target, ok := c.spelled(id, h.part(0, cut), ending); ok {
+		c.equal(h.Part(0, cut), func(id int32) bool {
+			if target, ok := c.spelled(id, h.Part(0, cut), ending); ok {
 				c.writtenIn(run, glyphs, id, target)
 			}
 			return true
@@ -123,7 +125,7 @@ func (c *check) writtenIn(run []token, glyphs []glyph, labelID, id int32) {
 		glued:      mark == markNone,
 		below:      run[len(run)-1].label < len(c.name.labels)-1,
 		chance: mark != markDot && (len(label) < short || wordSuffix[suffix]) ||
-			mark == markDot && ordinary(readable(label)) && len(suffix) < 3,
+			mark == markDot && ordinary(label) && len(suffix) < 3,
 	})
 }
 
@@ -168,7 +170,7 @@ func (c *check) split() {
 		h := c.keys[0].hash()
 		for i := range len(head) {
 			if head[i] != '-' {
-				h = extended(h, plainFold(rune(head[i])))
+				h = shelf.Extended(h, plainFold(rune(head[i])))
 			}
 		}
 		c.equal(h, func(id int32) bool {
@@ -180,14 +182,14 @@ func (c *check) split() {
 		return
 	}
 	joined := withoutHyphens(c.name.glyphs)
-	chance := ordinary(readable(joined)) // every part is a word, or a host has a usual name
+	chance := ordinary(joined) // every part is a word, or a host has a usual name
 	for i := last - 1; i >= max(0, last-maxSplit); i-- {
 		part := withoutHyphens(glyphsOf(labels[i]))
 		joined = append(part, joined...)
 		if len(part) == 0 || len(joined) > maxGlyphs {
 			return
 		}
-		usual := ordinary(readable(part))
+		usual := ordinary(part)
 		chance = usual && (chance || len(part) >= minHostWord)
 		k := plainKey(joined)
 		c.equal(k.hash(), func(id int32) bool { c.splitAt(id, joined, chance); return true })

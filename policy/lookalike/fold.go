@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"mxgate/policy/lookalike/shelf"
 	"mxgate/policy/mail"
 )
 
@@ -113,7 +114,7 @@ type key struct {
 	runes []rune
 	at    []uint8 // index of the glyph that each rune comes from
 	plain bool    // one letter for one: the key in which edits are counted
-	sums  hashes
+	sums  shelf.Hashes
 }
 
 func newKey(letters int) key {
@@ -151,7 +152,7 @@ func plainKey(glyphs []glyph) key {
 			k.add(plainFold(g.c), i)
 		}
 	}
-	k.sums = hashKey(k.runes)
+	k.sums = shelf.Hash(k.runes)
 	return k
 }
 
@@ -185,7 +186,7 @@ func wideKey(k key) (key, bool) {
 			changed = true
 		}
 	}
-	w.sums = hashKey(w.runes)
+	w.sums = shelf.Hash(w.runes)
 	return w, changed
 }
 
@@ -222,7 +223,7 @@ func spelledKey(glyphs []glyph) (key, bool) {
 			}
 		}
 	}
-	k.sums = hashKey(k.runes)
+	k.sums = shelf.Hash(k.runes)
 	return k, true
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"mxgate/policy/lookalike/shelf"
 	"mxgate/policy/mail"
 	"mxgate/policy/memo"
 )
@@ -13,7 +14,7 @@ import (
 type Index struct {
 	targets []target
 	labels  []label
-	keys    table
+	keys    shelf.Table
 	endings map[uint64]bool // hashes of the suffixes of targets, without dots
 	own     map[string]bool // domains that are, or are registered with, a target
 	// known remembers what Check found: most mail comes from domains that sent
@@ -68,27 +69,10 @@ func tierRank(t Tier) int { return slices.Index([]Tier{Own, Protected, Site}, t)
 // letter: a typed edit is one letter less on one side or on both.
 func (x *Index) addLabel(id int32) {
 	for _, k := range keysOf(x.labels[id].glyphs) {
-		x.keys.add(fullKey, k.hash(), id)
-		eachShorter(k.runes, k.sums, 0, len(k.runes), func(sum uint64, _ rune) {
-			x.keys.add(shortedKey, sum, id)
+		x.keys.Add(shelf.FullKey, k.hash(), id)
+		shelf.EachShorter(k.runes, k.sums, 0, len(k.runes), func(sum uint64, _ rune) {
+			x.keys.Add(shelf.ShortedKey, sum, id)
 		})
-	}
-}
-
-// minShortened is the shortest key that is filed and asked for with a letter
-// less: one letter of two says nothing.
-const minShortened = 3
-
-// eachShorter calls yield with the hash of runes[from:to] less one letter and with
-// that letter, for each whose loss makes a difference.
-func eachShorter(runes []rune, h hashes, from, to int, yield func(sum uint64, gone rune)) {
-	if to-from < minShortened {
-		return
-	}
-	for i := from; i < to; i++ {
-		if i == from || runes[i] != runes[i-1] {
-			yield(h.without(from, to, i), runes[i])
-		}
 	}
 }
 
@@ -97,7 +81,7 @@ func endingHash(suffix string) (h uint64) {
 	for part := range strings.SplitSeq(suffix, ".") {
 		for _, g := range glyphsOf(unicodeLabel(part)) {
 			if g.c != '-' {
-				h = extended(h, plainFold(g.c))
+				h = shelf.Extended(h, plainFold(g.c))
 			}
 		}
 	}
@@ -109,23 +93,23 @@ func (x *Index) countWithin(l *label) {
 	k := plainKey(l.glyphs)
 	h, n := k.sums, len(k.runes)
 	for cut := minBrand; cut < n; cut++ {
-		for _, sum := range [...]uint64{h.part(0, cut), h.part(n-cut, n)} {
-			for id := range x.keys.all(fullKey, sum) {
+		for _, sum := range [...]uint64{h.Part(0, cut), h.Part(n-cut, n)} {
+			for id := range x.keys.All(shelf.FullKey, sum) {
 				x.labels[id].within++
 			}
 		}
 	}
 }
 
-func (x *Index) equal(h uint64, yield func(int32) bool) { x.keys.all(fullKey, h)(yield) }
+func (x *Index) equal(h uint64, yield func(int32) bool) { x.keys.All(shelf.FullKey, h)(yield) }
 
 func (x *Index) near(k key, from, to int, yield func(int32) bool) {
 	ask := func(sum uint64) {
-		x.keys.all(fullKey, sum)(yield)
-		x.keys.all(shortedKey, sum)(yield)
+		x.keys.All(shelf.FullKey, sum)(yield)
+		x.keys.All(shelf.ShortedKey, sum)(yield)
 	}
-	ask(k.sums.part(from, to))
-	eachShorter(k.runes, k.sums, from, to, func(sum uint64, _ rune) { ask(sum) })
+	ask(k.sums.Part(from, to))
+	shelf.EachShorter(k.runes, k.sums, from, to, func(sum uint64, _ rune) { ask(sum) })
 }
 
 func (x *Index) ending(h uint64) bool { return x.endings[h] }
@@ -143,7 +127,7 @@ func (x *Index) label(id int32) *label { return &x.labels[id] }
 
 func (x *Index) target(id int32) target { return x.targets[id] }
 
-func (x *Index) brands() (least, most int, anywhere bool) { return minBrand, maxKeyRunes, true }
+func (x *Index) brands() (least, most int, anywhere bool) { return minBrand, shelf.MaxRunes, true }
 
 // addressed returns the target with the same suffix, or else the first; and the
 // first own one. A label registered under hundreds of suffixes is one thing to

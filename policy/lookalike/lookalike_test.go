@@ -213,6 +213,18 @@ func TestOwnTargetIsNamedBesideTheProtectedOne(t *testing.T) {
 	}
 }
 
+func TestEachOfTwoBrandsHasItsOwnWordsAround(t *testing.T) {
+	why := map[mail.Domain]string{}
+	for _, m := range partners(t).Check("microsoft-equifax-login.test") {
+		why[m.Target] = m.Why
+	}
+	for target, words := range map[mail.Domain]string{"microsoft.com": "equifax and login", "equifax.com": "microsoft and login"} {
+		if !strings.Contains(why[target], words) {
+			t.Errorf("%s: %q, want %s", target, why[target], words)
+		}
+	}
+}
+
 func TestEmptyIndexMatchesNothing(t *testing.T) {
 	if got := NewIndex(nil).Check("heise.de"); got != nil {
 		t.Error(got)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"mxgate/policy/lookalike/shelf"
 	"mxgate/policy/mail"
 )
 
@@ -54,7 +55,7 @@ func newPair(t name) *pair {
 		one:     target{Target{Domain: mail.Domain(t.registrable)}, 0, t.suffix},
 		named:   label{glyphs: t.glyphs},
 		keys:    keysOf(t.glyphs),
-		least:   maxKeyRunes,
+		least:   shelf.MaxRunes,
 		written: endingHash(t.suffix),
 	}
 	for _, k := range p.keys {
@@ -77,7 +78,7 @@ func (p *pair) lacking(n, t name) (Match, bool) {
 	turned := check{finder: newPair(n), name: t, keys: p.keys, most: maxCompared}
 	turned.combos()
 	for _, f := range turned.found {
-		if f.form != Combo || f.edits > 0 || slices.ContainsFunc(f.words, func(w string) bool { return strengthOf(w) == unknownWord }) {
+		if f.form != Combo || f.edits > 0 || f.priced.unknown > 0 {
 			continue
 		}
 		m := f.match

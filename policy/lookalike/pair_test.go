@@ -41,6 +41,9 @@ var pairsAlike = []struct {
 	{"acme-works.example", "acme-works-group.example", "combo", 20},
 }
 
+// minPairAlike is the confidence below which a pair says more than many names do.
+const minPairAlike = 50
+
 func TestCompareFindsEachClass(t *testing.T) {
 	for _, c := range pairsAlike {
 		m, ok := Compare(domain(t, c.name), domain(t, c.target))
@@ -57,7 +60,7 @@ func TestCompareIndexAndKnownJudgeAlike(t *testing.T) {
 	for _, c := range pairsAlike {
 		d, target := domain(t, c.name), domain(t, c.target)
 		m, _ := Compare(d, target)
-		if m.Confidence <= confLacking {
+		if m.Confidence < minPairAlike {
 			continue // a pair's own
 		}
 		if got := NewIndex([]Target{{target, Protected}}).Check(d); len(got) != 1 || got[0].Why != m.Why || got[0].Confidence != m.Confidence {
@@ -73,10 +76,60 @@ func TestCompareIndexAndKnownJudgeAlike(t *testing.T) {
 	}
 }
 
+func TestCompareSaysLittleOfShortEditsAndCommonWordsWhereOthersSayLess(t *testing.T) {
+	for _, c := range []struct {
+		name, target mail.Domain
+		class        Class
+	}{
+		{"abe.example", "abd.example", Edit}, {"ab.example", "abd.example", Edit}, {"tean.example", "team.example", Edit}, {"heize.de", "heise.de", Edit},
+		{"mail.heizse.de", "heise.de", Edit}, {"mail.hesie.de", "heise.de", Edit},
+		{"team-login.test", "team.example", Combo}, {"rechnungteam.test", "team.example", Combo}, {"www.my-team-billing.test", "team.example", Combo},
+	} {
+		m, ok := Compare(c.name, c.target)
+		if !ok || m.Class != c.class || m.Confidence < 35 || m.Confidence > 49 || m.Alone {
+			t.Errorf("%s for %s: %+v", c.name, c.target, m)
+		}
+		for _, more := range NewIndex([]Target{{c.target, Protected}}).Check(c.name) {
+			if more.Confidence > m.Confidence || more.Alone || c.class == Combo && more.Confidence >= 35 {
+				t.Errorf("among many a pair is worth no more: %+v", more)
+			}
+		}
+	}
+	for _, c := range [][2]mail.Domain{{"abe.test", "abd.example"}, {"team-garden.test", "team.example"}, {"ag.example", "ab.example"}} {
+		if m, ok := Compare(c[0], c[1]); ok && m.Confidence >= 35 {
+			t.Errorf("chance: %+v", m)
+		}
+	}
+}
+
+// Labels in front of the registrable domain are read too.
+func TestTheWholeNameIsJudged(t *testing.T) {
+	for _, c := range []struct {
+		name, target mail.Domain
+		class        Class
+	}{
+		{"quo.rvista.example", "quorvista.example", Split}, {"topsh.ot.com", "topshot.com", Split}, {"a.topsh.0t.com", "topshot.com", "homoglyph+split"},
+		{"t.op.sh.ot.com", "topshot.com", Split}, {"deutsche-ba.nk.de", "deutschebank.de", Split},
+		{"paypal.com.evil.example", "paypal.com", Embedding}, {"paypal-com.evil.example", "paypal.com", Embedding}, {"paypa1.com.a.b.evil.example", "paypal.com", "homoglyph+embedding"},
+		{"www.paypalcom.login.evil.example", "paypal.com", Embedding}, {"mail.paypa1.com", "paypal.com", Homoglyph},
+	} {
+		if m, ok := Compare(c.name, c.target); !ok || m.Class != c.class || m.Domain != c.name || m.Confidence < 50 {
+			t.Errorf("%s for %s: compared %+v", c.name, c.target, m)
+		}
+		if got := NewIndex([]Target{{c.target, Protected}}).Check(c.name); len(got) == 0 || got[0].Target != c.target || got[0].Class != c.class {
+			t.Errorf("%s for %s: checked %+v", c.name, c.target, got)
+		}
+		if got := knownOf([]mail.Domain{c.target, "evil.example"}).Near(c.name); len(got) == 0 || got[0].Target != c.target || got[0].Class != c.class {
+			t.Errorf("%s for %s: near %+v", c.name, c.target, got)
+		}
+	}
+}
+
 func TestCompareLeavesOthersAlone(t *testing.T) {
 	for _, c := range [][2]mail.Domain{
 		{"heise.de", "heise.de"}, {"mail.heise.de", "heise.de"}, {"heise.de", "mail.heise.de"}, {"house.de", "heise.de"},
 		{"com", "heise.de"}, {"heise.de", "com"}, {"", ""}, {"example.org", "heise.de"}, {"192.0.2.1", "192.0.2.2"},
+		{"acme.example", "acme-zaxquv.example"},
 	} {
 		if m, ok := Compare(c[0], c[1]); ok {
 			t.Errorf("%+v", m)
@@ -100,6 +153,18 @@ func TestAnEditActsAloneOnlyWhereItIsOverlooked(t *testing.T) {
 		"microsoxt.com": true,  // within nine letters
 		"nicrosoft.com": false, // the first letter
 		"microsofk.com": false, // the last
+		"microsof.com":  false, // it is gone
+		"imcrosoft.com": true,  // swapped at the start
+		"mcirosoft.com": true,
+		"payxpal.com":   true,  // a letter more within six
+		"paypaly.com":   false, // behind them
+		"payal.com":     false, // a letter less
+		"paypals.com":   true,
+		"usbannk.com":   true,  // swapped and doubled letters, whatever the word
+		"usbxank.com":   false, // little is left without bank
+		"servenobix.io": true,  // the last of ten
+		"xervenobid.io": false, // another first
+		"servenobi.io":  true,  // one less, at the end
 		"parpal.com":    false, // six letters, another look
 		"paypel.com":    true,  // a vowel for a vowel
 		"payppal.com":   true,
@@ -107,7 +172,7 @@ func TestAnEditActsAloneOnlyWhereItIsOverlooked(t *testing.T) {
 		"usbznk.com":    false, // little is left without bank, or it is no bank
 		"rocketcdn2.io": false, // the next of a series
 	} {
-		x := NewIndex([]Target{{"microsoft.com", Protected}, {"paypal.com", Protected}, {"usbank.com", Protected}, {"rocketcdn.io", Protected}})
+		x := NewIndex([]Target{{"microsoft.com", Protected}, {"paypal.com", Protected}, {"usbank.com", Protected}, {"rocketcdn.io", Protected}, {"servenobid.io", Protected}})
 		got := x.Check(domain(t, name))
 		if len(got) == 0 || got[0].Alone != alone || got[0].Confidence < 65 {
 			t.Errorf("%s: %+v, want alone %v", name, got, alone)
@@ -117,6 +182,29 @@ func TestAnEditActsAloneOnlyWhereItIsOverlooked(t *testing.T) {
 	for _, name := range []string{"nicrosoft.com", "parpal.com", "paypal1.com"} {
 		if got := own.Check(domain(t, name)); len(got) == 0 || !got[0].Alone {
 			t.Errorf("own names are few: %s: %+v", name, got)
+		}
+	}
+}
+
+func TestOneEditIsOneStepBelowTheSameSuffixInALabelLongEnough(t *testing.T) {
+	for _, c := range []struct {
+		name, target mail.Domain
+		tier         Tier
+		one          bool
+	}{
+		{"paypel.com", "paypal.com", Protected, true},
+		{"heize.de", "heise.de", Protected, false},           // five letters
+		{"abe.example", "abd.example", Own, true},            // three are enough
+		{"abx.example", "ab.example", Own, false},            // two are not
+		{"pay-pl.com", "paypal.com", Own, false},             // a hyphen besides
+		{"micosoft.net", "microsoft.com", Own, false},        // another suffix
+		{"firm16.example", "firm18.example", Own, false},     // no edit: 6 is taken for 8, the next of a series
+		{"firm19.example", "firm18.example", Own, true},      // one, and our own series
+		{"rnicosoft.com", "microsoft.com", Protected, false}, // a disguise besides
+	} {
+		got := NewIndex([]Target{{c.target, c.tier}}).Check(c.name)
+		if one := len(got) > 0 && got[0].Alone && got[0].Confidence >= confOneEdit; one != c.one {
+			t.Errorf("%s for %s: %+v, want alone and sure %v", c.name, c.target, got, c.one)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // sentence says in one sentence what the evidence shows; shown is the name as
 // written gives it.
-func (e evidence) sentence(n name, shown string) string {
+func (e *evidence) sentence(n name, shown string) string {
 	return shown + " looks like " + string(e.target.Domain) + ": " + strings.Join(e.reasons(n), ", ")
 }
 
@@ -52,7 +52,7 @@ func shown(words []string) string {
 }
 
 // reasons lists what differs, the letters first.
-func (e evidence) reasons(n name) []string {
+func (e *evidence) reasons(n name) []string {
 	all := make([]string, 0, len(e.steps)+2)
 	for _, s := range e.steps {
 		all = append(all, e.reason(s))
@@ -105,7 +105,7 @@ func counted(reasons []string) []string {
 }
 
 // reason says what one step did.
-func (d difference) reason(s step) string {
+func (d *difference) reason(s step) string {
 	q, t := d.q[s.qi:s.qi+s.qn], d.t[s.ti:s.ti+s.tn]
 	switch s.act {
 	case foreign:
@@ -157,6 +157,12 @@ func letters(glyphs []glyph) string {
 }
 
 func scriptOf(r rune) string {
+	switch { // most disguises; all scripts are looked through for the others
+	case unicode.Is(unicode.Cyrillic, r):
+		return "Cyrillic"
+	case unicode.Is(unicode.Greek, r):
+		return "Greek"
+	}
 	for name, table := range unicode.Scripts {
 		if unicode.Is(table, r) {
 			return strings.ReplaceAll(name, "_", " ")

@@ -139,4 +139,22 @@ func strengthOf(word string) strength {
 }
 
 // ordinary reports a word that names of hosts and of many firms hold.
-func ordinary(word string) bool { return commonWords[foldWord(word)] }
+func ordinary(glyphs []glyph) bool {
+	var room [maxGlyphs]byte
+	return commonWords[string(folded(room[:0], glyphs))]
+}
+
+// folded appends the plain key of what is ASCII, as the words are; other letters
+// make it no word.
+func folded(to []byte, glyphs []glyph) []byte {
+	for _, g := range glyphs {
+		switch {
+		case g.c == '-':
+		case g.c < 0x80:
+			to = append(to, byte(plainFold(g.c)))
+		default:
+			to = append(to, '?')
+		}
+	}
+	return to
+}

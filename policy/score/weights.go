@@ -16,6 +16,7 @@ const (
 
 	TimesThread        Row = "times-thread" // percent of the likeness, by the relation of whom is resembled
 	TimesCorroborated  Row = "times-corroborated"
+	TimesNamesake      Row = "times-namesake"
 	TimesMessage       Row = "times-message"
 	TimesCorrespondent Row = "times-correspondent"
 	TimesOwn           Row = "times-own"
@@ -28,6 +29,7 @@ const (
 	ShownTarget       Row = "shown"              // the target stands in quoted header fields or ids
 	AddedLookalike    Row = "added"              // each further look-alike among the recipients, at most two
 	SameName          Row = "name"               // the name or local part of somebody of the target's
+	Pretext           Row = "pretext"            // who is new claims a conversation, or money: beside a name known from nearly there, or where a correspondent's domain is disguised
 	ReplyToFreeMail   Row = "reply-to-free-mail" // answers go to a free mailbox with a name of the conversation
 	ReplyToLookalike  Row = "reply-to-lookalike" // or to another look-alike
 	ReplyToUnknown    Row = "reply-to-unknown"   // or to somebody who never wrote here
@@ -46,11 +48,14 @@ const (
 // Weights are the operator's. What is not named keeps its default.
 type Weights map[Row]int
 
-// defaults is the table of LOOKALIKE 5. Three rows are not of it:
+// defaults is the table of LOOKALIKE 5. Five rows are not of it:
 //
 // TimesCorroborated: a conversation that is pasted into the message proves
 // nothing, but when whom it shows is a correspondent of the recipient, it is as
-// good as one that we remember. Block is what an administrator says, and enough.
+// good as one that we remember. TimesNamesake: the recipient knows one to four
+// domains by the name of whoever writes, fewer than take part in a conversation;
+// it is so much that letters, the name and a sender new for days make 100, and so
+// do words added with Pretext. Block is what an administrator says, and enough.
 // EstablishedDomain stands for the popularity list there: a domain that resembles
 // an older one never becomes established, whatever it sends.
 var defaults = []struct {
@@ -58,14 +63,14 @@ var defaults = []struct {
 	weight int
 }{
 	{Likeness80, 45}, {Likeness65, 35}, {Likeness50, 20}, {Likeness35, 8},
-	{TimesThread, 200}, {TimesCorroborated, 200}, {TimesMessage, 150}, {TimesCorrespondent, 130}, {TimesOwn, 130}, {TimesProtected, 130}, {TimesSite, 100},
-	{UnseenDomain, 15}, {NewDomain, 10}, {Intrusion, 30}, {ShownTarget, 15}, {AddedLookalike, 25}, {SameName, 15},
+	{TimesThread, 200}, {TimesCorroborated, 200}, {TimesNamesake, 230}, {TimesMessage, 150}, {TimesCorrespondent, 130}, {TimesOwn, 130}, {TimesProtected, 130}, {TimesSite, 100},
+	{UnseenDomain, 15}, {NewDomain, 10}, {Intrusion, 30}, {ShownTarget, 15}, {AddedLookalike, 25}, {SameName, 15}, {Pretext, 30},
 	{ReplyToFreeMail, 20}, {ReplyToLookalike, 30}, {ReplyToUnknown, 10}, {PaymentWords, 15}, {ChangedAccount, 25}, {ProtectedPerson, 35},
 	{EstablishedDomain, -25}, {OlderDomain, -60}, {Block, 100},
 	{QuarantineAt, 100}, {TagAt, 50}, {LogAt, 20},
 }
 
-var times = map[Relation]Row{Thread: TimesThread, Corroborated: TimesCorroborated, Message: TimesMessage, Correspondent: TimesCorrespondent,
+var times = map[Relation]Row{Thread: TimesThread, Corroborated: TimesCorroborated, Namesake: TimesNamesake, Message: TimesMessage, Correspondent: TimesCorrespondent,
 	Own: TimesOwn, Protected: TimesProtected, Site: TimesSite}
 
 // Defaults returns every weight with its default.

@@ -29,21 +29,30 @@ type Digest struct {
 	ID         uint64        `json:"i,omitempty"` // 0: none
 	Cited      []uint64      `json:"c,omitempty"`
 	Author     mail.Domain   `json:"a,omitempty"` // registrable; "" if there is none
+	Full       mail.Domain   `json:"f,omitempty"` // the author's domain, if it lies below that
 	Writer     uint64        `json:"w,omitempty"` // mailbox of the author, of outbound mail alone
 	Name       uint64        `json:"n,omitempty"`
 	Recipients []Recipient   `json:"r,omitempty"`
-	Parties    []mail.Domain `json:"p,omitempty"` // registrable
+	Parties    []Party       `json:"p,omitempty"` // without the author, one for each registrable domain
 	Accounts   []uint64      `json:"b,omitempty"`
 	SignedBy   []mail.Domain `json:"s,omitempty"` // registrable, without the author
 	Aligned    bool          `json:"l,omitempty"`
 	Outbound   bool          `json:"o,omitempty"`
 	CitesOwn   bool          `json:"u,omitempty"` // an id whose right side is ours
+	Resembles  mail.Domain   `json:"e,omitempty"` // registrable: for whom the author was taken
+}
+
+// Party is a domain that a message shows.
+type Party struct {
+	Domain mail.Domain `json:"d"`           // registrable
+	Full   mail.Domain `json:"f,omitempty"` // as it is shown first, if it lies below that
 }
 
 // Recipient is one recipient.
 type Recipient struct {
 	Mailbox uint64      `json:"m"`
 	Domain  mail.Domain `json:"d,omitempty"` // registrable
+	Full    mail.Domain `json:"f,omitempty"` // of outbound mail, if it lies below that
 }
 
 // Digester turns what messages show into hashes and registrable domains.
@@ -91,6 +100,30 @@ func (g *Digester) registrables(domains []mail.Domain, except mail.Domain, limit
 	return all
 }
 
+// below is a copy of full if it lies below its registrable domain, "" if it is it.
+func below(full, registrable mail.Domain) mail.Domain {
+	if registrable == "" || full == registrable {
+		return ""
+	}
+	return mail.Domain(strings.Clone(string(full)))
+}
+
+// parties lists domains with what they are shown as, one for each registrable one
+// and without except.
+func (g *Digester) parties(domains []mail.Domain, except mail.Domain) []Party {
+	var all []Party
+	for _, d := range domains {
+		r := g.Registrable(d)
+		if r == "" || r == except || slices.ContainsFunc(all, func(p Party) bool { return p.Domain == r }) {
+			continue
+		}
+		if all = append(all, Party{r, below(d, r)}); len(all) == MaxParties {
+			break
+		}
+	}
+	return all
+}
+
 // IDs hashes texts, without doubles, at most limit. Overlong ones are left out.
 func (g *Digester) IDs(texts []string) []uint64 {
 	if len(texts) == 0 {
@@ -128,8 +161,9 @@ func (g *Digester) Name(name string) uint64 {
 func (g *Digester) Digest(o *policy.Observation) Digest {
 	d := Digest{
 		Day: DayOf(o.At), Author: g.Registrable(o.Author.Domain), Cited: g.IDs(o.Cited), Name: g.Name(o.Name),
-		Aligned: o.Aligned, Outbound: o.Outbound,
+		Aligned: o.Aligned, Outbound: o.Outbound, Resembles: g.Registrable(o.Resembles),
 	}
+	d.Full = below(o.Author.Domain, d.Author)
 	if o.ID != "" && len(o.ID) <= MaxHashed {
 		d.ID = g.ID(o.ID)
 	}
@@ -139,9 +173,13 @@ func (g *Digester) Digest(o *policy.Observation) Digest {
 	d.CitesOwn = slices.ContainsFunc(o.Cited[:min(len(o.Cited), MaxCited)], g.ours)
 	d.Recipients = make([]Recipient, 0, min(len(o.Recipients), MaxRecipients))
 	for _, r := range o.Recipients[:min(len(o.Recipients), MaxRecipients)] {
-		d.Recipients = append(d.Recipients, Recipient{g.Mailbox(r), g.Registrable(r.Domain)})
+		to := Recipient{Mailbox: g.Mailbox(r), Domain: g.Registrable(r.Domain)}
+		if o.Outbound {
+			to.Full = below(r.Domain, to.Domain)
+		}
+		d.Recipients = append(d.Recipients, to)
 	}
-	d.Parties = g.registrables(o.Parties, d.Author, MaxParties)
+	d.Parties = g.parties(o.Parties, d.Author)
 	d.SignedBy = g.registrables(o.SignedBy, d.Author, maxSignedBy)
 	for _, iban := range o.Accounts[:min(len(o.Accounts), MaxParties)] {
 		d.Accounts = append(d.Accounts, g.Account(iban))

@@ -51,16 +51,18 @@ func TestADigestHoldsNoTextButDomains(t *testing.T) {
 		Recipients: []mail.Address{{Local: "erika", Domain: "mail.example.org"}, {Local: "x", Literal: netip.MustParseAddr("192.0.2.1")}},
 		Cited:      []string{"a@host.Example.ORG", "b@elsewhere.example", "", strings.Repeat("x", MaxHashed+1), "b@elsewhere.example"},
 		Parties:    []mail.Domain{"a.third.example", "third.example", "partner.example", "com"}, SignedBy: []mail.Domain{"partner.example", "signer.example"},
-		Accounts: []string{"DE89370400440532013000"},
+		Accounts: []string{"DE89370400440532013000"}, Resembles: "www.like.example",
 	}
 	d := site(1).Digest(&o)
 	if d.Day != DayOf(day) || d.ID == 0 || len(d.Cited) != 2 || d.Author != "partner.example" || d.Name == 0 || !d.Aligned || d.Outbound || d.Writer != 0 || !d.CitesOwn ||
 		len(d.Recipients) != 2 || d.Recipients[0].Domain != "example.org" || d.Recipients[1].Domain != "" || len(d.Accounts) != 1 ||
-		fmt.Sprint(d.Parties) != "[third.example]" || fmt.Sprint(d.SignedBy) != "[signer.example]" {
+		d.Full != "mail.partner.example" || d.Resembles != "like.example" || d.Recipients[0].Full != "" ||
+		fmt.Sprint(d.Parties) != "[{third.example a.third.example}]" || fmt.Sprint(d.SignedBy) != "[signer.example]" {
 		t.Errorf("%+v", d)
 	}
 	o.Cited, o.Outbound = []string{"x@example.org.evil.example", "no at sign", "x@notexample.org"}, true
-	if d := site(1).Digest(&o); d.CitesOwn || d.Writer == 0 {
+	o.Author.Domain = "partner.example"
+	if d := site(1).Digest(&o); d.CitesOwn || d.Writer == 0 || d.Full != "" || d.Recipients[0].Full != "mail.example.org" {
 		t.Errorf("%+v", d)
 	}
 }
@@ -75,7 +77,7 @@ func TestADigestIsBounded(t *testing.T) {
 	}
 	o.SignedBy = o.Parties
 	d := site(1).Digest(&o)
-	long := Digest{Cited: make([]uint64, 999), Recipients: make([]Recipient, 999), Parties: o.Parties, Accounts: make([]uint64, 999), SignedBy: o.Parties}
+	long := Digest{Cited: make([]uint64, 999), Recipients: make([]Recipient, 999), Parties: make([]Party, 999), Accounts: make([]uint64, 999), SignedBy: o.Parties}
 	long.Bound()
 	for _, d := range []Digest{d, long} {
 		if len(d.Cited) != MaxCited || len(d.Recipients) != MaxRecipients || len(d.Parties) != MaxParties || len(d.Accounts) != MaxParties || len(d.SignedBy) != maxSignedBy {

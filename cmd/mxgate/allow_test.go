@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"mxgate/gateway/store"
+	"mxgate/policy"
+	"mxgate/policy/mail"
+	"mxgate/policy/score"
+)
+
+// words runs a command of allow or block on the lab's configuration.
+func (l *lab) words(want int, args ...string) (out, errOut string) {
+	l.t.Helper()
+	args = append([]string{args[0], args[1], "-config", l.config}, args[2:]...)
+	code, out, errOut := mx(l.t, args...)
+	if code != want {
+		l.t.Fatalf("%q: code %d, want %d\n%s%s", args, code, want, out, errOut)
+	}
+	return out, errOut
+}
+
+func TestAWordOnAPairIsSaidListedAndTakenBack(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	if out, _ := l.words(exitFine, "allow", "list"); out != "nothing was allowed or blocked\n" {
+		t.Errorf("%q", out)
+	}
+	out, _ := l.words(exitFine, "allow", "lookalike", "mail.he1se.de", "for", "heise.de", "-reason", "their lab\x1b[2J", "-by", "erika")
+	until := time.Now().AddDate(0, 0, 400).UTC().Format(time.DateOnly)
+	wantIn(t, out, "allowed: he1se.de may resemble heise.de, until "+until+"; by erika on ", ": their lab?[2J\n",
+		"\n  he‹1›se.de   never wrote to us\n  he‹i›se.de   never wrote to us\n", "likeness    he1se.de looks like heise.de: 1 for i",
+		"is not tagged or held because it looks like", "does not    Its likeness to anybody else", "mxgate allow revoke -config ", " he1se.de for heise.de\n")
+	out, _ = l.words(exitFine, "block", "lookalike", "heise-service.example", "for", "heise.de", "-reason", "fraud", "-expires", "2026-12-31", "-recipient", "Bob@example.com", "-by", "max")
+	wantIn(t, out, "blocked: heise-service.example imitates heise.de, for bob@example.com, until 2027-01-01; by max", "counts as an imitation", "-recipient bob@example.com\n")
+
+	out, _ = l.words(exitFine, "allow", "list")
+	wantIn(t, out, "WORD", "allowed  he1se.de", until, "\n    their lab?[2J\n", "blocked  heise-service.example  heise.de  bob@example.com  2027-01-01")
+	out, _ = l.words(exitFine, "allow", "list", "-json")
+	var d policy.Decision
+	if err := json.Unmarshal([]byte(strings.SplitN(out, "\n", 2)[0]), &d); err != nil || d.Sender != "heise-service.example" && d.Sender != "he1se.de" || strings.Count(out, "\n") != 2 {
+		t.Errorf("%v, %+v: %s", err, d, out)
+	}
+
+	_, errOut := l.words(exitCouldNot, "allow", "revoke", "heise-service.example", "for", "heise.de")
+	wantIn(t, errOut, "nothing was said of heise-service.example for heise.de and all recipients", "`mxgate allow list` shows")
+	out, _ = l.words(exitFine, "allow", "revoke", "heise-service.example", "for", "heise.de", "-recipient", "bob@example.com")
+	wantIn(t, out, "taken back: heise-service.example for heise.de")
+	l.words(exitFine, "allow", "revoke", "he1se.de", "for", "heise.de")
+	if out, _ := l.words(exitFine, "allow", "list"); out != "nothing was allowed or blocked\n" {
+		t.Errorf("%q", out)
+	}
+}
+
+func TestAWordThatDoesNotShowALikenessSaysSo(t *testing.T) {
+	out, _ := newLab(t, "127.0.0.1:1").words(exitFine, "allow", "lookalike", "unlike.example", "for", "heise.de", "-reason", "x")
+	wantIn(t, out, "They do not look alike to mxgate")
+}
+
+func TestWordsThatCannotBeSaidAreRefused(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	for args, want := range map[string]string{
+		"he1se.de heise.de -reason x":                                     "expected SENDER for TARGET, two domains",
+		"heise.de for www.heise.de -reason x":                             "heise.de and www.heise.de are one domain: mail that claims to be from it and proves nothing is never allowed here",
+		"co.uk for heise.de -reason x":                                    `"co.uk": it is a public suffix`,
+		"heise.de for nonsense! -reason x":                                `"nonsense!": expected a domain such as partner.example`,
+		"anna@he1se.de for heise.de -reason x":                            `"anna@he1se.de": expected a domain, such as he1se.de`,
+		"mail.example.com for heise.de -reason x":                         "example.com is yours: what claims to be from there must prove it",
+		"he1se.de for heise.de":                                           "expected -reason WHY",
+		"he1se.de for heise.de -reason x -expires 0":                      "expected a date such as 2027-12-31, or a number of days from 1 to 3650",
+		"he1se.de for heise.de -reason x -expires 2020-01-01":             "-expires 2020-01-01: expected a day to come",
+		"he1se.de for heise.de -reason x -expires 2099-01-01":             "-expires 2099-01-01: expected a day to come, at most 3650 days from now",
+		"he1se.de for heise.de -reason x -recipient anna@partner.example": `-recipient "anna@partner.example": expected a mailbox or a domain of yours`,
+	} {
+		for _, group := range []string{"allow", "block"} {
+			_, errOut := l.words(exitUsage, append([]string{group, "lookalike"}, strings.Fields(args)...)...)
+			wantIn(t, errOut, "mxgate "+group+" lookalike: ", want, "; see mxgate "+group+" lookalike -h\n")
+		}
+	}
+	if out, _ := l.words(exitFine, "allow", "list"); out != "nothing was allowed or blocked\n" {
+		t.Errorf("%q", out)
+	}
+}
+
+func TestWordsNeedAMemory(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	text, err := os.ReadFile(l.config)
+	if err == nil {
+		err = os.WriteFile(l.config, append(text, "[memory]\nenabled = false\n"...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, errOut := l.words(exitCouldNot, "allow", "lookalike", "he1se.de", "for", "heise.de", "-reason", "x")
+	wantIn(t, errOut, l.config+": memory.enabled = false: the gateway remembers nothing", "set it to true")
+}
+
+// theft is Evidence of a stolen conversation.
+func theft() policy.Evidence {
+	at := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+	since := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+	return policy.Evidence{
+		Source: "the-provider", Author: policy.Author{Address: "anna@he1se.de", Domain: "he1se.de"}, ReceivedAt: at, ForwardPaths: []string{"bob@example.com"},
+		Origin: policy.Origin{IP: "203.0.113.66"}, SPF: policy.SPF{Result: mail.Pass, Domain: "he1se.de"}, DMARC: policy.DMARC{Result: mail.Pass, SPFAligned: true},
+		Thread: policy.Thread{
+			Reply: true, Personal: true, Cited: 1, MemorySince: since,
+			Known:   &policy.Remembered{Cited: 1, First: since, Last: at, Messages: 7, Participants: []mail.Domain{"heise.de", "example.com"}},
+			Parties: []policy.Party{{Domain: "partner.example", Where: []string{"cc"}, Joined: true}},
+			Similar: []policy.Similar{{Domain: "he1se.de", Target: "heise.de", Where: "author", Relation: score.Thread, Class: "homoglyph", Confidence: 87,
+				Why: "he1se.de looks like heise.de: 1 for i", TargetState: policy.TwoWay, TargetSince: since, Shown: []string{"quoted-from"}}},
+			Added: []policy.Similar{{Domain: "xn--vlksbank-3jf.example\x1b[2J", Target: "volksbank.example", Where: "cc", Relation: score.Site, Class: "idn", Confidence: 90, Why: "x"}},
+		},
+	}
+}
+
+func (l *lab) holdThis(id string, e policy.Evidence) {
+	l.t.Helper()
+	evidence, err := json.Marshal(e)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	v := policy.Decide(&policy.Rules{}, &e)
+	err = l.store.Quarantine(l.t.Context(), store.Held{ID: id, ReceivedAt: e.ReceivedAt, Client: netip.MustParseAddr("192.0.2.1"), Source: "the-provider",
+		Envelope: mail.Envelope{ReversePath: anna, ForwardPaths: []mail.Address{bob}}, Reason: string(v.Reason), Sentence: v.Sentence, Author: e.Author.Address, Evidence: evidence}, strings.NewReader("x\r\n"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func TestAHeldLookalikeIsShownSideBySideWithWhatCanBeDone(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.holdThis("m1", theft())
+	_, out, _ := mx(t, "quarantine", "show", "-config", l.config, "m1")
+	wantIn(t, out, "verdict: QUARANTINE: stolen-thread\n", "thread      one that we remember (7 messages since 2024-03-01), with heise.de, example.com", "added       partner.example",
+		"\n  compare     he‹1›se.de", "   never wrote to us\n              he‹i›se.de", "   known well, and you write to it, since 2024-03-01\n",
+		"\n              mxgate allow lookalike -config "+l.config+" he1se.de for heise.de -reason \"...\"\n",
+		"\n              mxgate quarantine release -config "+l.config+" m1\n", "mxgate block lookalike -config "+l.config+" he1se.de for heise.de")
+	if strings.Contains(out, "\x1b") {
+		t.Errorf("what a terminal obeys:\n%q", out)
+	}
+	if at := strings.Index(out, "compare"); at < strings.Index(out, "score") || at > strings.Index(out, "next ") {
+		t.Errorf("not behind the score and in front of what can be done:\n%s", out)
+	}
+	mx(t, "quarantine", "delete", "-config", l.config, "m1")
+	if _, out, _ = mx(t, "quarantine", "show", "-config", l.config, "m1"); strings.Contains(out, "mxgate allow") {
+		t.Errorf("steps for what is gone:\n%s", out)
+	}
+}
+
+// A message that resembles nobody, or whose likeness is excused, has no such steps.
+func TestStepsAreForLikenessesAlone(t *testing.T) {
+	e := theft()
+	e.Thread.Added = nil
+	e.Thread.Decisions = []policy.Decision{{Sender: "he1se.de", Target: "heise.de", Allow: true, Who: "erika"}}
+	for name, e := range map[string]policy.Evidence{"spoof": spoof(), "allowed": e} {
+		var b bytes.Buffer
+		nextSteps(&b, &e, policy.Decide(&policy.Rules{}, &e), "mxgate.toml", "m1")
+		if b.Len() > 0 {
+			t.Errorf("%s: %s", name, &b)
+		}
+	}
+	var b bytes.Buffer
+	e.Thread.Added = []policy.Similar{{Domain: "vo1ksbank.example", Target: "volksbank.example", Where: "cc", Relation: score.Message, Class: "homoglyph", Confidence: 90, Why: "x: y"}}
+	nextSteps(&b, &e, policy.Decide(&policy.Rules{}, &e), "mxgate.toml", "m1")
+	if text := b.String(); !strings.Contains(text, "vo1ksbank.example for volksbank.example") || strings.Contains(text, "he1se.de") {
+		t.Errorf("what was allowed is to be allowed again:\n%s", text)
+	}
+	b.Reset()
+	e = theft()
+	nextSteps(&b, &e, policy.Decide(&policy.Rules{}, &e), "", "")
+	wantIn(t, b.String(), "mxgate allow lookalike -config FILE he1se.de for heise.de")
+	if strings.Contains(b.String(), "release") {
+		t.Errorf("nothing is held:\n%s", &b)
+	}
+}
+
+// Every pair of a message is shown once, and not more than a screen holds.
+func TestPairsAreShownOnceAndBounded(t *testing.T) {
+	e := theft()
+	e.Lookalike = []policy.Lookalike{{Domain: "mail.he1se.de", Target: "heise.de", Where: "author"}, {Domain: "exarnple.com", Target: "example.com", Where: "reply-to", Own: true}}
+	e.Thread.ReplyTo = &policy.Diversion{Domain: "he1se.com", Target: "heise.de", Class: "tld", Kind: score.ReplyLookalike}
+	var got []string
+	for _, a := range alikes(&e) {
+		got = append(got, string(a.domain+">"+a.target)+" "+a.targetKnown)
+	}
+	if want := []string{"he1se.de>heise.de known well, and you write to it, since 2024-03-01", "xn--vlksbank-3jf.example\x1b[2J>volksbank.example never wrote to us", "exarnple.com>example.com yours", "he1se.com>heise.de "}; strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	for len(e.Lookalike) < 50 {
+		e.Lookalike = append(e.Lookalike, policy.Lookalike{Domain: mail.Domain(strings.Repeat("a", len(e.Lookalike)+1) + ".example"), Target: "heise.de"})
+	}
+	if n := len(alikes(&e)); n != maxCompared {
+		t.Errorf("%d pairs", n)
+	}
+}

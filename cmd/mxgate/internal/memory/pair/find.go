@@ -1,0 +1,90 @@
+package pair
+
+import (
+	"cmp"
+	"slices"
+
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+)
+
+// Confidence is the likeness from which the memory takes the later of two domains
+// for a look-alike of the earlier one (its shadow).
+const Confidence = 50
+
+// Whose says who the target of a Likeness is.
+type Whose string
+
+// The words.
+const (
+	Listed    Whose = "listed"    // in the same list
+	Known     Whose = "known"     // known before
+	Protected Whose = "protected" // of the configuration
+	Own       Whose = "own"
+)
+
+// Likeness is a domain of a list that resembles another one.
+type Likeness struct {
+	Domain, Target mail.Domain
+	Whose          Whose
+	Confidence     int
+}
+
+// World is what a list is held against.
+type World struct {
+	Targets []lookalike.Target // own and protected domains
+	Known   []mail.Domain      // established ones, that the memory knows
+	// Free reports whether one may resemble the other: one owner, or an
+	// administrator's word.
+	Free func(d, target mail.Domain) bool
+}
+
+// Of finds whom the domains of a list resemble: each other, and whom the site
+// knows. A pair is told once, the nearest first. Those that are known already are
+// not asked for.
+func (w World) Of(list []mail.Domain) []Likeness {
+	near, index := lookalike.NewKnown(), lookalike.NewIndex(w.Targets)
+	whose := map[mail.Domain]Whose{}
+	for _, d := range list {
+		near.Insert(d)
+		whose[d] = Listed
+	}
+	for _, d := range w.Known {
+		near.Insert(d)
+		whose[d] = Known
+	}
+	own := map[mail.Domain]Whose{}
+	for _, t := range w.Targets {
+		own[lookalike.Registrable(t.Domain)] = Whose(t.Tier)
+	}
+	var found []Likeness
+	told := map[[2]mail.Domain]bool{}
+	note := func(d, target mail.Domain) {
+		m, alike := lookalike.Compare(d, target)
+		pair := [2]mail.Domain{min(d, target), max(d, target)}
+		if !alike || m.Confidence < Confidence || told[pair] || w.Free(d, target) || w.Free(target, d) {
+			return
+		}
+		told[pair] = true
+		found = append(found, Likeness{d, target, cmp.Or(own[target], whose[target]), m.Confidence})
+	}
+	for _, d := range list {
+		if whose[d] == Known || own[d] != "" {
+			continue
+		}
+		for _, m := range index.Check(d) {
+			note(d, lookalike.Registrable(m.Target))
+		}
+		for _, m := range near.Near(d) {
+			note(d, m.Target)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Likeness) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	return found
+}
+
+// Near lists whom one domain resembles, known or not itself.
+func (w World) Near(d mail.Domain) []Likeness {
+	w.Known = slices.DeleteFunc(slices.Clone(w.Known), func(k mail.Domain) bool { return k == d })
+	return w.Of([]mail.Domain{d})
+}

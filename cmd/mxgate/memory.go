@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"mxgate/gateway"
+	"mxgate/gateway/config"
+	"mxgate/gateway/memory"
+	"mxgate/policy"
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+)
+
+// remembering is what the memory commands share.
+type remembering struct {
+	cfg         *config.Config
+	memory      *memory.Store // beside a gateway that may be running
+	flags       *flag.FlagSet
+	out, errOut io.Writer
+	now         time.Time
+
+	as       string
+	sent     bool
+	vouch    bool
+	dry      bool
+	take     takes
+	note     string
+	json     bool
+	all, yes bool
+	file     string
+}
+
+func memoryGroup() group[remembering] {
+	return group[remembering]{"memory", "what the site remembers: with whom it corresponds, in which conversations", "COMMAND -config FILE [flags] [arguments]", []verb[remembering]{
+		{command{"import", "-config FILE [flags] FILE...", "teach it a list of vendors (CSV), an address book (vCard, CSV), an archive (mbox, Maildir, .eml)", nil}, (*remembering).importFlags, (*remembering).importAll},
+		{command{"stats", "-config FILE [-json]", "how much it knows", nil}, (*remembering).jsonFlag, (*remembering).stats},
+		{command{"show", "-config FILE DOMAIN...", "what is known of a domain, whom it resembles, what was decided on it", nil}, func(*remembering) {}, (*remembering).show},
+		{command{"forget", "-config FILE DOMAIN|MAILBOX... | -all -yes", "forget a domain, with whom a mailbox of yours corresponds, or everything", nil}, (*remembering).forgetFlags, (*remembering).forget},
+		{command{"export", "-config FILE [-o FILE]", "all domains and decisions, one JSON object on a line", nil}, (*remembering).exportFlags, (*remembering).export},
+	}}
+}
+
+func runMemory(ctx context.Context, args []string, out, errOut io.Writer) int {
+	return memoryGroup().run(args, out, errOut, func(v verb[remembering], args []string) int {
+		r := remembering{out: out, errOut: errOut, now: time.Now(), flags: flags("memory "+v.name, errOut)}
+		v.declare(&r)
+		file := r.flags.String("config", "", "configuration `FILE`")
+		rest, code, ok := parse(r.flags, args)
+		if !ok {
+			return code
+		}
+		return withMemory(*file, errOut, func(cfg *config.Config, m *memory.Store) int {
+			r.cfg, r.memory = cfg, m
+			return v.do(&r, ctx, rest)
+		})
+	})
+}
+
+// withMemory opens the memory of a configuration beside a gateway that may be
+// running, and has do work with it.
+func withMemory(file string, errOut io.Writer, do func(*config.Config, *memory.Store) int) int {
+	cfg, code := load(file, errOut)
+	if cfg == nil {
+		return code
+	}
+	if !cfg.Memory.Enabled {
+		return fail(errOut, fmt.Errorf("%s: memory.enabled = false: the gateway remembers nothing and reads no decisions; set it to true, and start the gateway anew", cfg.File))
+	}
+	m, err := gateway.OpenMemory(cfg)
+	if errors.Is(err, os.ErrPermission) {
+		err = fmt.Errorf("%w: run this as the user that the gateway runs as", err)
+	}
+	if err != nil {
+		return fail(errOut, err)
+	}
+	code = do(cfg, m)
+	if err := m.Close(); err != nil {
+		return fail(errOut, err)
+	}
+	return code
+}
+
+// remembered is one line of what a memory exports.
+type remembered struct {
+	Domain   *policy.KnownDomain `json:"domain"`
+	Sent     int                 `json:"sent"`
+	Imported bool                `json:"imported"`
+	Note     string              `json:"note"`
+	Decision *policy.Decision    `json:"decision"`
+}
+
+// known is all that a memory has of domains, and the decisions.
+type known struct {
+	domains   map[mail.Domain]remembered
+	decisions []policy.Decision
+}
+
+// knownTo reads all that m has of domains.
+func knownTo(ctx context.Context, m *memory.Store) (known, error) {
+	k := known{domains: map[mail.Domain]remembered{}}
+	var text bytes.Buffer
+	if err := m.Export(ctx, &text); err != nil {
+		return k, err
+	}
+	for lines := json.NewDecoder(&text); lines.More(); {
+		var r remembered
+		if err := lines.Decode(&r); err != nil {
+			return k, err
+		}
+		if r.Domain != nil {
+			k.domains[r.Domain.Domain] = r
+		}
+		if r.Decision != nil {
+			k.decisions = append(k.decisions, *r.Decision)
+		}
+	}
+	return k, nil
+}
+
+// established lists the domains that others may be taken for.
+func (k known) established() []mail.Domain {
+	var all []mail.Domain
+	for d, r := range k.domains {
+		if r.Domain.State == policy.Established || r.Domain.State == policy.TwoWay {
+			all = append(all, d)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// free reports whether the operator or a decision says that d may resemble target.
+func (k known) free(cfg *config.Config, d, target mail.Domain, now time.Time) bool {
+	for _, group := range cfg.Owners {
+		if slices.Contains(group, d) && slices.Contains(group, target) {
+			return true
+		}
+	}
+	if slices.Contains(k.domains[d].proven(), target) {
+		return true
+	}
+	return slices.ContainsFunc(k.decisions, func(x policy.Decision) bool {
+		return x.Allow && x.Recipient == "" && x.Sender == d && x.Target == target && inForce(&x, now)
+	})
+}
+
+func (r remembered) proven() []mail.Domain {
+	if r.Domain == nil {
+		return nil
+	}
+	return r.Domain.ProvenFor
+}
+
+func inForce(d *policy.Decision, now time.Time) bool {
+	return d.Expires.IsZero() || d.Expires.After(now)
+}
+
+// saying says what is known of d, for the line beside its name.
+func (k known) saying(cfg *config.Config, d mail.Domain) string {
+	if holdsOurs(cfg, d) {
+		return "yours"
+	}
+	r, ok := k.domains[d]
+	protected := slices.ContainsFunc(cfg.Targets, func(t lookalike.Target) bool { return lookalike.Registrable(t.Domain) == d })
+	switch {
+	case !ok && protected, ok && r.Domain.State == policy.Unseen && protected:
+		return "protected in the configuration"
+	case !ok:
+		return "never wrote to us"
+	case r.Imported && r.Domain.First.IsZero():
+		return stateWords[r.Domain.State] + ", from a list of yours"
+	}
+	return knownNote(r.Domain.State, r.Domain.First, true)
+}
+
+// readDomain reads the domain of an argument, of which the registrable one counts.
+func readDomain(text string) (mail.Domain, error) {
+	d, err := mail.ParseDomain(text)
+	if err != nil {
+		return "", fmt.Errorf("%.100q: expected a domain such as partner.example", text)
+	}
+	r := lookalike.Registrable(d)
+	if r == "" {
+		return "", fmt.Errorf("%.100q: it is a public suffix, below which anybody may register: expected a domain such as partner.example", text)
+	}
+	return r, nil
+}
+
+// spelt is a domain as it is read and, where that is another, as it travels.
+func spelt(d mail.Domain) string {
+	if shown := policy.Plain(d.Unicode(), 260); shown != string(d) {
+		return shown + " (" + string(d) + ")"
+	}
+	return string(d)
+}

@@ -1,0 +1,310 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mxgate/cmd/mxgate/internal/memory/lot"
+	"mxgate/cmd/mxgate/internal/memory/pair"
+	"mxgate/gateway/memory"
+	"mxgate/policy"
+	"mxgate/policy/mail"
+)
+
+// Kinds of what is imported.
+const (
+	asCSV   = "csv"
+	asVCard = "vcard"
+	asMail  = "mail"
+)
+
+// maxPairsShown bounds what is told of one import.
+const maxPairsShown = 200
+
+// takes are the domains of -take.
+type takes struct {
+	all     bool
+	domains []mail.Domain
+}
+
+func (t *takes) String() string { return "" }
+
+func (t *takes) Set(text string) error {
+	if text == "all" {
+		t.all = true
+		return nil
+	}
+	d, err := readDomain(text)
+	if err != nil {
+		return errors.New("expected a domain such as partner.example, or all")
+	}
+	t.domains = append(t.domains, d)
+	return nil
+}
+
+func (t *takes) has(d mail.Domain) bool { return t.all || slices.Contains(t.domains, d) }
+
+func (r *remembering) importFlags() {
+	r.flags.Var(oneOf{&r.as, []string{asCSV, asVCard, asMail}}, "as", "what the files are: `KIND` csv, vcard or mail (default: told by their names and contents)")
+	r.flags.Var(&r.take, "take", "of a list, take `DOMAIN` although it resembles another one; may be repeated; all takes all")
+	r.flags.StringVar(&r.note, "note", "", "`TEXT` beside each domain of a list that has no name, such as where the list is from")
+	r.flags.BoolVar(&r.sent, "sent", false, "of an archive: it is mail that you sent. Those you write to are known from then on.\nWithout this, mail from your own domains is left out: it may be forged")
+	r.flags.BoolVar(&r.vouch, "vouch", false, "of an archive: all of it is genuine, spam and fraud were taken out. Without this an author\nis believed only where the provider noted above its border that DMARC passed (as the gateway\nreads it); other mail teaches conversations, but not who writes")
+	r.flags.BoolVar(&r.dry, "dry-run", false, "say what would be learned, and learn nothing")
+}
+
+// kindOf says what a file is, by its name or its beginning.
+func (r *remembering) kindOf(path string) (string, error) {
+	if r.as != "" {
+		return r.as, nil
+	}
+	if path == "-" {
+		return "", errors.New("standard input: expected -as csv, vcard or mail")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case info.IsDir(), ext == ".eml", ext == ".mbox":
+		return asMail, nil
+	case ext == ".csv", ext == ".tsv":
+		return asCSV, nil
+	case ext == ".vcf", ext == ".vcard":
+		return asVCard, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	head, _ := bufio.NewReader(file).Peek(512)
+	first, _, _ := strings.Cut(strings.TrimPrefix(string(head), "\ufeff"), "\n")
+	name, _, isField := strings.Cut(first, ":")
+	switch {
+	case strings.EqualFold(strings.TrimSpace(first), "BEGIN:VCARD"):
+		return asVCard, nil
+	case strings.HasPrefix(first, "From "), isField && name != "" && !strings.ContainsAny(name, " \t,;@.\""):
+		return asMail, nil
+	}
+	return asCSV, nil
+}
+
+func (r *remembering) importAll(ctx context.Context, paths []string) int {
+	if len(paths) == 0 {
+		return misused(r.flags, "expected FILE...: a list (CSV), an address book (vCard, CSV) or an archive (mbox, Maildir, .eml)")
+	}
+	var lists, archives []string
+	kinds := map[string]string{}
+	for _, path := range paths {
+		kind, err := r.kindOf(path)
+		if err != nil {
+			return fail(r.errOut, err)
+		}
+		kinds[path] = kind
+		if kind == asMail {
+			archives = append(archives, path)
+		} else {
+			lists = append(lists, path)
+		}
+	}
+	switch {
+	case len(archives) == 0 && (r.sent || r.vouch):
+		return misused(r.flags, "-sent and -vouch are for archives, and there is none: expected mbox, Maildir or .eml")
+	case r.sent && r.vouch:
+		return misused(r.flags, "-sent and -vouch: expected one of them; what you sent needs nobody to vouch for it")
+	case len(lists) == 0 && (r.take.all || len(r.take.domains) > 0):
+		return misused(r.flags, "-take is for lists, and there is none: expected CSV or vCard")
+	}
+	code := exitFine
+	if len(lists) > 0 {
+		code = r.importLists(ctx, lists, kinds)
+	}
+	if len(archives) > 0 && ctx.Err() == nil {
+		code = max(code, r.importArchives(ctx, archives))
+	}
+	return code
+}
+
+// gathered is what lists have together.
+type gathered struct {
+	entries  []lot.Entry
+	rows     int
+	empty    int
+	troubles int
+}
+
+func (r *remembering) importLists(ctx context.Context, paths []string, kinds map[string]string) int {
+	g, err := r.gather(paths, kinds)
+	if err != nil {
+		return fail(r.errOut, err)
+	}
+	k, err := knownTo(ctx, r.memory)
+	if err != nil {
+		return fail(r.errOut, err)
+	}
+	kept, ours, held, open := r.sift(g.entries, k)
+	report := memory.ImportReport{Domains: len(kept)}
+	if !r.dry && len(kept) > 0 {
+		if report, err = r.memory.Import(ctx, kept); err != nil {
+			return fail(r.errOut, err)
+		}
+	}
+	verb := "taken"
+	if r.dry {
+		verb = "would be taken"
+	}
+	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well%s\n", counted(int64(len(g.entries)), "domain"), counted(int64(g.rows), "row"), counted(int64(report.Domains), "domain"), verb, underWayIf(report.Waiting))
+	for _, left := range []struct {
+		n   int
+		why string
+	}{{ours, "yours: they are known by the configuration"}, {held, "left out, as they resemble others"}, {g.empty, "rows or contacts without an address"}, {g.troubles, "that cannot be read, told above"}} {
+		if left.n > 0 {
+			fmt.Fprintf(r.out, "%7d %s\n", left.n, left.why)
+		}
+	}
+	if open+g.troubles > 0 {
+		return exitFindings
+	}
+	return exitFine
+}
+
+func underWayIf(waiting bool) string {
+	if !waiting {
+		return ""
+	}
+	return underWay(1)
+}
+
+// gather reads all lists; a domain that two have is taken once, since the earlier
+// day.
+func (r *remembering) gather(paths []string, kinds map[string]string) (g gathered, err error) {
+	at := map[mail.Domain]int{}
+	for _, path := range paths {
+		list, err := r.readList(path, kinds[path])
+		if err != nil {
+			return g, err
+		}
+		g.rows, g.empty, g.troubles = g.rows+list.Rows, g.empty+list.Empty, g.troubles+len(list.Troubles)+list.More
+		for _, t := range list.Troubles {
+			fmt.Fprintf(r.errOut, "%s:%s\n", policy.Plain(called(path), 400), policy.Plain(t.String(), 600))
+		}
+		if list.More > 0 {
+			fmt.Fprintf(r.errOut, "%s: and %d more that cannot be read\n", policy.Plain(called(path), 400), list.More)
+		}
+		for _, e := range list.Entries {
+			if i, ok := at[e.Domain]; ok {
+				if old := &g.entries[i]; old.Since.IsZero() || !e.Since.IsZero() && e.Since.Before(old.Since) {
+					old.Since = e.Since
+				}
+				continue
+			}
+			at[e.Domain] = len(g.entries)
+			g.entries = append(g.entries, e)
+		}
+	}
+	return g, nil
+}
+
+func (r *remembering) readList(path, kind string) (*lot.List, error) {
+	var in io.Reader = os.Stdin
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		in = file
+	}
+	read := lot.ReadCSV
+	if kind == asVCard {
+		read = lot.ReadVCard
+	}
+	list, err := read(in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %s; -as says what it is: csv, vcard or mail", called(path), kind, policy.Plain(err.Error(), 600))
+	}
+	return list, nil
+}
+
+// sift parts what is taken from what is ours and what resembles others, which is
+// held back; of the latter it shows the pairs on which nothing was said, open.
+func (r *remembering) sift(entries []lot.Entry, k known) (kept []memory.Imported, ours, held, open int) {
+	var domains []mail.Domain
+	for _, e := range entries {
+		if holdsOurs(r.cfg, e.Domain) {
+			ours++
+			continue
+		}
+		domains = append(domains, e.Domain)
+	}
+	world := pair.World{Targets: r.cfg.Targets, Known: k.established(), Free: func(d, target mail.Domain) bool { return k.free(r.cfg, d, target, r.now) }}
+	found := world.Of(domains)
+	out := map[mail.Domain]bool{}
+	for _, l := range found {
+		out[l.Domain] = true
+		if l.Whose == pair.Listed {
+			out[l.Target] = true
+		}
+	}
+	found = slices.DeleteFunc(found, func(l pair.Likeness) bool { // answered
+		return l.Whose == pair.Listed && (r.take.has(l.Domain) || r.take.has(l.Target))
+	})
+	open = len(found)
+	r.showLikenesses(found, k)
+	for _, e := range entries {
+		switch {
+		case holdsOurs(r.cfg, e.Domain):
+		case out[e.Domain] && !r.take.has(e.Domain):
+			held++
+		default:
+			note := e.Note
+			if note == "" {
+				note = r.note
+			}
+			kept = append(kept, memory.Imported{Domain: e.Domain, First: e.Since, Established: true, Note: note})
+		}
+	}
+	return kept, ours, held, open
+}
+
+// showLikenesses shows the pairs that are not taken without a word.
+func (r *remembering) showLikenesses(found []pair.Likeness, k known) {
+	style := pair.On(r.out, "  ")
+	say := func(d mail.Domain) string {
+		if _, ok := k.domains[d]; !ok {
+			return "listed"
+		}
+		return k.saying(r.cfg, d)
+	}
+	listed := false
+	for i, l := range found {
+		if i == maxPairsShown {
+			fmt.Fprintf(r.out, "and %s more\n\n", counted(int64(len(found)-i), "pair"))
+			break
+		}
+		target := pair.Side{Domain: l.Target, Note: k.saying(r.cfg, l.Target)}
+		if l.Whose == pair.Listed {
+			listed = true
+			target.Note = say(l.Target)
+			fmt.Fprintln(r.out, "These two resemble each other; which is yours?")
+		} else {
+			fmt.Fprintf(r.out, "%s resembles one that is known before it; is it really yours?\n", spelt(l.Domain))
+		}
+		fmt.Fprint(r.out, style.Text(pair.Side{Domain: l.Domain, Note: say(l.Domain)}, target))
+		if l.Whose != pair.Listed {
+			fmt.Fprintf(r.out, "  if so: mxgate allow lookalike -config %s %s for %s -reason \"...\"\n", shellWord(r.cfg.File), shellWord(string(l.Domain)), shellWord(string(l.Target)))
+		}
+		fmt.Fprintln(r.out)
+	}
+	if listed {
+		fmt.Fprint(r.out, "To take one of two, or both, import again with -take DOMAIN for each that is yours,\nor, when the others are out of the list, with -take all.\n\n")
+	}
+}

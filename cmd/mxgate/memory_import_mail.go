@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"mxgate/cmd/mxgate/internal/memory/bootstrap"
+	"mxgate/cmd/mxgate/internal/memory/pair"
+	"mxgate/cmd/mxgate/internal/trace/container"
+	"mxgate/policy"
+	"mxgate/policy/mail"
+)
+
+// How often the progress of an archive is told where no terminal shows it.
+const (
+	tellMessages = 10_000
+	tellEvery    = time.Minute
+)
+
+// telling is the progress of an archive: one line that changes on a terminal, now
+// and then a line in a log.
+type telling struct {
+	r        *remembering
+	terminal progress
+	messages int
+	last     time.Time
+}
+
+func (t *telling) show(messages int, at int64) {
+	if t.terminal.w != nil {
+		t.terminal.show(messages, at)
+		return
+	}
+	if messages < t.messages+tellMessages && time.Since(t.last) < tellEvery {
+		return
+	}
+	t.messages, t.last = messages, time.Now()
+	share := ""
+	if t.terminal.total > 0 {
+		share = fmt.Sprintf(", %d %%", min((t.terminal.done+at)*100/t.terminal.total, 100))
+	}
+	fmt.Fprintf(t.r.errOut, "mxgate memory import: %d messages%s\n", messages, share)
+}
+
+// importArchives teaches what stored mail says.
+func (r *remembering) importArchives(ctx context.Context, paths []string) int {
+	failed := false
+	trouble := func(err error) {
+		failed = true
+		fail(r.errOut, err)
+	}
+	var files []container.File
+	for _, path := range paths {
+		files = append(files, container.List(path, trouble)...)
+	}
+	config := bootstrap.Config{Own: r.cfg.Own, Sources: r.cfg.SourceSet.All(), AuthservIDs: r.cfg.AuthservIDs, Sent: r.sent, Vouch: r.vouch, Now: r.now, Learn: r.memory.Learn}
+	if r.dry {
+		config.Learn = func(policy.Observation) {}
+	}
+	archive := bootstrap.New(config)
+	tell := telling{r: r, terminal: newProgress(r.errOut, files), last: time.Now()}
+	for _, file := range files {
+		err := file.Each(ctx, func(m container.Message) error {
+			if m.Provenance == container.Attached { // whoever wrote the outer one wrote it, too
+				return ctx.Err()
+			}
+			tell.show(archive.Messages, m.Offset)
+			return archive.Message(ctx, m.Content)
+		})
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			tell.terminal.clear()
+			trouble(err)
+		}
+		tell.terminal.add(file.SizeOctets)
+	}
+	tell.terminal.clear()
+	interrupted := ctx.Err() != nil
+	if err := r.memory.Flush(context.WithoutCancel(ctx)); err != nil {
+		return fail(r.errOut, err)
+	}
+	found, err := r.archiveSummary(context.WithoutCancel(ctx), archive)
+	switch {
+	case err != nil:
+		return fail(r.errOut, err)
+	case interrupted:
+		fmt.Fprintln(r.errOut, "mxgate memory import: interrupted; what was read is learned, and reading it again does no harm")
+		return exitCouldNot
+	case failed:
+		return exitCouldNot
+	case found:
+		return exitFindings
+	}
+	return exitFine
+}
+
+// archiveSummary says what was learned, on whose word, and whom it resembles.
+func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) (found bool, err error) {
+	verb := "learned from"
+	if r.dry {
+		verb = "would be learned from"
+	}
+	fmt.Fprintf(r.out, "%s read, %d %s\n", counted(int64(a.Messages), "message"), a.Learned(), verb)
+	for _, line := range []struct {
+		n   int
+		why string
+	}{
+		{a.Sent, "sent by you: whom they went to is known"},
+		{a.Proven, "whose author was proven when they came, as the provider noted: they teach who writes, as new mail does"},
+		{a.Vouched, "that you vouch for: they teach who writes"},
+		{a.Counts.Unproven, "with nothing that proves the author: they teach conversations, and nothing on who writes (-vouch takes your word)"},
+		{a.Ours, "left out, from your own domains: they may be forged (-sent, for a folder of sent mail)"},
+		{a.NotOurs, "left out, not from your own domains, in what is called sent mail"},
+		{a.Ambiguous, "left out, as it cannot be said who wrote them"},
+		{a.Dateless, "left out, as their day is not known or still to come"},
+		{a.Unread, "left out, as no header can be read"},
+	} {
+		if line.n > 0 {
+			fmt.Fprintf(r.out, "%7d %s\n", line.n, line.why)
+		}
+	}
+	k, err := knownTo(ctx, r.memory)
+	if err != nil {
+		return false, err
+	}
+	fmt.Fprintf(r.out, "%s vouched for by that; %s wrote without proof\n", counted(int64(len(a.Taught)), "domain"), counted(int64(len(a.Unproven)), "domain"))
+	likenesses := r.archiveLikenesses(a, k)
+	if len(likenesses) > 0 {
+		fmt.Fprintln(r.out)
+		r.showArchivePairs(likenesses, k)
+	}
+	s, err := r.memory.Stats(ctx)
+	if err == nil && s.Waiting > 0 {
+		fmt.Fprintf(r.out, "the gateway has still to take over %s\n", counted(int64(s.Waiting), "part"))
+	}
+	return len(likenesses) > 0, err
+}
+
+// archiveLikenesses finds those that the archive vouches for and who resemble
+// each other, or somebody known.
+func (r *remembering) archiveLikenesses(a *bootstrap.Archive, k known) []pair.Likeness {
+	domains := slices.Sorted(maps.Keys(a.Taught))
+	before := slices.DeleteFunc(k.established(), func(d mail.Domain) bool { return a.Taught[d] > 0 })
+	world := pair.World{Targets: r.cfg.Targets, Known: before, Free: func(d, target mail.Domain) bool { return k.free(r.cfg, d, target, r.now) }}
+	return world.Of(domains)
+}
+
+func (r *remembering) showArchivePairs(found []pair.Likeness, k known) {
+	style := pair.On(r.out, "  ")
+	for i, l := range found {
+		if i == maxPairsShown {
+			fmt.Fprintf(r.out, "and %s more\n\n", counted(int64(len(found)-i), "pair"))
+			break
+		}
+		fmt.Fprintln(r.out, "These two resemble each other; which is yours?")
+		fmt.Fprintln(r.out, style.Text(pair.Side{Domain: l.Domain, Note: k.saying(r.cfg, l.Domain)}, pair.Side{Domain: l.Target, Note: k.saying(r.cfg, l.Target)}))
+	}
+	fmt.Fprintf(r.out, "Once one of two is known well, the other counts as its look-alike until you say otherwise.\nIf both are fine: mxgate allow lookalike -config %s ONE for OTHER -reason \"...\"\nIf one is fraud:  mxgate memory forget -config %s ONE, and mxgate block lookalike\n", shellWord(r.cfg.File), shellWord(r.cfg.File))
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mxgate/gateway/memory"
+	"mxgate/policy"
+	"mxgate/policy/mail"
+)
+
+// remember runs a command of memory on the lab's configuration.
+func (l *lab) remember(want int, args ...string) (out, errOut string) {
+	l.t.Helper()
+	return l.words(want, append([]string{"memory"}, args...)...)
+}
+
+// file writes a file beside the configuration.
+func (l *lab) file(name, text string) string {
+	l.t.Helper()
+	path := filepath.Join(filepath.Dir(l.config), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		l.t.Fatal(err)
+	}
+	return path
+}
+
+const vendors = "\ufeffName;Domain;Since\r\nHeise;heise.de;1.3.2019\r\nLab;he1se.de;\r\nBank;mybank.example;2020\r\nus;mail.example.com;\r\nbad;not a domain;\r\n"
+
+func TestAListIsImportedAndLookalikesInItAreAskedFor(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	path := l.file("v.csv", vendors)
+	out, _ := l.remember(exitFindings, "import", "-dry-run", path)
+	wantIn(t, out, "1 domain would be taken")
+	out, _ = l.remember(exitFine, "stats")
+	wantIn(t, out, "remembers nothing yet")
+	out, errOut := l.remember(exitFindings, "import", path)
+	wantIn(t, out, "These two resemble each other; which is yours?\n  he‹i›se.de   listed\n  he‹1›se.de   listed\n", "import again with -take DOMAIN",
+		"4 domains in the 5 rows: 1 domain taken as known well\n", "      1 yours", "      2 left out, as they resemble others\n", "      1 that cannot be read")
+	if want := path + `:6: "not a domain": expected a domain such as partner.example, or an address such as anna@partner.example` + "\n"; errOut != want {
+		t.Errorf("got %q, want %q", errOut, want)
+	}
+	path = l.file("v.csv", strings.Replace(vendors, "bad;not a domain;\r\n", "", 1))
+	out, _ = l.remember(exitFine, "import", "-take", "heise.de", path)
+	wantIn(t, out, "2 domains taken", "      1 left out")
+	if strings.Contains(out, "which is yours") {
+		t.Errorf("asked again for what was answered:\n%s", out)
+	}
+	out, _ = l.remember(exitFine, "show", "heise.de", "www.he1se.de")
+	wantIn(t, out, "heise.de: known well, since 2019-03-01\n  imported    Heise\n", "he1se.de: never wrote to us\n  resembles   he‹1›se.de   never wrote to us\n              he‹i›se.de   known well, since 2019-03-01\n")
+
+	out, _ = l.remember(exitFindings, "import", l.file("w.csv", "he1se.de\n")) // known now, and older
+	wantIn(t, out, "he1se.de resembles one that is known before it; is it really yours?", "if so: mxgate allow lookalike -config "+l.config+" he1se.de for heise.de", "0 domains taken")
+	l.words(exitFine, "allow", "lookalike", "he1se.de", "for", "heise.de", "-reason", "their lab")
+	out, _ = l.remember(exitFine, "import", l.file("w.csv", "he1se.de\n"))
+	wantIn(t, out, "1 domain taken")
+	out, _ = l.remember(exitFine, "show", "he1se.de")
+	wantIn(t, out, "he1se.de: known well", "decision    allowed: he1se.de may resemble heise.de")
+	out, _ = l.remember(exitFine, "import", path) // a list may be imported again
+	wantIn(t, out, "3 domains taken")
+}
+
+func TestAnAddressBookIsImported(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	path := l.file("people.vcf", "BEGIN:VCARD\nORG:Partner\nEMAIL:anna@partner.example\nEND:VCARD\nBEGIN:VCARD\nFN:X\nEND:VCARD\n")
+	out, _ := l.remember(exitFine, "import", path)
+	wantIn(t, out, "1 domain in the 2 rows: 1 domain taken", "      1 rows or contacts without an address")
+	out, _ = l.remember(exitFine, "show", "partner.example")
+	wantIn(t, out, "partner.example: known well, from a list of yours\n  imported    Partner\n")
+}
+
+const (
+	memoryLetter = "From: Anna <anna@partner.example>\nTo: bob@example.com\nMessage-ID: <1@partner.example>\nDate: Mon, 2 Nov 2026 10:00:00 +0000\nSubject: x\n\nHello\n"
+	memorySent   = "From: bob@example.com\nTo: anna@partner.example\nMessage-ID: <2@example.com>\nDate: Tue, 3 Nov 2026 10:00:00 +0000\n\nHello\n"
+)
+
+func TestAnArchiveTeachesWhatItProves(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	mbox := l.file("archive", "From a Mon\n"+memoryLetter+"\nFrom b Tue\n"+memorySent)
+	out, _ := l.remember(exitFine, "import", mbox)
+	wantIn(t, out, "2 messages read, 1 learned from\n      1 with nothing that proves the author", "      1 left out, from your own domains", "0 domains vouched for by that; 1 domain wrote without proof\n")
+	out, _ = l.remember(exitFine, "show", "partner.example")
+	wantIn(t, out, "partner.example: never wrote to us\n")
+	out, _ = l.remember(exitFine, "import", "-sent", mbox)
+	wantIn(t, out, "1 sent by you", "1 left out, not from your own domains", "1 domain vouched for")
+	out, _ = l.remember(exitFine, "import", "-vouch", mbox)
+	wantIn(t, out, "1 that you vouch for")
+	out, _ = l.remember(exitFine, "show", "partner.example")
+	wantIn(t, out, "partner.example: wrote to us", "1 message of it, 1 of yours to it; the last contact was on 2026-11-03")
+	out, _ = l.remember(exitFine, "stats", "-json")
+	var s memoryStats
+	if err := json.Unmarshal([]byte(out), &s); err != nil || s.Domains["seen"] != 1 || s.Since.IsZero() || s.Waiting != 0 || s.DiskOctets == 0 {
+		t.Errorf("%v: %+v", err, s)
+	}
+}
+
+// Two that an archive vouches for and that resemble each other are told.
+func TestLookalikesInAnArchiveAreTold(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	mbox := l.file("archive", "From a Mon\n"+strings.ReplaceAll(memoryLetter, "partner.example", "heise.de")+"\nFrom b Tue\n"+strings.ReplaceAll(memoryLetter, "partner.example", "he1se.de"))
+	out, _ := l.remember(exitFindings, "import", "-vouch", mbox)
+	wantIn(t, out, "These two resemble each other; which is yours?\n  he‹1›se.de", "mxgate allow lookalike -config "+l.config)
+}
+
+// The commands work while the gateway does: it takes over what they hand to it.
+func TestMemoryCommandsWorkBesideTheGateway(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	server, err := memory.Open(memory.Config{Dir: filepath.Join(l.dir, "memory"), Own: []mail.Domain{"example.com"}, OnError: func(err error) { t.Error(err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	l.remember(exitFine, "import", l.file("v.csv", "heise.de\n"))
+	l.words(exitFine, "allow", "lookalike", "he1se.de", "for", "heise.de", "-reason", "x")
+	for until := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) { // it looks each half second
+		r, err := server.Recall(t.Context(), policy.Question{At: time.Now(), Author: mail.Address{Local: "a", Domain: "he1se.de"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Near) == 1 && r.Near[0].Target == "heise.de" && len(r.Decisions) == 1 {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("the gateway knows %+v", r)
+		}
+	}
+	if out, _ := l.remember(exitFine, "forget", "heise.de"); !strings.Contains(out, "forgotten: all that was known of heise.de") {
+		t.Error(out)
+	}
+}
+
+func TestForgettingAndExporting(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.remember(exitFine, "import", l.file("v.csv", "heise.de\npartner.example\n"))
+	out, _ := l.remember(exitFine, "forget", "www.heise.de", "bob@example.com")
+	if out != "forgotten: all that was known of heise.de\nforgotten: with whom bob@example.com corresponds\n" {
+		t.Errorf("%q", out)
+	}
+	out, _ = l.remember(exitFine, "export")
+	if strings.Contains(out, "heise.de") || !strings.Contains(out, `"partner.example"`) {
+		t.Error(out)
+	}
+	to := filepath.Join(t.TempDir(), "out.json")
+	l.remember(exitFine, "export", "-o", to)
+	info, err := os.Stat(to)
+	text, _ := os.ReadFile(to)
+	if err != nil || info.Mode().Perm() != 0o600 || string(text) != out {
+		t.Errorf("%v, %v, %q", err, info, text)
+	}
+	_, errOut := l.remember(exitCouldNot, "export", "-o", to)
+	wantIn(t, errOut, "-o: open "+to, "expected a FILE that is not there yet")
+	l.remember(exitFine, "forget", "-all", "-yes")
+	if out, _ = l.remember(exitFine, "export"); out != "" {
+		t.Error(out)
+	}
+}
+
+func TestWhatMemoryCannotDoIsSaidInOneLine(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	list, mbox := l.file("v.csv", "heise.de\n"), l.file("a.mbox", "From a Mon\n"+memoryLetter)
+	for _, c := range []struct {
+		code       int
+		args, want string
+	}{
+		{exitUsage, "import", "expected FILE...: a list (CSV), an address book (vCard, CSV) or an archive"},
+		{exitUsage, "import -sent " + list, "-sent and -vouch are for archives"},
+		{exitUsage, "import -sent -vouch " + mbox, "-sent and -vouch: expected one of them"},
+		{exitUsage, "import -take heise.de " + mbox, "-take is for lists"},
+		{exitUsage, "import -take co.uk " + list, `invalid value "co.uk" for flag -take: expected a domain such as partner.example, or all`},
+		{exitUsage, "import -as xml " + list, `invalid value "xml" for flag -as: expected one of csv, vcard, mail`},
+		{exitCouldNot, "import -", "standard input: expected -as csv, vcard or mail"},
+		{exitCouldNot, "import nosuch.csv", "nosuch.csv"},
+		{exitCouldNot, "import -as vcard " + list, list + ": vcard: is no such list: no line BEGIN:VCARD"},
+		{exitCouldNot, "import " + l.file("x.csv", "name,street\nx,y\n"), `x.csv: csv: is no such list: 1: "name,street": expected a row that names a column domain or e-mail`},
+		{exitUsage, "forget", "expected DOMAIN or MAILBOX, or -all"},
+		{exitUsage, "forget -all", "-yes does it"},
+		{exitUsage, "forget -all -yes heise.de", "expected DOMAIN or MAILBOX, or -all"},
+		{exitUsage, "forget anna@partner.example", `"anna@partner.example": expected a mailbox of a domain of yours`},
+		{exitUsage, "forget example.com", `"example.com": it is yours`},
+		{exitUsage, "show", "expected DOMAIN..."},
+		{exitUsage, "show co.uk", `"co.uk": it is a public suffix`},
+		{exitUsage, "stats x", `unexpected argument "x"`},
+	} {
+		_, errOut := l.remember(c.code, strings.Fields(c.args)...)
+		wantIn(t, errOut, c.want)
+		if strings.Count(errOut, "\n") != 1 {
+			t.Errorf("%s: not one line: %q", c.args, errOut)
+		}
+	}
+}

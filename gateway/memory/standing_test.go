@@ -1,0 +1,372 @@
+package memory
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"mxgate/policy"
+	"mxgate/policy/mail"
+)
+
+// What a dot does is seen in the whole name alone.
+func TestALookalikeBelowItsDomainIsAShadow(t *testing.T) {
+	for fake, of := range map[string]mail.Domain{"quo.rvista.example": "quorvista.example", "acmefirm.com.evil.example": "acmefirm.com"} {
+		w := newWorld(t)
+		w.establish(0, "a@"+string(of))
+		for n := 20; n < 80; n++ {
+			o := w.from(n, "a@"+fake)
+			w.learn(o, w.outbound(n, "a@"+fake, "", o.ID))
+		}
+		for range 2 {
+			r := w.ask(80, "a@"+fake)
+			if r.Author.State != policy.Shadow || r.Author.ShadowOf != of || !slices.ContainsFunc(r.Near, func(n policy.Neighbour) bool { return n.Target == of }) {
+				t.Errorf("%s: %+v", fake, r)
+			}
+			_, registrable, _ := cutRegistrable(fake)
+			if s := w.state(80, "a@"+registrable); s != policy.Shadow {
+				t.Errorf("%s itself: %q", registrable, s)
+			}
+			w.again()
+		}
+	}
+}
+
+// cutRegistrable cuts off the last two labels.
+func cutRegistrable(name string) (below, registrable string, ok bool) {
+	dots := 0
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '.' {
+			if dots++; dots == 2 {
+				return name[:i], name[i+1:], true
+			}
+		}
+	}
+	return "", name, false
+}
+
+// He warms up under the harmless name, and steals under the other.
+func TestAnEstablishedDomainIsAShadowWhereItWritesBelowAsAnother(t *testing.T) {
+	w := newWorld(t)
+	w.establish(0, "a@quorvista.example")
+	genuine := w.from(20, "a@quorvista.example")
+	w.learn(genuine)
+	w.establish(20, "a@rvista.example")
+	theft := w.from(40, "a@quo.rvista.example", genuine.ID, "ours@example.org")
+	w.learn(theft, w.outbound(40, "a@quo.rvista.example", "answer@example.org", theft.ID))
+	for range 2 {
+		if r := w.ask(41, "a@quo.rvista.example", genuine.ID, theft.ID); r.Author.State != policy.Shadow || r.Author.ShadowOf != "quorvista.example" || r.Thread.Wrote ||
+			slices.Contains(r.Thread.Participants, "rvista.example") {
+			t.Errorf("%+v", r)
+		}
+		if s := w.state(41, "a@www.rvista.example"); s != policy.Established {
+			t.Errorf("under an innocent name: %q", s)
+		}
+		q := policy.Question{At: day(41), Author: address(t, "x@else.example"), Domains: []mail.Domain{"quo.rvista.example", "mail.quorvista.example", "rvista.example"}}
+		r, err := w.Recall(t.Context(), q)
+		if err != nil || len(r.Domains) != 3 || r.Domains[0].State != policy.Shadow || r.Domains[0].Domain != "rvista.example" ||
+			r.Domains[1].State != policy.Established || r.Domains[1].Domain != "quorvista.example" || r.Domains[2].State != policy.Established {
+			t.Errorf("%+v, %v", r.Domains, err)
+		}
+		w.again()
+	}
+	// One who answers all names him.
+	o := w.from(42, "a@quorvista.example", genuine.ID)
+	o.Parties = []mail.Domain{"quo.rvista.example", "quorvi.sta.example", "harmless.example"}
+	w.learn(o)
+	if th := w.ask(42, "x@rvista.example", genuine.ID).Thread; slices.Contains(th.Participants, "rvista.example") || slices.Contains(th.Participants, "sta.example") || !slices.Contains(th.Participants, "harmless.example") {
+		t.Errorf("%+v", th)
+	}
+	if err := w.Allow(t.Context(), policy.Decision{Sender: "rvista.example", Target: "quorvista.example", Allow: true, At: day(42)}); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.state(43, "a@quo.rvista.example"); s != policy.Established {
+		t.Errorf("allowed: %q", s)
+	}
+}
+
+// told is mail that was tagged for whom its author resembles.
+func (w *world) told(n int, author string, of mail.Domain) policy.Observation {
+	o := w.from(n, author)
+	o.ID, o.Resembles = "", of
+	return o
+}
+
+func TestWhatWasJudgedToResembleIsAShadow(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Groups = [][]mail.Domain{{"group.example", "sister.example"}} })
+	w.learn(w.from(0, "a@seldom.example"), w.from(1, "a@unlike.example"))
+	w.learn(w.told(1, "a@unlike.example", "seldom.example"), w.told(1, "a@other.example", "unheard.example"))
+	for n := 2; n < 40; n += 5 {
+		w.learn(w.from(n, "a@unlike.example"), w.from(n, "a@other.example"))
+	}
+	for range 2 {
+		for author, of := range map[string]mail.Domain{"a@unlike.example": "seldom.example", "a@other.example": "unheard.example"} {
+			if k := w.ask(40, author).Author; k.State != policy.Shadow || k.ShadowOf != of {
+				t.Errorf("%+v", k)
+			}
+		}
+		w.again()
+	}
+	unaligned := w.told(1, "a@spoofed.example", "seldom.example")
+	unaligned.Aligned = false
+	w.learn(w.from(1, "a@spoofed.example"), unaligned)
+	w.establish(0, "a@known.example")
+	w.learn(w.told(20, "a@known.example", "seldom.example"), w.told(20, "a@sister.example", "group.example"))
+	w.learn(w.from(20, "a@older.example"), w.from(21, "a@younger.example"), w.told(22, "a@older.example", "younger.example"))
+	w.learn(w.told(22, "a@fourth.example", "unlike.example")) // a shadow throws none
+	for author, want := range map[string]policy.State{"spoofed": policy.Seen, "known": policy.Established, "sister": policy.Seen, "older": policy.Seen, "fourth": policy.Seen} {
+		if s := w.state(40, "a@"+author+".example"); s != want {
+			t.Errorf("%s: %q", author, s)
+		}
+	}
+	if err := w.Allow(t.Context(), policy.Decision{Sender: "unlike.example", Target: "seldom.example", Allow: true, At: day(40), Expires: day(60)}); err != nil {
+		t.Fatal(err)
+	}
+	w.learn(w.from(41, "a@unlike.example"))
+	if s := w.state(42, "a@unlike.example"); s != policy.Established {
+		t.Errorf("allowed: %q", s)
+	}
+	w.again()
+	if s := w.state(61, "a@unlike.example"); s != policy.Shadow {
+		t.Errorf("when that has ended: %q", s)
+	}
+}
+
+// to is from to another of ours.
+func (w *world) to(n int, author, recipient string, cited ...string) policy.Observation {
+	o := w.from(n, author, cited...)
+	o.Recipients = []mail.Address{address(w, recipient)}
+	return o
+}
+
+func (w *world) askedBy(n int, author, recipient string, cited ...string) policy.Recollection {
+	w.Helper()
+	r, err := w.Recall(w.Context(), policy.Question{At: day(n), Author: address(w, author), Recipients: []mail.Address{address(w, recipient)}, Cited: cited})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return r
+}
+
+func TestATwinIsAShadowToThoseWhoKnowTheOlderOne(t *testing.T) {
+	w := newWorld(t)
+	for _, d := range []string{"maridonia.ch", "maridonia.se", "maridonia.de"} { // the index tells but one
+		w.establish(0, "x@"+d)
+		if d != "maridonia.de" { // known to others
+			if err := w.Forget(t.Context(), Forgotten{Recipient: "erika@example.org"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for n := 20; n < 80; n++ {
+		o := w.from(n, "x@maridonia.com", "ours@example.org")
+		o.Name = "Jo"
+		w.learn(o, w.outbound(n, "x@maridonia.com", "", o.ID))
+	}
+	if s := w.askedBy(80, "x@maridonia.com", "max@example.org").Author.State; s != policy.Seen {
+		t.Errorf("established by those to whom it is a shadow: %q", s)
+	}
+	named, err := w.Recall(t.Context(), policy.Question{At: day(80), Name: "Jo", Recipients: []mail.Address{address(t, "erika@example.org")}})
+	if err != nil || len(named.Named) != 0 {
+		t.Errorf("%v, %v", named.Named, err)
+	}
+	for _, n := range []int{80, 81, 82} { // and with one who knows none of them
+		w.learn(w.to(n, "x@maridonia.com", "max@example.org"))
+	}
+	for range 2 {
+		r := w.ask(80, "x@maridonia.com")
+		if r.Author.State != policy.Shadow || r.Author.ShadowOf != "maridonia.de" ||
+			!slices.ContainsFunc(r.Near, func(n policy.Neighbour) bool { return n.Target == "maridonia.de" }) {
+			t.Errorf("to one who knows maridonia.de: %+v", r)
+		}
+		if k := w.askedBy(80, "x@maridonia.com", "max@example.org").Author; k.State != policy.Established || k.ShadowOf != "" {
+			t.Errorf("to one who does not: %+v", k)
+		}
+		if k := w.ask(80, "x@maridonia.de").Author; k.State != policy.Established {
+			t.Errorf("the older one: %+v", k)
+		}
+		q := policy.Question{At: day(80), Author: address(t, "x@else.example"), Recipients: []mail.Address{address(t, "erika@example.org")}, Domains: []mail.Domain{"maridonia.com"}}
+		if r, err := w.Recall(t.Context(), q); err != nil || r.Domains[0].State != policy.Shadow {
+			t.Errorf("in Cc: %+v, %v", r.Domains, err)
+		}
+		w.again()
+	}
+	if err := w.Allow(t.Context(), policy.Decision{Sender: "maridonia.com", Target: "maridonia.de", Allow: true, At: day(80)}); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.state(81, "x@maridonia.com"); s != policy.Established {
+		t.Errorf("allowed: %q", s)
+	}
+}
+
+func TestATwinIsAShadowInAConversationOfTheOlderOne(t *testing.T) {
+	w := newWorld(t)
+	w.establish(0, "x@maridonia.de")
+	genuine := w.from(20, "x@maridonia.de")
+	w.learn(genuine)
+	for _, n := range []int{20, 30, 40} {
+		w.learn(w.to(n, "x@maridonia.com", "max@example.org"))
+	}
+	w.learn(w.to(41, "x@maridonia.com", "max@example.org", genuine.ID))
+	own := w.to(41, "x@maridonia.com", "max@example.org")
+	w.learn(own)
+	if !w.askedBy(42, "x@maridonia.com", "max@example.org", own.ID).Thread.Wrote || w.askedBy(42, "x@maridonia.com", "erika@example.org", own.ID).Thread.Wrote {
+		t.Error("in its own conversation: expected that it wrote, but not to one who knows the older one")
+	}
+	r := w.askedBy(42, "x@maridonia.com", "max@example.org", genuine.ID)
+	if r.Author.State != policy.Shadow || r.Thread.Wrote || !slices.Contains(r.Thread.Participants, "maridonia.de") || slices.Contains(r.Thread.Participants, "maridonia.com") {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestNewTwinsCrowdNobodyOut(t *testing.T) {
+	w := newWorld(t)
+	w.establish(0, "x@maridonia.de")
+	for _, tld := range []string{"at", "be", "ch", "cz", "dk", "es", "fi", "fr", "gr", "hu", "ie", "it", "lt", "lu", "lv", "nl", "no", "pl", "pt", "ro", "se"} {
+		for _, n := range []int{20, 30, 40} {
+			w.learn(w.to(n, "x@maridonia."+tld, "max@example.org"))
+		}
+	}
+	w.learn(w.from(50, "x@maridonia.com"))
+	if k := w.ask(51, "x@maridonia.com").Author; k.State != policy.Shadow || k.ShadowOf != "maridonia.de" {
+		t.Errorf("%+v", k)
+	}
+}
+
+func TestSignaturesOfATwinProveIt(t *testing.T) {
+	w := newWorld(t)
+	w.establish(0, "x@maridonia.de")
+	for n := range 3 {
+		o := w.from(20+n, "x@maridonia.com")
+		o.SignedBy = []mail.Domain{"maridonia.de"}
+		w.learn(o)
+	}
+	if k := w.ask(30, "x@maridonia.com").Author; k.State != policy.Seen || !slices.Equal(k.ProvenFor, []mail.Domain{"maridonia.de"}) {
+		t.Errorf("%+v", k)
+	}
+}
+
+func TestDecisionsOnOtherDomainsOfTheMessageAreTold(t *testing.T) {
+	w := newWorld(t)
+	for i, d := range []policy.Decision{
+		{Sender: "author.example", Target: "a.example"}, {Sender: "hartmanns.example", Target: "hartmann.example", Allow: true},
+		{Sender: "hartmanns.example", Target: "other.example", Recipient: "max@example.org"}, {Sender: "not-shown.example", Target: "a.example"},
+	} {
+		d.At = day(i)
+		if err := w.Allow(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q := policy.Question{At: day(10), Author: address(t, "x@author.example"), Recipients: []mail.Address{address(t, "erika@example.org")},
+		Domains: []mail.Domain{"mail.hartmanns.example", "hartmanns.example", "author.example"}}
+	r, err := w.Recall(t.Context(), q)
+	if err != nil || len(r.Decisions) != 2 || r.Decisions[0].Sender != "author.example" || r.Decisions[1].Target != "hartmann.example" {
+		t.Errorf("%+v, %v", r.Decisions, err)
+	}
+}
+
+func TestWhatWasDoneToDecisionsIsKept(t *testing.T) {
+	w := newWorld(t)
+	d := policy.Decision{Sender: "a.example", Target: "b.example", Allow: true, Who: "eve", Why: "asked", At: day(0)}
+	if err := w.Allow(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	d.Who, d.Why, d.At = "jo", "a fraud", day(1)
+	if err := w.Withdraw(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Withdraw(t.Context(), d); err != ErrNotFound {
+		t.Error(err)
+	}
+	d.Allow, d.At = false, day(2)
+	if err := w.Allow(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Withdraw(t.Context(), policy.Decision{Sender: d.Sender, Target: d.Target}); err != nil {
+		t.Fatal(err)
+	}
+	w.again()
+	all, err := w.Changes(t.Context(), 10)
+	if err != nil || len(all) != 4 || all[0].Act != Revoked || all[0].At.IsZero() || all[1].Act != Blocked || all[1].Who != "jo" || all[3].Act != Allowed || all[3].Who != "eve" ||
+		all[2] != (Change{day(1), Revoked, "jo", "a fraud", "a.example", "b.example", ""}) {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if all, err := w.Changes(t.Context(), 1); err != nil || len(all) != 1 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func TestAnAllowanceThatDoesNotMatterFor400DaysEnds(t *testing.T) {
+	w := newWorld(t)
+	for i, sender := range []mail.Domain{"unused.example", "used.example", "blocked.example"} {
+		if err := w.Allow(t.Context(), policy.Decision{Sender: sender, Target: "hartmann.example", Allow: i < 2, At: day(0)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() (senders []mail.Domain) {
+		all, err := w.Decisions(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range all {
+			senders = append(senders, d.Sender)
+		}
+		return senders
+	}
+	w.sweepTo(0, 99)
+	w.ask(100, "x@used.example")
+	w.sweepTo(100, 100)
+	w.again() // the day is on the disk
+	w.sweepTo(101, 400)
+	if got := left(); len(got) != 3 {
+		t.Errorf("after 400 days: %v", got)
+	}
+	w.sweepTo(401, 402)
+	if got := left(); !slices.Equal(got, []mail.Domain{"blocked.example", "used.example"}) {
+		t.Errorf("after 402 days: %v", got)
+	}
+	w.sweepTo(403, 502)
+	if got := left(); !slices.Equal(got, []mail.Domain{"blocked.example"}) {
+		t.Errorf("after 502 days: %v", got)
+	}
+	if r := w.ask(502, "x@used.example"); len(r.Decisions) != 0 {
+		t.Errorf("%+v", r.Decisions)
+	}
+	if all, err := w.Changes(t.Context(), 1); err != nil || len(all) != 1 || all[0].Act != Expired || all[0].Sender != "used.example" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func TestAnImportTellsWhoResemblesWhom(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Protected = []mail.Domain{"sparkassenbund.example"}
+		c.Groups = [][]mail.Domain{{"hartmans.example", "hartmann.example"}}
+	})
+	w.establish(0, "x@hartmann.example")
+	list := []Imported{{Domain: "www.hartrnann.example", First: day(30), Established: true}, {Domain: "sparkasenbund.example", Established: true}, {Domain: "maridonia.com", Established: true},
+		{Domain: "maridonia.de", Established: true}, {Domain: "maridonia.ch", Established: true}, {Domain: "maridonia.at", Established: true}, {Domain: "hartmans.example", Established: true}, {Domain: "plain.example", Established: true}}
+	for _, from := range []*world{w, w.beside()} {
+		r, err := from.Import(t.Context(), list)
+		got := map[string]bool{}
+		for _, p := range r.Alike {
+			got[fmt.Sprint(p.Domain, " ", p.Of)] = p.Why != ""
+		}
+		if err != nil || !got["hartrnann.example hartmann.example"] || !got["sparkasenbund.example sparkassenbund.example"] {
+			t.Errorf("%+v, %v", r, err)
+		}
+		want := 8      // with six pairs of twins
+		if from != w { // these are established by now
+			want = 2
+		}
+		if len(got) != want || got["hartmans.example hartmann.example"] {
+			t.Errorf("%v", got)
+		}
+	}
+	list = nil
+	for i := range 1100 {
+		list = append(list, Imported{Domain: mail.Domain(fmt.Sprintf("verylongname%dx.com", 10000+i))}, Imported{Domain: mail.Domain(fmt.Sprintf("verylongname%dx.de", 10000+i))})
+	}
+	if r, err := w.Import(t.Context(), list); err != nil || len(r.Alike) != maxAlike {
+		t.Errorf("%d, %v", len(r.Alike), err)
+	}
+}
