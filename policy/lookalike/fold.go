@@ -70,6 +70,10 @@ func appendFolded(glyphs []glyph, src rune) []glyph {
 		if unicode.In(r, unicode.M, unicode.Cf) {
 			continue
 		}
+		if strings.ContainsRune(middleDots, r) {
+			add('-') // a reader passes over both
+			continue
+		}
 		r = unicode.ToLower(r)
 		prototype, ok := prototypeOf[r]
 		if !ok {
@@ -82,6 +86,10 @@ func appendFolded(glyphs []glyph, src rune) []glyph {
 	}
 	return glyphs
 }
+
+// middleDots are allowed within labels: RFC 5892, Appendix A.3 and A.7, and what
+// is folded to them.
+const middleDots = "\u00b7\u0387\u2027\u30fb\uff65"
 
 // plainFold maps a letter to the one that stands for all it is confused with.
 // One character in, one out: a typed edit stays one edit.

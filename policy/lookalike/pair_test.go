@@ -208,3 +208,15 @@ func TestOneEditIsOneStepBelowTheSameSuffixInALabelLongEnough(t *testing.T) {
 		}
 	}
 }
+
+func TestAMiddleDotIsPassedOver(t *testing.T) {
+	for _, shown := range []string{"al·lianz.example", "・allianz.example", "alli・anz.example"} {
+		d, err := mail.ParseDomain(shown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, ok := Compare(d, "allianz.example"); !ok || m.Confidence < 50 {
+			t.Errorf("%s: %+v, %v", shown, m, ok)
+		}
+	}
+}
