@@ -189,6 +189,10 @@ func dmarcNoneWeak(r *Rules, e *Evidence) (string, Disposition, bool) {
 }
 
 func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	// What a stranger pads his mail with may hide what he quotes.
+	if t := &e.Thread; e.Unscannable == "" && t.Unread != "" && !t.MemorySince.IsZero() && (t.Author.State == Unseen || t.Author.State == Shadow) && e.OwnDomain == "" {
+		return fmt.Sprintf("The conversation was not read whole: %s; %s never wrote here before.", t.Unread, named(e.Author.Domain)), Tag, true
+	}
 	return "The message cannot be examined whole: " + e.Unscannable + ".", Reject, e.Unscannable != ""
 }
 

@@ -121,6 +121,9 @@ func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provide
 	entry, _ := provider.Lookup(src.Provider)
 	c.statements(e, tx.Message, src, o, e.arc(ctx, dmarcDNS, chain, &entry, o.border))
 	c.borrowedSender(e)
+	if e.Unscannable != "" { // it is held, and reading it costs what the limits are for
+		return nil
+	}
 	return c.conversation(ctx, e, tx, author)
 }
 

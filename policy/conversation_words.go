@@ -235,7 +235,11 @@ func (x *explanation) conversation(e *Evidence, v *Verdict) {
 		}
 		x.line("thread", "one that we remember%s, with %s; %s", k.words(), or(joinDomains(k.Participants), "nobody"), had)
 	} else if t.Reply {
-		x.line("thread", "it claims to answer or forward something (ids cited: %d); none that we remember", t.Cited)
+		of := "none that we remember"
+		if t.MemorySince.IsZero() {
+			of = "no memory was asked"
+		}
+		x.line("thread", "it claims to answer or forward something (ids cited: %d); %s", t.Cited, of)
 	}
 	if all := t.joined(); len(all) > 0 {
 		x.line("added", "%s: not in the conversation before", joinDomains(all))

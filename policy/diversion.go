@@ -26,7 +26,7 @@ func isPersonal(display, folded string) bool {
 func (s *scene) names(author mail.Author) {
 	t := &s.e.Thread
 	add := func(d mail.Domain, where string) {
-		if d != "" && d != s.author && len(t.Named) < maxNamed && !slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == d }) {
+		if d != "" && d != s.author && !s.c.sameOwner(s.author, d) && len(t.Named) < maxNamed && !slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == d }) {
 			t.Named = append(t.Named, Namesake{Plain(author.Display, maxNameShown), d, where})
 		}
 	}

@@ -45,7 +45,7 @@ func Observe(e *Evidence, v Verdict) (Observation, bool) {
 	}
 	like := e.resembles()
 	if suspect(StolenThread, Impostor, Impersonated) || suspect(LookalikeDomain) && like != "" {
-		o.ID, o.Name, o.Cited, o.Parties, o.Accounts = "", "", nil, nil, nil
+		o.ID, o.Name, o.Cited, o.Parties, o.Accounts, o.SignedBy = "", "", nil, nil, nil, nil
 		o.Resembles = like
 		return o, true
 	}

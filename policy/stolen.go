@@ -76,13 +76,24 @@ func addedLookalikes(_ *Rules, e *Evidence) (string, Disposition, bool) {
 		found = append(found, s.words())
 	}
 	if first == nil {
-		return "", Quarantine, false
+		return e.paidElsewhere()
 	}
 	text := fmt.Sprintf("Among the recipients that the mail shows is a look-alike: %s.%s", strings.Join(found, "; "), e.Thread.sinceWords(first))
 	if money := e.Thread.Payment.phrase(); money != "" {
 		return text + " " + upperFirst(money) + ".", most, true
 	}
 	return text, Tag, true
+}
+
+// paidElsewhere is rule (d) for the one who gets the answer: a look-alike in Reply-To
+// of mail that speaks of payment.
+func (e *Evidence) paidElsewhere() (string, Disposition, bool) {
+	d, money := e.Thread.ReplyTo, e.Thread.Payment.phrase()
+	if d == nil || money == "" || d.Kind != score.ReplyLookalike || d.Class == string(lookalike.TLD) || e.excused(d.Domain, d.Target, d.SameOwner) != "" {
+		return "", Quarantine, false
+	}
+	like := Similar{Domain: d.Domain, As: d.As, Target: d.Target, Why: d.Why}
+	return fmt.Sprintf("An answer would go to a look-alike: %s. %s.", like.words(), upperFirst(money)), Quarantine, true
 }
 
 func replyDiversion(_ *Rules, e *Evidence) (string, Disposition, bool) {

@@ -162,7 +162,9 @@ func TestThievesDoNotGetBy(t *testing.T) {
 			r.known["he1se.de"] = KnownDomain{State: Shadow, First: days(60), Last: days(1), Messages: 200, ToUs: 200, ShadowOf: "heise.de"}
 		}), Quarantine, Impostor},
 		{"writes below his look-alike", letter{from: "a@mail.he1se.de", cites: stolen}, correspondence(), Quarantine, StolenThread},
-		{"resembles nobody, and all else", letter{from: "Anna Berg <a@unlike.net>", replyTo: "a@hei5e.de", cites: stolen, body: otherAccount + "\r\n"}, correspondence(), Tag, Impostor},
+		{"resembles nobody, and all else", letter{from: "Anna Berg <a@unlike.net>", replyTo: "a@hei5e.de", cites: stolen, body: otherAccount + "\r\n"}, correspondence(), Quarantine, AddedLookalikes},
+		{"has taken over the mailbox, and answers go to a look-alike", letter{from: "Anna Berg <anna@heise.de>", replyTo: "anna@he1se.de", cites: stolen, body: otherAccount + "\r\n"}, correspondence(), Quarantine, AddedLookalikes},
+		{"pads what he pasted", letter{from: "x@heisse-news.example", body: strings.Repeat("<!-- padding -->\r\n", 20000) + pasted}, correspondence(), Tag, Unscannable},
 		{"calls himself a list and has a name", letter{from: "Anna Berg <anna.berg77@gmail.com>", list: "<x.y>", body: pasted}, correspondence(), Tag, Impersonated},
 		{"calls himself a list and diverts", letter{from: "Anna Berg <anna@heise.de>", list: "<x.y>", replyTo: "Anna Berg <anna.berg77@gmail.com>", cites: stolen}, correspondence(), Tag, ReplyDiversion},
 		{"is new since three days", letter{from: "a@he1se.de", cites: stolen}, changed(func(r *remembering) { r.known["he1se.de"] = KnownDomain{State: Seen, First: days(3)} }), Quarantine, StolenThread},

@@ -99,6 +99,8 @@ func runExplain(ctx context.Context, args []string, out, errOut io.Writer) int {
 	code = e.all(ctx, files)
 	if x.config == "" && !x.json && e.total > 0 {
 		fmt.Fprintln(errOut, "mxgate explain: without -config FILE own domains, look-alikes and protected names were not checked")
+	} else {
+		fmt.Fprintln(errOut, "mxgate explain: the memory is not asked: with whom you correspond is known by `mxgate journal -json` of mail that came")
 	}
 	return code
 }

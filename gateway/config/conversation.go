@@ -97,9 +97,9 @@ func (c *Config) checkConversation(k *strict.Problems) {
 	}
 	for name, n := range c.Policy.Conversation {
 		key := at + "." + name
-		least := -maxWeight
-		if strings.HasPrefix(name, "times-") || strings.HasSuffix(name, "-at") {
-			least = 0
+		least, most := 0, maxWeight
+		if name == string(score.EstablishedDomain) || name == string(score.OlderDomain) { // what speaks for him
+			least, most = -maxWeight, 0
 		}
 		known := slices.Contains(names, name)
 		switch near, distance := strict.Nearest(name, names); {
@@ -107,8 +107,8 @@ func (c *Config) checkConversation(k *strict.Problems) {
 			k.Add(key, strconv.Itoa(n), "unknown name: did you mean %s?", near)
 		case !known:
 			k.Add(key, strconv.Itoa(n), "unknown name: expected one of %s", strings.Join(names, ", "))
-		case n < least || n > maxWeight:
-			k.Add(key, strconv.Itoa(n), "expected a number from %d to %d", least, maxWeight)
+		case n < least || n > most:
+			k.Add(key, strconv.Itoa(n), "expected a number from %d to %d", least, most)
 		default:
 			w[score.Row(name)] = n
 		}

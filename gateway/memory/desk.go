@@ -70,7 +70,7 @@ type desk struct {
 
 func (k *desk) open(s *Store, c Config, m meta) {
 	k.s, k.meta, k.config = s, m, c
-	k.learner = learner{ram: s.ram, lock: s.mu.Lock, unlock: s.mu.Unlock, changed: newChanges(), limits: s.limits, lastOut: m.lastOut, latest: s.ram.newest()}
+	k.learner = learner{ram: s.ram, lock: func() { s.mu.Lock(); k.locked = true }, unlock: func() { k.locked = false; s.mu.Unlock() }, changed: newChanges(), limits: s.limits, lastOut: m.lastOut, latest: s.ram.newest()}
 	now := digest.EndOf(k.latest)
 	for own := range s.digester.Own {
 		d := s.ram.byName[own]
@@ -106,7 +106,7 @@ func (s *Store) serve() {
 			soon.Reset(learnDelay)
 		case <-soon.C:
 			s.called.Store(false) // before it looks: who comes from now on calls
-			k.takeAll()
+			s.report(k.guard(func() error { k.takeAll(); return nil }))
 		case c := <-s.calls:
 			c.done <- k.guard(c.do)
 		case <-tick.C:
@@ -131,6 +131,9 @@ func (s *Store) serve() {
 func (k *desk) guard(do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
+			if k.locked { // who asks must not wait for ever
+				k.unlock()
+			}
 			err = fmt.Errorf("memory: panic: %v", p)
 		}
 	}()

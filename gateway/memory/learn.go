@@ -21,6 +21,7 @@ type learner struct {
 	*ram
 	lock    func()
 	unlock  func()
+	locked  bool // between lock and unlock, which the writer goroutine alone calls
 	changed *changes
 	limits  Limits
 	day     tally
@@ -140,9 +141,12 @@ func (l *learner) fileThread(g *digest.Digest, author *domain, c *conversation, 
 		t.Messages = min(t.Messages, 1<<30) + 1
 	}
 	if c.author {
+		believed := t.Messages <= 1 || author.established || wroteIn(t, author.id) // an account of whoever joins is none of this conversation
 		t.Add(author.id, true)
 		for _, h := range g.Accounts {
-			t.AddAccount(h)
+			if believed {
+				t.AddAccount(h)
+			}
 		}
 	}
 	for _, p := range c.parties {
@@ -209,4 +213,14 @@ func (l *learner) named(key, mailbox uint64, author *domain, day uint16, at time
 	c.Day, c.Mailbox = max(c.Day, day), uint16(mailbox)
 	l.Names.Set(key, c)
 	l.changed.names[key] = struct{}{}
+}
+
+// wroteIn reports whether the domain is one of the authors of t.
+func wroteIn(t *table.Thread, id uint32) bool {
+	for i := range t.Len() {
+		if member, wrote := t.Member(i); member == id && wrote {
+			return true
+		}
+	}
+	return false
 }

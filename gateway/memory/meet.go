@@ -31,7 +31,7 @@ func (l *learner) meet(g *digest.Digest, at time.Time) (*domain, policy.State) {
 		return d, l.state(d, at)
 	}
 	d.in++
-	if l.signed(d, g.SignedBy, at) {
+	if _, again := l.IDs.Get(g.ID); g.ID != 0 && !again && l.signed(d, g.SignedBy, at) { // one message proves once
 		l.changed.domain(d)
 	}
 	if g.Resembles != "" {

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -234,7 +233,7 @@ func (k *desk) answer(r request) error {
 
 // bring takes imported domains in.
 func (k *desk) bring(list []Imported) {
-	today := cmp.Or(k.latest, digest.DayOf(time.Now()))
+	today := max(k.latest, digest.DayOf(time.Now())) // what was learned last may be an archive
 	at := digest.EndOf(today)
 	var brought []*domain
 	k.lock()

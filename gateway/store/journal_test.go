@@ -352,8 +352,41 @@ func TestStrangersFillNeitherMemoryNorDisk(t *testing.T) {
 		nanos(noon.Truncate(time.Hour).Add(-time.Hour)), nanos(noon.Truncate(time.Hour).Add(time.Hour))).Scan(&total, &oldest, &newest); err != nil {
 		t.Fatal(err)
 	}
-	if total != keepStrangers || newest != 100 || oldest != keepStrangers-maxTallies-1-100 {
+	if total != keepStrangers+1 || newest != 100 || oldest != keepStrangers-maxTallies-1-100+1 { // and one for those dropped
 		t.Errorf("%d rows, %d of the oldest hour, %d of the newest", total, oldest, newest)
+	}
+}
+
+// An outsider with many networks cannot make the table forget him.
+func TestAFloodOfStrangersWashesNothingAway(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	for day := range 3 {
+		s.NearMiss(noon.AddDate(0, 0, -day), testAddr(-1), "h", "a")
+	}
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// In the newest hour, and seen more often than what is to be washed away.
+	if _, err := s.write.Exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO strangers (hour, network, count, helo, near_count) SELECT ?, '10.0.0.0/' || i, 2, '', 1 FROM n",
+		maxStrangerRows, nanos(noon.Truncate(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	s.strangers.rows = -1
+	s.Stranger(noon.Add(-time.Hour), testAddr(1), "")
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var rows, old, count, near, othersCount, othersNear int
+	if err := s.read.QueryRow("SELECT count(*), sum(hour < ?), sum(count), sum(near_count), sum(iif(network = '', count, 0)), sum(iif(network = '', near_count, 0)) FROM strangers",
+		nanos(noon.Truncate(time.Hour))).Scan(&rows, &old, &count, &near, &othersCount, &othersNear); err != nil {
+		t.Fatal(err)
+	}
+	dropped := maxStrangerRows + 4 - keepStrangers
+	if rows != keepStrangers+1 || rows != s.strangers.rows || old != 3 {
+		t.Errorf("%d rows, %d known, %d of older hours", rows, s.strangers.rows, old)
+	}
+	if count != 2*maxStrangerRows+4 || near != maxStrangerRows+3 || othersCount/2 != dropped-1 || othersNear != dropped {
+		t.Errorf("counts %d, near %d; of all others %d, near %d", count, near, othersCount, othersNear)
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 // StrangerRow counts the connections of one network in one hour.
 type StrangerRow struct {
 	Hour    time.Time    // its begin, UTC
-	Network netip.Prefix // an IPv4 address or an IPv6 /64; the zero Prefix: all that found the memory full
+	Network netip.Prefix // an IPv4 address or an IPv6 /64; the zero Prefix: all that found the memory or the table full
 	Count   int64
 	Helo    string // the last one offered, "" if none was
 	// NearCount is how many of Count were near misses: told to wait, not refused.
@@ -133,6 +133,13 @@ func (s *Store) insertStrangers(tx *sql.Tx, tallies map[strangerKey]tally) error
 	if len(tallies) == 0 {
 		return nil
 	}
+	if err := addStrangers(tx, tallies); err != nil {
+		return err
+	}
+	return s.cutStrangers(tx, len(tallies))
+}
+
+func addStrangers(tx *sql.Tx, tallies map[strangerKey]tally) error {
 	upsert, err := tx.Prepare(`INSERT INTO strangers (hour, network, count, helo, near_count, near_source) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT DO UPDATE SET count = count + excluded.count, helo = CASE excluded.helo WHEN '' THEN helo ELSE excluded.helo END,
 		near_count = near_count + excluded.near_count, near_source = CASE excluded.near_source WHEN '' THEN near_source ELSE excluded.near_source END`)
@@ -149,11 +156,12 @@ func (s *Store) insertStrangers(tx *sql.Tx, tallies map[strangerKey]tally) error
 			return fault("strangers", err)
 		}
 	}
-	return s.cutStrangers(tx, len(tallies))
+	return nil
 }
 
-// cutStrangers drops rows when added new ones may have passed the bound: the
-// oldest hours first, within an hour those who came least.
+// cutStrangers folds rows into those of all others when added new ones may have
+// passed the bound: in the fullest hours those who came least. A flood takes room
+// only from its own hour as long as that has more than others, and no count is lost.
 func (s *Store) cutStrangers(tx *sql.Tx, added int) error {
 	if known := s.strangers.rows; known >= 0 && known+added <= maxStrangerRows {
 		s.strangers.rows += added
@@ -164,14 +172,43 @@ func (s *Store) cutStrangers(tx *sql.Tx, added int) error {
 		return fault("strangers", err)
 	}
 	if rows > maxStrangerRows {
-		_, err := tx.Exec("DELETE FROM strangers WHERE (hour, network) IN (SELECT hour, network FROM strangers ORDER BY hour, count LIMIT ?)", rows-keepStrangers)
-		if err != nil {
-			return fault("strangers", err)
+		others, err := dropStrangers(tx, rows-keepStrangers)
+		if err == nil {
+			err = addStrangers(tx, others)
 		}
-		rows = keepStrangers
+		if err != nil {
+			return err
+		}
+		rows = keepStrangers + len(others)
 	}
 	s.strangers.rows = rows
 	return nil
+}
+
+// dropStrangers drops as many rows and returns their sums, by hour.
+func dropStrangers(tx *sql.Tx, drop int) (map[strangerKey]tally, error) {
+	// The last of each hour goes before the last but one of any.
+	rows, err := tx.Query(`DELETE FROM strangers WHERE (hour, network) IN (SELECT hour, network FROM
+		(SELECT hour, network, row_number() OVER (PARTITION BY hour ORDER BY count DESC, network) AS place FROM strangers)
+		ORDER BY place DESC, hour LIMIT ?) RETURNING hour, count, near_count`, drop)
+	if err != nil {
+		return nil, fault("strangers", err)
+	}
+	defer rows.Close()
+	others := make(map[strangerKey]tally)
+	for rows.Next() {
+		var k strangerKey
+		var t tally
+		if err := rows.Scan(&k.hour, &t.count, &t.nearCount); err != nil {
+			return nil, fault("strangers", err)
+		}
+		sum := others[k]
+		others[k] = tally{count: sum.count + t.count, nearCount: sum.nearCount + t.nearCount}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fault("strangers", err)
+	}
+	return others, nil
 }
 
 // Strangers lists the hours from since on, newest first, the most frequent

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -82,21 +83,25 @@ type Message struct {
 // Lines may end in CRLF or LF. What a mail client survives is survived: junk
 // lines, a leading continuation line, an mbox "From " line, white space before
 // the colon. It fails with ErrHeaderLimit, or with an error of content.
+//
+// With ErrHeaderLimit the Message has the fields that stand before the limit, for
+// reports: what is missing may be all that matters, so nothing passes by it.
 func ParseMessage(content io.ReaderAt, size int64) (*Message, error) {
 	m := &Message{Size: size, content: content}
 	header, err := m.readHeader()
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrHeaderLimit) {
 		return nil, err
 	}
 	m.HeaderOctets = len(header)
-	return m, m.split(header)
+	return m, cmp.Or(m.split(header), err)
 }
 
 // headerBlocks are what nearly every header section fits into; it is read into
 // one of them, so that no more than its own length has to be kept.
 var headerBlocks = sync.Pool{New: func() any { return new([16 << 10]byte) }}
 
-// readHeader returns the octets up to and with the first empty line.
+// readHeader returns the octets up to and with the first empty line. With
+// ErrHeaderLimit they are the whole lines before the limit.
 func (m *Message) readHeader() ([]byte, error) {
 	block := headerBlocks.Get().(*[16 << 10]byte)
 	defer headerBlocks.Put(block)
@@ -119,7 +124,7 @@ func (m *Message) headerWithin(buf []byte) ([]byte, error) {
 		}
 		if end := headerEnd(buf); end >= 0 {
 			if end > MaxHeaderOctets {
-				return nil, fmt.Errorf("%w: more than %d octets", ErrHeaderLimit, MaxHeaderOctets)
+				return beforeLimit(buf)
 			}
 			return buf[:end], nil
 		}
@@ -128,10 +133,16 @@ func (m *Message) headerWithin(buf []byte) ([]byte, error) {
 			return buf, nil
 		}
 		if n > MaxHeaderOctets {
-			return nil, fmt.Errorf("%w: more than %d octets", ErrHeaderLimit, MaxHeaderOctets)
+			return beforeLimit(buf)
 		}
 		window = min(window*8, MaxHeaderOctets+1)
 	}
+}
+
+// beforeLimit returns what can be read of a header section that is too long.
+func beforeLimit(header []byte) ([]byte, error) {
+	header = header[:bytes.LastIndexByte(header[:MaxHeaderOctets], '\n')+1]
+	return header, fmt.Errorf("%w: more than %d octets", ErrHeaderLimit, MaxHeaderOctets)
 }
 
 // headerEnd returns the offset behind the first empty line, or -1.
@@ -173,6 +184,9 @@ func (m *Message) split(header []byte) error {
 		}
 		end += len(line)
 		if end-start > MaxFieldOctets {
+			if folded {
+				m.Fields = m.Fields[:last] // half a field says what nobody wrote
+			}
 			return fmt.Errorf("%w: a field of more than %d octets", ErrHeaderLimit, MaxFieldOctets)
 		}
 		if folded {

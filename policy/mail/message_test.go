@@ -179,6 +179,33 @@ func TestParseMessageLimits(t *testing.T) {
 	}
 }
 
+// A report tells of what stands before the limit, and of no half field.
+func TestTheFieldsBeforeTheLimitAreKept(t *testing.T) {
+	long := strings.Repeat("Y: "+strings.Repeat("y", 1019)+"\r\n", MaxHeaderOctets/1024)
+	for _, c := range []struct {
+		name, content string
+		last          string // name of the last field
+		fields        int
+	}{
+		{"a long header section", "X: 1\r\n" + long + "\r\nbody", "Y", 1024},
+		{"one without end", "X: 1\r\n" + long + long, "Y", 1024},
+		{"many fields", strings.Repeat("X: 1\r\n", MaxFields+1) + "\r\n", "X", MaxFields},
+		{"a long line", "X: 1\r\nY: " + strings.Repeat("y", MaxFieldOctets) + "\r\n\r\n", "X", 1},
+		{"a long folded field", "X: 1\r\nY: 2\r\n" + strings.Repeat(" y\r\n", MaxFieldOctets/4) + "\r\n", "X", 1},
+		{"a line without end", "X: 1\r\nY: " + strings.Repeat("y", MaxHeaderOctets), "X", 1},
+		{"nothing but that", "Y: " + strings.Repeat("y", MaxHeaderOctets), "", 0},
+	} {
+		m, err := ParseMessage(strings.NewReader(c.content), int64(len(c.content)))
+		if !errors.Is(err, ErrHeaderLimit) || m == nil || len(m.Fields) != c.fields {
+			t.Errorf("%s: %v, %+.200v", c.name, err, m)
+			continue
+		}
+		if c.fields > 0 && (m.First("X") != "1" || m.Fields[c.fields-1].Name != c.last || !bytes.HasSuffix(m.Fields[c.fields-1].Raw, []byte("\r\n"))) {
+			t.Errorf("%s: first %q, last %.80q", c.name, m.Fields[0].Raw, m.Fields[c.fields-1].Raw)
+		}
+	}
+}
+
 // failingAt fails on every read.
 type failingAt struct{}
 
@@ -202,6 +229,9 @@ func FuzzParseMessage(f *testing.F) {
 		if err != nil {
 			if !errors.Is(err, ErrHeaderLimit) {
 				t.Fatal(err)
+			}
+			if m.HeaderOctets > len(content) || len(m.Fields) > MaxFields {
+				t.Errorf("%d octets, %d fields", m.HeaderOctets, len(m.Fields))
 			}
 			return
 		}

@@ -180,7 +180,9 @@ func (g *Digester) Digest(o *policy.Observation) Digest {
 		d.Recipients = append(d.Recipients, to)
 	}
 	d.Parties = g.parties(o.Parties, d.Author)
-	d.SignedBy = g.registrables(o.SignedBy, d.Author, maxSignedBy)
+	if !o.List { // a list signs what anybody posts to it
+		d.SignedBy = g.registrables(o.SignedBy, d.Author, maxSignedBy)
+	}
 	for _, iban := range o.Accounts[:min(len(o.Accounts), MaxParties)] {
 		d.Accounts = append(d.Accounts, g.Account(iban))
 	}

@@ -2,18 +2,29 @@ package ranges
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"slices"
 	"strings"
 )
 
-// MaxDocumentOctets bounds what Document reads. The largest known has 200 KiB.
-const MaxDocumentOctets = 8 << 20
+// Bounds of what Document reads. The largest known has 200 KiB and 100 entries.
+const (
+	MaxDocumentOctets = 2 << 20
+	maxEntries        = 10_000
+)
 
 // maxLineOctets bounds what an error quotes of a line.
 const maxLineOctets = 60
+
+var (
+	errNoArray = errors.New("it does not begin with [")
+	errMore    = errors.New("more than one JSON value")
+)
 
 // Document reads a document with ranges: JSON as Microsoft publishes its
 // endpoints, or plain text with one range on a line, with or without a comment
@@ -81,15 +92,26 @@ func (e endpoint) delivers() bool {
 	return e.ServiceArea == "Exchange" && slices.ContainsFunc(strings.Split(e.TCPPorts, ","), port) && slices.ContainsFunc(e.URLs, below)
 }
 
-// endpoints reads Microsoft's list. A range in it that is none is an error, in
-// whatever entry: half a list must not pass for a whole one.
+// endpoints reads Microsoft's list, one entry at a time: "{}" would become many
+// times its size. A range in it that is none is an error, in whatever entry: half
+// a list must not pass for a whole one.
 func endpoints(text []byte) ([]netip.Prefix, error) {
-	var entries []endpoint
-	if err := json.Unmarshal(text, &entries); err != nil {
-		return nil, fmt.Errorf("%w: expected Microsoft's endpoints, a JSON array: %w", ErrBadForm, err)
+	bad := func(err error) error {
+		return fmt.Errorf("%w: expected Microsoft's endpoints, a JSON array: %w", ErrBadForm, err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if begin, err := decoder.Token(); err != nil || begin != json.Delim('[') {
+		return nil, bad(cmp.Or(err, errNoArray))
 	}
 	var list []netip.Prefix
-	for i, e := range entries {
+	for i := 0; decoder.More(); i++ {
+		if i == maxEntries {
+			return nil, fmt.Errorf("%w: over %d entries", ErrBounds, maxEntries)
+		}
+		var e endpoint
+		if err := decoder.Decode(&e); err != nil {
+			return nil, bad(err)
+		}
 		for _, ip := range e.IPs {
 			p, ok := stated(ip)
 			if !ok {
@@ -102,6 +124,12 @@ func endpoints(text []byte) ([]netip.Prefix, error) {
 				return nil, fmt.Errorf("%w: over %d ranges", ErrBounds, maxRanges)
 			}
 		}
+	}
+	if _, err := decoder.Token(); err != nil { // the end of the array, or of half of it
+		return nil, bad(err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, bad(errMore)
 	}
 	return list, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -195,7 +196,13 @@ func TestDocumentsAreReadWholeOrNotAtAll(t *testing.T) {
 		{"endpoints with a slip elsewhere", strings.Replace(microsoft, "198.51.100.0/24", "198.51.100.0/33", 1), "", ErrBadForm},
 		{"endpoints without mail", `[{"serviceArea": "Exchange", "tcpPorts": "443", "ips": ["192.0.2.0/24"]}]`, "", ErrNothing},
 		{"endpoints that end early", microsoft[:len(microsoft)-20], "", ErrBadForm},
+		{"endpoints with more behind them", microsoft + "]", "", ErrBadForm},
+		{"endpoints twice", microsoft + microsoft, "", ErrBadForm},
+		{"an open array", "[{}", "", ErrBadForm},
+		{"an entry that is none", `[{}, "192.0.2.0/24"]`, "", ErrBadForm},
+		{"too many entries", "[" + strings.Repeat("{},", maxEntries) + "{}]", "", ErrBounds},
 		{"an object", `{"ips": ["192.0.2.0/24"]}`, "", ErrBadForm},
+		{"an object without anything", "{}", "", ErrBadForm},
 		{"a plain list", "# ours\n192.0.2.0/25\r\n 192.0.2.128/25  # b\n\n2001:db8::1\n", "192.0.2.0/24 2001:db8::1/128", nil},
 		{"a web page", "<html>\n", "", ErrBadForm},
 		{"host bits", "192.0.2.1/24", "", ErrBadForm},
@@ -208,6 +215,20 @@ func TestDocumentsAreReadWholeOrNotAtAll(t *testing.T) {
 		l, err := Document([]byte(c.text))
 		if got := strings.Trim(fmt.Sprint(l.Ranges), "[]"); got != c.want || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
 			t.Errorf("%s: %q, %v, want %q, %v", c.name, got, err, c.want, c.err)
+		}
+	}
+}
+
+// What is fetched is small, and may not become large.
+func TestADocumentTakesLittleMemory(t *testing.T) {
+	for _, c := range []struct{ before, unit, after string }{{"[", "{},", "{}]"}, {"[", "null,", "{}]"}, {`[{"urls": [`, `"",`, `""]}]`}, {"", "::\n", ""}} {
+		text := []byte(c.before + strings.Repeat(c.unit, (MaxDocumentOctets-20)/len(c.unit)) + c.after)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Document(text)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 80<<20 {
+			t.Errorf("%s: %d MiB for %d KiB, %v", c.unit, n>>20, len(text)>>10, err)
 		}
 	}
 }
@@ -279,7 +300,7 @@ func TestADigestCannotBeMadeTwice(t *testing.T) {
 func TestAListThatChangesTooMuchNeedsForce(t *testing.T) {
 	many := func(n int) (list []netip.Prefix) {
 		for i := range n {
-			list = append(list, netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + i), 0, 0}), 16))
+			list = append(list, netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(20 + i), 0, 0}), 16))
 		}
 		return list
 	}
@@ -300,6 +321,8 @@ func TestAListThatChangesTooMuchNeedsForce(t *testing.T) {
 		{"private addresses", many(1), append(many(1), prefixes("10.1.0.0/24", "127.0.0.1/32", "192.168.0.0/16")...), []string{"10.1.0.0/24 is not", "127.0.0.1/32 is not", "192.168.0.0/16 is not"}},
 		{"private addresses in part", prefixes("172.0.0.0/11"), prefixes("172.0.0.0/11"), []string{"172.0.0.0/11 is not, or not all, public"}},
 		{"private IPv6 addresses", prefixes("fd00::/64"), prefixes("fd00::/64"), []string{"fd00::/64 is not"}},
+		{"for protocols and tests", prefixes("192.0.0.8/32", "198.19.0.0/24"), prefixes("192.0.0.8/32", "198.19.0.0/24"), []string{"192.0.0.8/32 is not", "198.19.0.0/24 is not"}},
+		{"tunnels", prefixes("2001::/40", "2002:c000:200::/48"), prefixes("2001::/40", "2002:c000:200::/48"), []string{"2001::/40 is not", "2002:c000:200::/48 is not"}},
 		{"a wide IPv6 range", prefixes("2001:d00::/24"), prefixes("2001:d00::/24"), []string{"2001:d00::/24 is wider than /29"}},
 	} {
 		doubts := Doubts(c.before, c.list)

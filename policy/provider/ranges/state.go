@@ -196,11 +196,13 @@ func (s *State) Base(source string, written []netip.Prefix) []netip.Prefix {
 }
 
 // special are networks from which no provider delivers over the Internet: who gets
-// one onto a list opens the gateway to our own machines. RFC 6890.
+// one onto a list opens the gateway to our own machines, or to anybody's behind a
+// tunnel (6to4, Teredo). RFC 6890.
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
 	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"),
-	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("224.0.0.0/3"),
+	netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("224.0.0.0/3"),
+	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2002::/16"),
 	netip.MustParsePrefix("::/8"), netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("ff00::/8"),
 }
 

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,6 +21,9 @@ import (
 
 // ErrNoHeader says that no header field can be read in a message.
 var ErrNoHeader = errors.New("holds no message: no header field can be read in it")
+
+// defectCut is told of a header section that exceeds a limit of policy/mail.
+const defectCut = "the header is too long: only its beginning was read"
 
 // Tracer traces messages. It may be used by one goroutine at a time.
 type Tracer struct {
@@ -60,11 +64,12 @@ type Input struct {
 // Trace traces one message. It fails if the input is none.
 func (t *Tracer) Trace(ctx context.Context, in Input) (Traced, error) {
 	m, err := mail.ParseMessage(bytes.NewReader(in.Content), int64(len(in.Content)))
-	if err != nil {
+	cut := errors.Is(err, mail.ErrHeaderLimit) // else whoever writes a long header would never be seen
+	if err != nil && !cut {
 		return Traced{}, err
 	}
 	if !slices.ContainsFunc(m.Fields, func(f mail.Field) bool { return f.Name != "" }) {
-		return Traced{}, ErrNoHeader
+		return Traced{}, cmp.Or(err, ErrNoHeader)
 	}
 	hops := received.Hops(m)
 	j := judgement{t: t, m: m, hops: hops, border: t.config.findBorder(m, hops), most: 100}
@@ -81,7 +86,16 @@ func (t *Tracer) Trace(ctx context.Context, in Input) (Traced, error) {
 		j.point("attached", 0, -1, "it came inside another message, whose author could write what he liked")
 		j.most = capDamaged
 	}
+	if cut {
+		j.point("header-limit", 0, -1, "only the beginning of the header was read: %v", err)
+		if !j.verdict.Found() { // what was not read can only speak for the client
+			j.most = min(j.most, capDamaged)
+		}
+	}
 	out := j.traced()
+	if cut {
+		out.Defects = append(out.Defects, defectCut)
+	}
 	sum := sha256.Sum256(in.Content[:m.HeaderOctets])
 	out.File, out.Number, out.Part, out.Offset, out.Provenance, out.SHA256 = in.File, in.Number, in.Part, in.Offset, in.Provenance, hex.EncodeToString(sum[:])
 	out.Defects = append(out.Defects, in.Damage...)

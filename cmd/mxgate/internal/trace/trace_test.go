@@ -2,11 +2,14 @@ package trace
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"mxgate/policy/mail"
 )
 
 // ourSide is the configuration of most tests: a provider that was left at the end
@@ -69,6 +72,42 @@ const (
 )
 
 var inner = "Received: from mx.example.com (mx.example.com [198.51.100.5])\r\n\tby store.example.com (Postfix) with ESMTP id AAAAA1; " + nov26 + "\r\n"
+
+// Who writes a long header below our hop does not hide behind it.
+func TestALongHeaderHidesNobody(t *testing.T) {
+	for name, junk := range map[string]string{
+		"octets": strings.Repeat("X-Junk: "+strings.Repeat("x", 990)+"\r\n", mail.MaxHeaderOctets/1000+1),
+		"fields": strings.Repeat("X: y\r\n", mail.MaxFields+1),
+		"field":  "X: " + strings.Repeat("y", mail.MaxFieldOctets) + "\r\n",
+	} {
+		for _, c := range []struct {
+			header  string
+			verdict Verdict
+			most    int
+		}{
+			{inner + own("203.0.113.140", nov26), Direct, 100},
+			{inner + own("192.0.2.9", nov26) + mimecast("203.0.113.77", early), ViaCurrent, capDamaged},
+			{own("198.51.100.77", nov26), Internal, capDamaged},
+		} {
+			whole, err := tracer(t, ourSide, Options{}).Trace(t.Context(), Input{Content: []byte(c.header + rest)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := tracer(t, ourSide, Options{}).Trace(t.Context(), Input{Content: []byte(c.header + junk + rest)})
+			if err != nil || got.Verdict != c.verdict || got.Confidence != min(whole.Confidence, c.most) {
+				t.Errorf("%s: %s %d, %v, want %s %d", name, got.Verdict, got.Confidence, err, c.verdict, min(whole.Confidence, c.most))
+				continue
+			}
+			if last := got.Evidence[len(got.Evidence)-1]; last.Code != "header-limit" || !slices.Contains(got.Defects, defectCut) || slices.Contains(whole.Defects, defectCut) {
+				t.Errorf("%s: it is not said: %+v, %q", name, last, got.Defects)
+			}
+		}
+	}
+	_, err := tracer(t, ourSide, Options{}).Trace(t.Context(), Input{Content: []byte(strings.Repeat("x", mail.MaxHeaderOctets+1))})
+	if !errors.Is(err, mail.ErrHeaderLimit) {
+		t.Errorf("a line without end: %v", err)
+	}
+}
 
 func TestVerdicts(t *testing.T) {
 	m365 := "Received: from %s (%s) by AM1PEPF0000AAAA.mail.protection.outlook.com (10.167.0.1) with Microsoft SMTP Server (version=TLS1_3, cipher=X) id 15.20.9000.1 via Frontend Transport; " + nov26 + "\r\n"

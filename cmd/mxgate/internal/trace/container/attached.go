@@ -3,6 +3,7 @@ package container
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"io"
 	"mime"
 	"mime/quotedprintable"
@@ -13,22 +14,24 @@ import (
 
 // Limits of the search for attached messages.
 const (
-	maxAttached = 20  // messages in one message
-	maxDepth    = 8   // of multiparts and messages, one in the other
-	maxParts    = 500 // looked at in one message
+	maxAttached = 20       // messages in one message
+	maxDepth    = 8        // of multiparts and messages, one in the other
+	maxParts    = 500      // looked at in one message
+	maxDecoded  = 64 << 20 // octets decoded of all parts: each depth makes a copy
 )
 
 // attached returns the messages in content: parts of type message/rfc822 or
 // message/global, and the headers that bounces return as text/rfc822-headers.
 func attached(content []byte) [][]byte {
-	s := search{parts: maxParts}
+	s := search{parts: maxParts, decode: maxDecoded}
 	s.part(content, "text/plain", 0)
 	return s.found
 }
 
 type search struct {
-	found [][]byte
-	parts int
+	found  [][]byte
+	parts  int
+	decode int // octets that may still be decoded
 }
 
 // part looks at one part with its header section; usual is its type if it
@@ -58,7 +61,7 @@ func (s *search) part(part []byte, usual string, depth int) {
 		}
 		s.multipart(body, params["boundary"], usual, depth)
 	case kind == "message/rfc822", kind == "message/global", kind == "text/rfc822-headers":
-		inner := decoded(body, m.First("Content-Transfer-Encoding"))
+		inner := s.decoded(body, m.First("Content-Transfer-Encoding"))
 		if len(s.found) == maxAttached || !looksLikeMessage(inner) {
 			return
 		}
@@ -101,9 +104,9 @@ func (s *search) multipart(body []byte, boundary, usual string, depth int) {
 	}
 }
 
-// decoded undoes the transfer encoding as far as it can be read. Base64 is
-// against RFC 2046, Section 5.2.1, and common.
-func decoded(body []byte, encoding string) []byte {
+// decoded undoes the transfer encoding as far as it can be read and the limit
+// allows. Base64 is against RFC 2046, Section 5.2.1, and common.
+func (s *search) decoded(body []byte, encoding string) []byte {
 	var r io.Reader
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "base64":
@@ -113,13 +116,14 @@ func decoded(body []byte, encoding string) []byte {
 	default:
 		return body
 	}
-	text, _ := io.ReadAll(r) // what comes before a fault is worth a look
+	text, _ := io.ReadAll(io.LimitReader(r, int64(s.decode))) // what comes before a fault is worth a look
+	s.decode -= len(text)
 	return bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
 }
 
 func looksLikeMessage(text []byte) bool {
 	m, err := mail.ParseMessage(bytes.NewReader(text), int64(len(text)))
-	if err != nil {
+	if err != nil && !errors.Is(err, mail.ErrHeaderLimit) {
 		return false
 	}
 	for _, f := range m.Fields {

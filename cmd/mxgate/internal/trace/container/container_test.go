@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mxgate/policy/mail"
 )
 
 // messages reads text as if it lay in a file of that name below a new directory.
@@ -123,6 +125,14 @@ func TestAttachedMessagesComeBehindTheirOwn(t *testing.T) {
 	}
 }
 
+// The trace of one is told as far as it can be read.
+func TestAnAttachedMessageWithALongHeaderIsFound(t *testing.T) {
+	text := "Content-Type: message/rfc822\r\n\r\nSubject: x\r\n" + strings.Repeat("X: y\r\n", mail.MaxFields) + "\r\n"
+	if n := len(attached([]byte(text))); n != 1 {
+		t.Errorf("%d found", n)
+	}
+}
+
 func TestNestingAndNumbersAreBounded(t *testing.T) {
 	deep := strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 10_000)
 	if n := len(attached([]byte(deep))); n != maxDepth+1 {
@@ -131,6 +141,26 @@ func TestNestingAndNumbersAreBounded(t *testing.T) {
 	wide := "Content-Type: multipart/mixed; boundary=b\r\n\r\n" + strings.Repeat("--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\n", 10_000)
 	if n := len(attached([]byte(wide))); n != maxAttached {
 		t.Errorf("%d wide", n)
+	}
+}
+
+// Each depth decodes, and so copies, all that is in it.
+func TestWhatIsDecodedIsBounded(t *testing.T) {
+	const head = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+	text := []byte(strings.Repeat(head, maxDepth+1) + "Subject: x\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", maxDecoded/2/72))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	found := attached(text)
+	runtime.ReadMemStats(&after)
+	sum := 0
+	for _, content := range found {
+		sum += len(content)
+	}
+	if len(found) < 2 || sum > maxDecoded {
+		t.Errorf("%d messages of %d octets", len(found), sum)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 10*maxDecoded {
+		t.Errorf("%d MiB for %d", n>>20, len(text)>>20)
 	}
 }
 
