@@ -270,7 +270,9 @@ func badBlock(block []byte, e store.Entry) string {
 	for rest := block; len(rest) > 0; {
 		var f []byte
 		f, rest = nextField(rest)
-		names = append(names, fieldName(f))
+		if name := fieldName(f); name != "x-mxgate-score" { // only where points were counted
+			names = append(names, name)
+		}
 	}
 	want := []string{"received", "authentication-results", "x-mxgate-verdict", "x-mxgate-path"}
 	if e.Reason != "clean" {
