@@ -187,3 +187,12 @@ func (p *providing) lines(about string, err error) {
 		fmt.Fprintf(p.errOut, "mxgate providers %s: %s\n", about, policy.Plain(strings.TrimSpace(line), 400))
 	}
 }
+
+// worse joins two exit codes. What was found is not hidden by what could not be
+// learned: findings are something to act on.
+func worse(a, b int) int {
+	if a == exitFindings || b == exitFindings {
+		return exitFindings
+	}
+	return max(a, b)
+}

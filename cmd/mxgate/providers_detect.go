@@ -51,7 +51,7 @@ func (p *providing) detect(ctx context.Context, names []string) int {
 		d, err := providers.Detect(ctx, fetcher.Resolver, domain)
 		if err != nil {
 			p.lines("detect", err)
-			code = exitCouldNot
+			code = worse(code, exitCouldNot)
 			continue
 		}
 		if i > 0 && !p.json {
@@ -62,7 +62,7 @@ func (p *providing) detect(ctx context.Context, names []string) int {
 			return failed("providers detect", p.errOut, err)
 		}
 		if !found {
-			code = max(code, exitFindings)
+			code = worse(code, exitFindings)
 		}
 	}
 	return code

@@ -30,7 +30,7 @@ func (p *providing) refresh(ctx context.Context, names []string) int {
 	}
 	code := exitFine
 	for _, proposal := range proposals {
-		code = max(code, p.printProposal(proposal))
+		code = worse(code, p.printProposal(proposal))
 	}
 	return code
 }

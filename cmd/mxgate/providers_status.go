@@ -66,13 +66,13 @@ func (p *providing) status(ctx context.Context, rest []string) int {
 		p.explain(all)
 		return p.printStatus(all)
 	})
-	code = max(code, unread)
+	code = worse(code, unread)
 	for _, s := range all {
 		if len(s.Findings) > 0 {
-			code = max(code, exitFindings)
+			code = worse(code, exitFindings)
 		}
 		if !p.offline && (s.MXErr != nil || unknown(s)) {
-			code = max(code, exitCouldNot)
+			code = worse(code, exitCouldNot)
 		}
 	}
 	return code

@@ -245,6 +245,12 @@ func TestRefreshLeavesOutWhoPublishesNothing(t *testing.T) {
 		t.Errorf("a partner with a place: %d, %q", code, errOut)
 	}
 	wantIn(t, out, left+"the-provider\n", "accept -config "+l.config+" 'a partner:")
+	for _, both := range [][]string{{"a partner", "the-provider"}, {"the-provider", "a partner"}} {
+		code, out, errOut := provide(t, append([]string{"refresh", "-config", l.config, "-published", "a partner=list.txt"}, both...)...)
+		if code != exitFindings || !strings.Contains(errOut, "the-provider: ") || !strings.Contains(out, "'a partner:") {
+			t.Errorf("what was found is hidden by what could not be fetched: %d, %q, %q", code, errOut, out)
+		}
+	}
 }
 
 func TestPublishedTakesWhatIsMeant(t *testing.T) {

@@ -51,7 +51,7 @@ func TestOnlyPatternsAreRoles(t *testing.T) {
 	for id, want := range map[string][2][]string{
 		"forcepoint":    {{"rly*.srv.mailcontrol.com (MailControl)"}, {"rly*.srv.mailcontrol.com (8.)"}},
 		"google":        {{"mx.google.com"}, {"2002:* without from", "mail-*.google.com without from"}},
-		"proofpoint":    {{"mx0*-*.pphosted.com (PPS)", "mx0*-*.pphosted.com id *-1"}, nil},
+		"proofpoint":    {{"mx0*-*.pphosted.com (PPS)", "mx0*-*.pphosted.com id *-1"}, {"mx0*-*.pphosted.com from 127.0.0.0/8"}},
 		"mimecast":      {{"relay.mimecast.com"}, {"*.mimecast.lan"}},
 		"messagelabs":   {{"server-*.tower-*.messagelabs.com"}, {"(qmail"}},
 		"barracuda-egd": {{"mx-inbound*.ess.aws.cudaops.com"}, nil},

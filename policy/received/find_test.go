@@ -129,6 +129,9 @@ func TestWhatCameFromNobodyOutsideHasAClass(t *testing.T) {
 		mapi   = "from A.core.provider.example ([fe80::1]) by A.core.provider.example ([fe80::1%14]) with mapi id 15.2" + stamp
 		ours   = "X-MS-Exchange-CrossTenant-Id: 4711-AB"
 		asUser = "X-MS-Exchange-CrossTenant-AuthAs: Internal"
+		// As Postfix 3.7 and Exim 4.96 write of their own reports.
+		bounce = "by mx.provider.example (Postfix)\r\n\tid D231B33614F" + stamp
+		exim   = "from Debian-exim by mx.provider.example with local (Exim 4.96)\r\n\tid 1xVDub-0004JC-2O\r\n\tfor bob@example.com" + stamp
 	)
 	for _, c := range []struct {
 		name    string
@@ -143,6 +146,9 @@ func TestWhatCameFromNobodyOutsideHasAClass(t *testing.T) {
 		{"from a mailbox", false, []string{inside, mapi}, WithinProvider, false},
 		{"from a mailbox, with a border below that its owner wrote", false, []string{inside, mapi, edge}, WithinProvider, false},
 		{"a bounce of the provider", true, []string{private, pickupAt}, ByProvider, false},
+		{"a bounce of its Exim", true, []string{exim}, ByProvider, false},
+		{"a bounce of its Postfix, and through hosts behind", true, []string{loopback, private, pickupAt, bounce}, ByProvider, false},
+		{"a message of its own", false, []string{bounce}, WithinProvider, false},
 		{"of our tenant", false, []string{private, inside, ours, asUser}, WithinTenant, false},
 		{"of our tenant, by the other field", false, []string{private, inside, "X-EOPTenantAttributedMessage: 4711-ab:0"}, WithinTenant, false},
 		{"of another tenant", false, []string{private, inside, "X-MS-Exchange-CrossTenant-Id: 4712-ab", asUser}, WithinProvider, false},
@@ -162,9 +168,13 @@ func TestWhatCameFromNobodyOutsideHasAClass(t *testing.T) {
 		{"the border shows nobody", false, []string{strings.Replace(edge, "[192.0.2.7]", "", 1)}, Unknown, false},
 		{"too many hops", true, []string{inside, inside, inside, inside, inside, inside, inside, inside, inside}, Unknown, false},
 	} {
-		o := Find(transaction(t, fields(append(c.values, "From: ann@example.org")...), c.null), provided)
-		if o.Class != c.want || o.HopMissing != c.missing || o.IP.IsValid() != (c.want == Outside) || o.Why == "" {
-			t.Errorf("%s: %+v", c.name, o)
+		shared := provided // by all its customers
+		shared.Shared = true
+		for _, b := range []Boundary{provided, shared} {
+			o := Find(transaction(t, fields(append(c.values, "From: ann@example.org")...), c.null), b)
+			if o.Class != c.want || o.HopMissing != c.missing || o.IP.IsValid() != (c.want == Outside) || o.Why == "" {
+				t.Errorf("%s: %+v", c.name, o)
+			}
 		}
 	}
 	nameless := provided

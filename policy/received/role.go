@@ -2,6 +2,7 @@ package received
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -15,32 +16,30 @@ const (
 	roleIngress      // taken from outside
 )
 
-// roleOf tells the role of h, whose `by` host has the key by. An inner role that
-// asks for the client's network comes first: some hosts take mail from outside
-// and from their own side, and only the address tells which it was.
+// roleOf tells the role of h, whose `by` host has the key by. Some hosts take mail
+// from outside and from their own side, and only the client's address tells which
+// it was: such a host is inner for an address that is not on the Internet. One in
+// the provider's ranges may be another customer's, and one that cannot be read
+// anybody's.
 func (b Boundary) roleOf(h *Hop, by string) role {
-	inner := false
-	for _, pattern := range b.Inner {
-		if !b.matches(pattern, h, by) {
-			continue
-		}
-		if strings.Contains(pattern, " from ") {
-			return roleInner
-		}
-		inner = true
-	}
-	for _, pattern := range b.Ingress {
-		if b.matches(pattern, h, by) {
-			return roleIngress
-		}
-	}
+	ingress := b.matchesAny(b.Ingress, h, by)
+	inner := b.matchesAny(b.Inner, h, by)
 	switch {
+	case ingress && inner && h.IP.IsValid() && h.outsiders.n == 0:
+		return roleInner
+	case ingress:
+		return roleIngress
 	case inner:
 		return roleInner
 	case withinAny(b.ReceivedBy, by):
 		return roleNamed
 	}
 	return roleNone
+}
+
+// matchesAny reports whether h is as one of patterns says.
+func (b Boundary) matchesAny(patterns []string, h *Hop, by string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return b.matches(pattern, h, by) })
 }
 
 // matches reports whether h is as pattern says. See Boundary.

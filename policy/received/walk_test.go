@@ -81,7 +81,7 @@ func TestWalkFindsTheClientAtTheBorderOrSaysWhyNot(t *testing.T) {
 		{"the border shows a shared address", roles, []string{strings.Replace(edge, "192.0.2.7", "100.64.0.7", 1)}, "", MethodNone, None, "not an address on the Internet"},
 		{"the border shows the provider itself", roles, []string{strings.Replace(edge, "192.0.2.7", "198.51.100.7", 1), otherEdge}, "", MethodNone, None, "the provider's own"},
 		{"the border shows another tenant, where that is allowed", chained, []string{strings.Replace(edge, "192.0.2.7", "198.51.100.7", 1), otherEdge}, "198.51.100.7", MethodIngress, Medium, ""},
-		{"fetched by POP3 at the border", roles, []string{strings.Replace(edge, "ESMTP", "POP3", 1), otherEdge}, "", MethodNone, None, "no client address"},
+		{"fetched by POP3 at the border", roles, []string{strings.Replace(edge, "ESMTP", "POP3", 1), otherEdge}, "", MethodNone, None, "fetched from another mailbox"},
 		{"a host of the provider without role, from outside", roles, []string{outside, edge}, "", MethodNone, None, "not known to take mail from outside"},
 		{"only hops of the provider", roles, []string{private, inside}, "", MethodNone, None, "has not come in from outside"},
 		{"too many hops of the provider", roles, []string{inside, inside, inside, inside, inside, inside, inside, inside, edge}, "", MethodNone, None, "first 8"},
@@ -166,9 +166,29 @@ func TestWhatACustomerWroteIsNotBelieved(t *testing.T) {
 			}
 		}
 	}
-	filter := "from mx.provider.example (localhost [127.0.0.1]) by mx.provider.example (Postfix) with ESMTP id 2"
-	if o := Walk(hopsOf(filter+stamp, outside), b, nine); o.IP.String() != "192.0.2.7" {
-		t.Errorf("a filter: %+v", o)
+	// Whose tenant a border below would be is not believed either.
+	roleless := Boundary{Ingress: []string{"*.edge.provider.example"}, ReceivedBy: b.ReceivedBy, Shared: true}
+	for _, hidden := range []string{"by n2.provider.example (Postfix) id 3" + stamp, strings.Replace(loopback, "in1.edge", "out", 1)} {
+		for _, forged := range []string{edge, strings.Replace(edge, "192.0.2.7", "10.0.0.7", 1)} {
+			if o := Walk(hopsOf(hidden, forged), roleless, nine); o.IP.IsValid() || o.By != "" || o.Class != Unknown || !strings.Contains(o.Why, "Received #1") {
+				t.Errorf("%s: %+v", hidden, o)
+			}
+		}
+	}
+	// A filter writes so, and so does a customer's program on that machine or beside it.
+	for _, client := range []string{"localhost [127.0.0.1]", "localhost [::1]", "n2 [10.0.0.1]", "n2 [fd00::1]", "n2 [100.64.0.1]"} {
+		inside := "from mx.provider.example (" + client + ") by mx.provider.example (Postfix) with ESMTP id 2" + stamp
+		if o := Walk(hopsOf(inside, outside), b, nine); o.IP.IsValid() || o.Class != Unknown || !strings.Contains(o.Why, unnamed) {
+			t.Errorf("from %s: %+v", client, o)
+		}
+		named, known := b, b
+		named.Own = []string{"mx.provider.example"}
+		known.Inner = []string{"mx.provider.example from 127.0.0.0/8"}
+		for _, b := range []Boundary{named, known} {
+			if o := Walk(hopsOf(inside, outside), b, nine); o.IP.String() != "192.0.2.7" {
+				t.Errorf("from %s, where only the provider's programs can: %+v", client, o)
+			}
+		}
 	}
 	signedIn := strings.Replace(outside, "ESMTP", "ESMTPSA", 1)
 	if o := Walk(hopsOf(signedIn), b, nine); o.IP.String() != "192.0.2.7" {
@@ -178,8 +198,20 @@ func TestWhatACustomerWroteIsNotBelieved(t *testing.T) {
 	if o := Walk(hopsOf(strings.Replace(inside, "203.0.113.200", "10.0.0.1", 1), edge), roles, nine); o.IP.String() != "192.0.2.7" {
 		t.Errorf("within the provider: %+v", o)
 	}
-	if o := Walk(hopsOf(strings.Replace(inside, "with SMTP", "with ESMTPSA", 1), edge), roles, nine); o.IP.IsValid() || o.By != "" {
-		t.Errorf("signed in within the provider: %+v", o)
+	for _, hop := range []string{strings.Replace(inside, "with SMTP", "with ESMTPSA", 1), "by n2.core.provider.example with HTTP" + stamp} {
+		if o := Walk(hopsOf(hop, edge), roles, nine); o.IP.IsValid() || o.By != "" || !strings.Contains(o.Why, handed) {
+			t.Errorf("handed in within the provider: %+v", o)
+		}
+	}
+	for _, hop := range []string{"by n2.core.provider.example with POP3 id 3mf1" + stamp, "from pop.example.net by n2.core.provider.example with IMAP" + stamp} {
+		if o := Walk(hopsOf(hop, edge), roles, nine); o.IP.IsValid() || o.Class != Unknown || !strings.Contains(o.Why, "fetched from another mailbox") {
+			t.Errorf("fetched by a customer: %+v", o)
+		}
+	}
+	// An address that cannot be read may be that of somebody outside.
+	both := Boundary{Ingress: []string{"*.edge.provider.example"}, Inner: []string{"*.provider.example from 10.0.0.0/8"}, Shared: true}
+	if o := Walk(hopsOf(strings.Replace(edge, "192.0.2.7", "somewhere", 1), otherEdge), both, nine); o.IP.IsValid() || !strings.Contains(o.Why, "no client address") {
+		t.Errorf("a border that may be an inner host: %+v", o)
 	}
 	// The border names the tenant, whether or not its client can be read.
 	if o := Walk(hopsOf(strings.Replace(edge, "192.0.2.7", "10.0.0.1", 1)), roles, nine); o.IP.IsValid() || o.By != "in1.edge.provider.example" {
