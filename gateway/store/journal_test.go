@@ -141,7 +141,7 @@ func TestAnEntryBehindAnIdleCallIsCommitted(t *testing.T) {
 		}
 		<-committed
 	}
-	s.entries <- Entry{ID: "first"} // Journal, up to its call
+	s.entries <- &Entry{ID: "first"} // Journal, up to its call
 	pass()
 	s.call()
 	for len(s.wake) > 0 {

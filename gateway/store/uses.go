@@ -16,7 +16,7 @@ type SourceUse struct {
 	Counts [len(UseDays)]int64 // in each of UseDays; each span holds those before it
 }
 
-// usesQuery needs the index journal_source alone, and no look at the rows.
+// usesQuery needs the index journal_at alone, and no look at the rows.
 const usesQuery = "SELECT source, max(at), sum(at >= ?), sum(at >= ?), sum(at >= ?), sum(at >= ?) FROM journal GROUP BY source"
 
 // SourceUses tells when the journal begins, the zero Time if it is empty, and how

@@ -2,7 +2,6 @@ package store
 
 import (
 	"maps"
-	"strings"
 	"testing"
 	"time"
 )
@@ -40,21 +39,7 @@ func TestUsesOfSourcesAreCounted(t *testing.T) {
 // Millions of rows are not read for it.
 func TestUsesAreCountedFromTheIndex(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	rows, err := s.read.Query("EXPLAIN QUERY PLAN "+usesQuery, 0, 0, 0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var plan []string
-	for rows.Next() {
-		var id, parent, unused int
-		var detail string
-		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-			t.Fatal(err)
-		}
-		plan = append(plan, detail)
-	}
-	if got := strings.Join(plan, "; "); got != "SCAN journal USING COVERING INDEX journal_source" {
+	if got := queryPlan(t, s, usesQuery, 0, 0, 0, 0); got != "SCAN journal USING COVERING INDEX journal_at; USE TEMP B-TREE FOR GROUP BY" {
 		t.Error(got)
 	}
 }

@@ -36,7 +36,7 @@ type change struct {
 // queue is what waits for the writer goroutine.
 type queue struct {
 	changes chan *change
-	entries chan Entry
+	entries chan *Entry
 	flushes chan chan error
 	wake    chan struct{} // records (entries or strangers) wait that the writer does not know of
 	// called is set by the first who has records after the writer last took them
@@ -54,8 +54,8 @@ type queue struct {
 	strangers strangers
 
 	// Of the writer goroutine alone:
-	pending []Entry // journal entries that are not committed yet
-	failing bool    // the last commit of records failed
+	pending []*Entry // journal entries that are not committed yet
+	failing bool     // the last commit of records failed
 	timer   *time.Timer
 	armed   bool
 }
@@ -64,7 +64,7 @@ func newQueue() queue {
 	timer := time.NewTimer(time.Hour)
 	timer.Stop()
 	return queue{
-		changes: make(chan *change, maxChanges), entries: make(chan Entry, entryBacklog), flushes: make(chan chan error),
+		changes: make(chan *change, maxChanges), entries: make(chan *Entry, entryBacklog), flushes: make(chan chan error),
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), last: make(chan struct{}), timer: timer,
 		strangers: strangers{tallies: make(map[strangerKey]tally), rows: -1},
 	}
@@ -262,7 +262,7 @@ func (s *Store) commitGroup(changes []*change) error {
 	})
 	s.noteTrouble(err)
 	if err == nil {
-		clear(s.pending) // their evidence is garbage now
+		clear(s.pending) // they are garbage now
 		s.pending = s.pending[:0]
 		answer(changes, answers)
 		return nil
