@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mxgate/gateway/config"
+	"mxgate/gateway/wire/syntax"
 	"mxgate/policy"
 	"mxgate/policy/authres"
 	"mxgate/policy/mail"
@@ -134,7 +135,10 @@ func fold(name, value string) string {
 	b.WriteString(name)
 	b.WriteByte(':')
 	column := len(name) + 1
-	for word := range strings.FieldsSeq(value) {
+	for word := ""; value != ""; {
+		if word, value, _ = strings.Cut(value, " "); word == "" {
+			continue
+		}
 		if column+1+len(word) > 78 && column > len(name)+1 {
 			b.WriteString("\r\n\t")
 			column = 8
@@ -157,7 +161,7 @@ var marks = strings.NewReplacer("‹", "[", "›", "]", "…", "...")
 // sentence must see which letter is meant) and bounds the length.
 func printable(s string) string {
 	const most = 800
-	if len(s) <= most && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0 {
+	if len(s) <= most && syntax.Printable(s) {
 		return s
 	}
 	s = marks.Replace(s)

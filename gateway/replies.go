@@ -121,7 +121,7 @@ func explained(r *smtp.SMTPError, e *policy.Evidence) *smtp.SMTPError {
 
 // withID ends the text of r with the transaction id. SMTP-DUTIES T1.
 func withID(r *smtp.SMTPError, id string) *smtp.SMTPError {
-	return &smtp.SMTPError{Code: r.Code, EnhancedCode: r.EnhancedCode, Message: fmt.Sprintf("%.300s (%s)", r.Message, id)}
+	return &smtp.SMTPError{Code: r.Code, EnhancedCode: r.EnhancedCode, Message: r.Message[:min(len(r.Message), 300)] + " (" + id + ")"}
 }
 
 // forStore maps trouble with the quarantine. SMTP-DUTIES V8.
@@ -146,9 +146,13 @@ func forContent(err error) *smtp.SMTPError {
 }
 
 // forNextHop maps what the next hop did. SMTP-DUTIES R1-R11: what concerns this
-// message goes through, whatever concerns us is a 4xx.
+// message goes through, whatever concerns us is a 4xx. Acceptance is said in our
+// words.
 func forNextHop(r relay.Reply, err error) *smtp.SMTPError {
-	if err == nil {
+	switch {
+	case err == nil && r.Positive():
+		return accepted
+	case err == nil:
 		return passOn(r)
 	}
 	f, ok := errors.AsType[*relay.Failure](err)
@@ -180,7 +184,7 @@ func forNextHop(r relay.Reply, err error) *smtp.SMTPError {
 	return ourFault // R11 and what we do not know
 }
 
-// passOn makes the next hop's answer ours, with a missing enhanced code filled in.
+// passOn makes the next hop's refusal ours, with a missing enhanced code filled in.
 func passOn(r relay.Reply) *smtp.SMTPError {
 	class := r.Code / 100
 	out := reply(r.Code, class, 0, 0, r.Text)

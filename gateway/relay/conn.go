@@ -33,7 +33,8 @@ type conn struct {
 	tls       *TLSState    // nil: clear text
 	upgrading bool         // STARTTLS was sent and did not succeed
 	client    introduction // whom the next hop takes us for since XCLIENT
-	armed     time.Time    // when the last deadline was set
+	armed     time.Time    // when it was armed last
+	deadline  time.Time    // in force; zero: none, or one that arm did not set
 	used      bool         // by a transaction before this one
 	messages  int          // sent on it
 	idle      time.Time
@@ -120,6 +121,7 @@ func (c *conn) startTLS(ctx context.Context, cfg Config, plan tlsPlan) error {
 		return c.fail(&Failure{Class: Garbage, Err: errors.New("input behind the reply to STARTTLS")})
 	}
 	c.raw.SetDeadline(time.Time{}) // the handshake has its own
+	c.deadline = time.Time{}
 	nc, state, err := plan.handshake(ctx, c.raw)
 	if err != nil {
 		c.close()
@@ -181,6 +183,14 @@ func (c *conn) exchange(ctx context.Context, timeout time.Duration, each func(st
 	return c.receive(each)
 }
 
+// answer reads one reply to what was sent before. The caller watches ctx.
+func (c *conn) answer(ctx context.Context, timeout time.Duration) (Reply, error) {
+	if err := c.send(ctx, timeout, nil); err != nil {
+		return Reply{}, err
+	}
+	return c.receive(nil)
+}
+
 // send writes commands at once and sets the deadline that their replies, too,
 // have to keep.
 func (c *conn) send(ctx context.Context, timeout time.Duration, commands []string) error {
@@ -216,10 +226,15 @@ func (c *conn) receive(each func(string)) (Reply, error) {
 }
 
 // arm sets the deadline of everything that follows on c. Nothing is read or
-// written without it; C1: a next hop that stops reading must not hold us.
+// written without it; C1: a next hop that stops reading must not hold us. One
+// that was set for as long a moment ago stays: it may be early by a 64th.
 func (c *conn) arm(ctx context.Context, timeout time.Duration) error {
 	c.armed = time.Now()
-	c.raw.SetDeadline(c.armed.Add(timeout))
+	by := c.armed.Add(timeout)
+	if early := by.Sub(c.deadline); early < 0 || early > timeout/64 {
+		c.raw.SetDeadline(by)
+		c.deadline = by
+	}
 	return ctx.Err() // looked at last: if ctx ended before, cut has met the old deadline
 }
 
@@ -251,7 +266,10 @@ func (c *conn) stands() bool {
 // TLS any record counts: without resumption there are no tickets, and what else
 // may come is rare.
 func (c *conn) quiet() bool {
-	c.raw.SetReadDeadline(time.Time{}) // one in the past would hide what is there
+	if time.Until(c.deadline) < time.Second { // one in the past would hide what is there
+		c.raw.SetReadDeadline(time.Time{})
+		c.deadline = time.Time{}
+	}
 	return !c.dead && c.r.Buffered() == 0 && c.peek()
 }
 

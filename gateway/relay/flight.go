@@ -19,6 +19,7 @@ const maxAhead = maxFlight - 3
 
 // rcpt returns the reply to RCPT for to, which is first in flight or is sent now.
 func (d *Delivery) rcpt(ctx context.Context, to recipient, ahead []mail.Recipient) (Reply, error) {
+	defer d.conn.watch(ctx)()
 	if len(d.inFlight) == 0 {
 		if err := d.put(ctx, d.flight(to, ahead)); err != nil {
 			return Reply{}, err
@@ -53,9 +54,9 @@ func (d *Delivery) flight(to recipient, ahead []mail.Recipient) []recipient {
 // put sends MAIL, unless this connection has had it, and RCPT for each of to: in
 // one flight where the next hop offers PIPELINING. Else there is one of them, and
 // it goes once MAIL is accepted. Without an error all of to are in flight then.
+// The caller watches ctx.
 func (d *Delivery) put(ctx context.Context, to []recipient) error {
 	c := d.conn
-	defer c.watch(ctx)()
 	commands, forward, err := d.commands(to)
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func (d *Delivery) put(ctx context.Context, to []recipient) error {
 // commands went out with it.
 func (d *Delivery) opened(ctx context.Context, forward bool, behind int) error {
 	c := d.conn
-	reply, err := c.exchange(ctx, d.pool.cfg.CommandTimeout, nil)
+	reply, err := c.answer(ctx, d.pool.cfg.CommandTimeout)
 	switch {
 	case err != nil:
 		return err
@@ -125,9 +126,10 @@ func (d *Delivery) mailRefused(reply Reply, behind int) error {
 }
 
 // next reads the reply to the RCPT that is first in flight, which has all its
-// time. After a failure it is in flight still: drop has to know.
+// time. After a failure it is in flight still: drop has to know. The caller
+// watches ctx.
 func (d *Delivery) next(ctx context.Context) (Reply, error) {
-	reply, err := d.conn.exchange(ctx, d.pool.cfg.CommandTimeout, nil)
+	reply, err := d.conn.answer(ctx, d.pool.cfg.CommandTimeout)
 	if err != nil {
 		return Reply{}, err
 	}

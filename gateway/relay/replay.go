@@ -62,6 +62,7 @@ func (d *Delivery) replay(ctx context.Context) error {
 
 // again puts recipients to the next hop that were accepted before.
 func (d *Delivery) again(ctx context.Context, to []recipient) error {
+	defer d.conn.watch(ctx)()
 	err := d.put(ctx, to)
 	if f, ok := errors.AsType[*Failure](err); ok && f.Class == MailRefused {
 		return &Failure{Class: Replay, Host: d.host.addr, Reply: f.Reply, Err: errors.New("MAIL is refused now")}

@@ -15,7 +15,7 @@ const (
 	// turnsPerProcessor is how many transactions are open before one has to wait:
 	// enough that all processors have work while most wait for a client or a next
 	// hop. Beyond that nobody waits as long as there is a processor to spare.
-	turnsPerProcessor = 16
+	turnsPerProcessor = 8
 	// busyPerProcessor goroutines that are ready to run mean that none is.
 	busyPerProcessor = 4
 	// maxTurnWait is how long a transaction waits at most: those before it may be
