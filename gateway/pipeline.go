@@ -3,7 +3,6 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -135,7 +134,7 @@ func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 func (t *transaction) dispose(ctx context.Context, content *wire.Content, e *policy.Evidence, v policy.Verdict) *smtp.SMTPError {
 	rec := record{size: content.Size, evidence: e, verdict: v}
 	var err error
-	if rec.json, err = json.Marshal(e); err != nil {
+	if rec.json, err = e.JSON(); err != nil {
 		rec.outcome, rec.err = store.Deferred, err
 		return t.end(ourFault, rec)
 	}
@@ -187,7 +186,6 @@ func (t *transaction) relay(ctx context.Context, content *wire.Content, rec reco
 		rec.outcome = store.Uncertain // I4
 	case final.Code/100 == 2:
 		rec.outcome = store.Relayed
-		final = accepted
 	case final.Code/100 == 5:
 		rec.outcome = store.Refused
 	default:

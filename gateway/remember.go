@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -53,7 +54,8 @@ func OpenMemory(c *config.Config) (*memory.Store, error) {
 // gateway must hold the lock of data_dir: who opens a memory takes it over.
 //
 // One that cannot be opened stops the start, as the quarantine does: without it
-// stolen conversations would come through, and nobody would know.
+// stolen conversations would come through, and nobody would know. One that is
+// damaged does not: nobody may be there for days, and all mail would wait for him.
 func (s *Server) remember() error {
 	if !s.cfg.Memory.Enabled {
 		s.log.Info("nothing is remembered: memory.enabled = false")
@@ -63,6 +65,10 @@ func (s *Server) remember() error {
 	settings := memoryConfig(s.cfg)
 	settings.OnError = func(err error) { s.log.Error("memory", "err", err) }
 	m, err := memory.Open(settings)
+	if errors.Is(err, memory.ErrDamaged) {
+		s.log.Error("memory", "err", err)
+		m, err = s.beginAnew(settings, start)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w; memory.enabled = false starts without one", s.cfg.File, s.cfg.DataDir, err)
 	}
@@ -78,6 +84,23 @@ func (s *Server) remember() error {
 	}
 	s.log.Info("memory loaded", attrs...)
 	return nil
+}
+
+// beginAnew keeps a damaged memory beside an empty one, which has the decisions of
+// the damaged one as far as they can be read.
+func (s *Server) beginAnew(settings memory.Config, now time.Time) (*memory.Store, error) {
+	aside, err := memory.SetAside(settings.Dir, now)
+	if err != nil {
+		return nil, err
+	}
+	m, err := memory.Open(settings)
+	if err != nil {
+		return nil, err
+	}
+	decisions, err := m.Rescue(aside)
+	s.log.Error("the memory was damaged and begins empty: until it has learned again, stolen conversations are known by what a message itself shows alone; look through the decisions: mxgate allow list",
+		"file", aside, "decisions", decisions, "err", err)
+	return m, nil
 }
 
 func total(by map[string]int) int {

@@ -199,18 +199,18 @@ func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
 func clean(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	var proofs []string
 	if e.DMARC.SPFAligned {
-		proofs = append(proofs, fmt.Sprintf("it came from %s, which %s lists in SPF", e.Origin.IP, named(mail.Domain(e.SPF.Domain))))
+		proofs = append(proofs, "it came from "+e.Origin.IP+", which "+named(mail.Domain(e.SPF.Domain))+" lists in SPF")
 	}
 	switch {
 	case e.DMARC.DKIMDomain != "":
-		proofs = append(proofs, fmt.Sprintf("the DKIM signature by %s holds", named(e.DMARC.DKIMDomain)))
+		proofs = append(proofs, "the DKIM signature by "+named(e.DMARC.DKIMDomain)+" holds")
 	case e.DMARC.DKIMAligned: // older evidence does not say which
 		proofs = append(proofs, "an aligned DKIM signature holds")
 	}
 	if len(proofs) == 0 {
 		return "Nothing speaks against this message.", Reject, true
 	}
-	return fmt.Sprintf("The author domain %s is proven: %s.", named(e.Author.Domain), strings.Join(proofs, "; ")), Reject, true
+	return "The author domain " + named(e.Author.Domain) + " is proven: " + strings.Join(proofs, "; ") + ".", Reject, true
 }
 
 // mayStillAlign reports whether DNS trouble hides a result that could align

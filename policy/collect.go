@@ -80,8 +80,7 @@ func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provide
 	// Each is tried first with what the resolver holds in memory. Most mail is
 	// judged by records that are, and then nothing has to wait beside another.
 	var waiting []func()
-	past, over := context.WithCancel(ctx)
-	over()
+	past := dns.FromMemory(ctx)
 	held := watched{r: c.Resolver}
 	try := func(limit func(dns.Resolver) dns.Resolver, check func(context.Context, dns.Resolver)) {
 		held.missing = false

@@ -28,6 +28,7 @@ const (
 type scene struct {
 	c        *Collector
 	e        *Evidence
+	m        *mail.Message
 	conv     thread.Conversation
 	author   mail.Domain // registrable; "" if there is none
 	name     string      // of the author, folded
@@ -49,7 +50,7 @@ type scened struct {
 // conversation asks whose conversation this is, and then whom of it the message
 // resembles.
 func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Transaction, author mail.Author) error {
-	s := scene{c: c, e: e, conv: thread.Read(tx.Message)}
+	s := scene{c: c, e: e, m: tx.Message, conv: thread.Read(tx.Message)}
 	t := &e.Thread
 	t.Reply, t.List, t.Cited, t.Unread = s.conv.Reply, s.conv.List, len(s.conv.Cited), s.conv.Unread
 	t.Personal = s.personal(tx.Envelope.ForwardPaths)
@@ -67,7 +68,7 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 		return err
 	}
 	s.keepParties()
-	s.payment()
+	s.accounts()
 	if e.OwnDomain != "" {
 		return nil // ours: if nothing proves it, that is enough
 	}
@@ -75,6 +76,9 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	s.resembled(author.Address.Local)
 	s.added()
 	s.replies(author)
+	if e.suspects() {
+		s.words()
+	}
 	return nil
 }
 
@@ -244,11 +248,10 @@ func (s *scene) known(d mail.Domain) KnownDomain {
 	return KnownDomain{}
 }
 
-// payment keeps what is said of money. What was agreed before is what we saw in
-// the conversation, or else what the message itself quotes of it.
-func (s *scene) payment() {
+// accounts keeps the accounts named. What was agreed before is what we saw in the
+// conversation, or else what the message itself quotes of it.
+func (s *scene) accounts() {
 	p := &s.e.Thread.Payment
-	p.Words = s.conv.Payment
 	for _, account := range s.conv.Accounts {
 		shown := masked(account)
 		p.Accounts = append(p.Accounts, shown)
@@ -260,6 +263,14 @@ func (s *scene) payment() {
 		case len(s.conv.QuotedAccounts) > 0 && !slices.Contains(s.conv.QuotedAccounts, account):
 			p.Changed = append(p.Changed, shown)
 		}
+	}
+}
+
+// words keeps what is said of changed payment details. Every other mail speaks of
+// payment, and to read for it costs: it is called where it can be evidence.
+func (s *scene) words() {
+	if p := &s.e.Thread.Payment; p.Words == nil {
+		p.Words = thread.PaymentWords(s.m)
 	}
 }
 

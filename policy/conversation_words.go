@@ -23,7 +23,7 @@ func marked(d, target mail.Domain) (string, string) {
 }
 
 // shownPairs remembers pairs: who writes from a look-alike writes again.
-var shownPairs = memo.New[[2]mail.Domain, [2]string](128 << 10)
+var shownPairs = memo.New[[2]mail.Domain, [2]string](128<<10, memo.Texts)
 
 func runs(rs []lookalike.Run) string {
 	var b strings.Builder
@@ -153,8 +153,11 @@ func (e *Evidence) impostorWords(s *Score) string {
 		whom = named(s.Target)
 	}
 	text := fmt.Sprintf("The mail may come from an impostor of %s (%d points): %s.", whom, s.Total, strings.Join(parts, "; "))
-	if s.Capped != "" {
+	switch {
+	case s.Capped != "":
 		text += " It is not held, as " + s.Capped + "."
+	case s.Hidden != "":
+		text += " It is held for what it may hide: there is " + s.Hidden + "."
 	}
 	return text + e.Thread.joinedWords()
 }
@@ -291,7 +294,10 @@ func (x *explanation) score(e *Evidence, s *Score) {
 	for _, l := range s.Lines {
 		x.line("", "%+4d  %s: %s", l.Points, l.Row, e.rowWords(l.Row, s))
 	}
-	if s.Capped != "" {
+	switch {
+	case s.Capped != "":
 		x.line("", "no more than a tag, as %s", s.Capped)
+	case s.Hidden != "":
+		x.line("", "held for what it may hide: there is %s", s.Hidden)
 	}
 }

@@ -41,8 +41,16 @@ func (s *scene) names(author mail.Author) {
 	if !s.person {
 		return
 	}
-	for _, p := range s.named() {
-		if p.Where != thread.ReplyTo && foldName(p.Name) == s.name {
+	read := 0
+	for i := range s.conv.Parties {
+		p := &s.conv.Parties[i]
+		if p.Name == "" || p.Where == thread.ReplyTo {
+			continue
+		}
+		if read++; read > maxNames {
+			break
+		}
+		if foldName(p.Name) == s.name {
 			add(lookalike.Registrable(p.Domain), string(p.Where))
 		}
 	}
@@ -53,17 +61,6 @@ func (s *scene) names(author mail.Author) {
 
 // maxNameShown bounds what is kept of a display name.
 const maxNameShown = 80
-
-// named lists the parties that have a name, as far as they are read.
-func (s *scene) named() []thread.Party {
-	var all []thread.Party
-	for _, p := range s.conv.Parties {
-		if p.Name != "" && len(all) < maxNames {
-			all = append(all, p)
-		}
-	}
-	return all
-}
 
 // replies asks where an answer would go. A Reply-To to somebody who is known here,
 // has part in the conversation or is of the author's domain diverts nothing.
@@ -91,8 +88,9 @@ func (s *scene) replies(author mail.Author) {
 var severityOf = map[score.Reply]int{score.ReplyUnknown: 1, score.ReplyFreeMail: 2, score.ReplyLookalike: 3}
 
 // freeMailbox reports a free mailbox that bears the name, or the local part, of
-// somebody in the conversation. The author's own name counts if he claims to
-// answer: people who write to a web form are named as its author, too.
+// somebody in the conversation. The author's own name, also if the local part is
+// made of it, counts if he claims to answer, or tells of an account from an address
+// of his own: people who write to a web form are named as its author, too.
 func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *Diversion {
 	hit := func(of mail.Domain, name string) *Diversion {
 		return &Diversion{Domain: d, Kind: score.ReplyFreeMail, Target: of, Name: Plain(name, maxNameShown)}
@@ -101,7 +99,8 @@ func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *
 	same := func(name, local string) bool {
 		return isPersonal(name, shown) && foldName(name) == shown || len(local) >= leastName && strings.EqualFold(local, p.Address.Local)
 	}
-	if s.conv.Reply && same(author.Display, author.Address.Local) {
+	if (same(author.Display, author.Address.Local) || spells(p.Address.Local, author.Display)) &&
+		(s.conv.Reply || bearsOne(author.Address.Local, author.Display) && s.asksForMoney()) {
 		return hit(s.author, or(author.Display, author.Address.Local))
 	}
 	n := 0
@@ -118,6 +117,11 @@ func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *
 		}
 	}
 	return nil
+}
+
+func (s *scene) asksForMoney() bool {
+	s.words()
+	return s.e.Thread.Payment.told() != ""
 }
 
 // diverted reports whom full resembles, a name of Reply-To at or below the domain d.

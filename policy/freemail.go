@@ -1,6 +1,13 @@
 package policy
 
-import "mxgate/policy/mail"
+import (
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+)
+
+// FreeMail reports whether anybody can have a mailbox at d: to know one is not to
+// know the others.
+func FreeMail(d mail.Domain) bool { return freeMail[lookalike.Registrable(d)] }
 
 // freeMail lists domains under which anybody can have a mailbox. Who writes from
 // there is known by his address and not by the domain: it is nobody's party, it

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -20,8 +19,10 @@ type Score struct {
 	Relation score.Relation `json:"relation,omitempty"`
 	Lines    []score.Line   `json:"lines"`            // the rows that were met
 	Capped   string         `json:"capped,omitempty"` // why it does no more than tag; a clause for people
+	Hidden   string         `json:"hidden,omitempty"` // what was not read, if it is held for that whatever the total; a clause, too
 
 	similar *Similar // nil if nobody is resembled
+	holds   bool
 }
 
 // String is a score in words of a header field.
@@ -43,19 +44,18 @@ func (s *Score) String() string {
 // worth telling, or the author is ours or not exactly one.
 func (r *Rules) weigh(e *Evidence) *Score {
 	t := &e.Thread
-	if e.Author.Ambiguous != "" || e.OwnDomain != "" ||
-		len(t.Similar) == 0 && len(t.Named) == 0 && len(t.Added) == 0 && len(t.Decisions) == 0 && t.ReplyTo == nil && t.Payment.told() == "" && e.Impersonated == nil {
+	if e.Author.Ambiguous != "" || e.OwnDomain != "" || t.Payment.told() == "" && !e.suspects() {
 		return nil
 	}
 	base := e.facts()
 	top := r.scored(e, base, nil, "")
 	better := func(s *Score) {
-		if s.Total > top.Total || s.Total == top.Total && top.Target == "" {
+		if s.outweighs(top) {
 			top = s
 		}
 	}
 	for i := range t.Similar {
-		if s := &t.Similar[i]; e.counts(s) && e.excused(s.Domain, s.Target, s.SameOwner) == "" {
+		if s := &t.Similar[i]; e.accuses(s) {
 			better(r.scored(e, e.factsOf(base, s), s, s.Target))
 		}
 	}
@@ -78,7 +78,7 @@ func (r *Rules) weigh(e *Evidence) *Score {
 			better(r.scored(e, f, s, d.Target))
 		}
 	}
-	if top.Total < r.Weights.Of(score.LogAt) {
+	if top.Total < r.Weights.Of(score.LogAt) && !top.holds {
 		return nil
 	}
 	return top
@@ -90,16 +90,61 @@ func (r *Rules) scored(e *Evidence, f score.Facts, s *Similar, target mail.Domai
 	if s != nil {
 		out.Relation = s.Relation
 	}
+	heavy, hidden := out.Total >= r.Weights.Of(score.QuarantineAt), s != nil && e.hides(s)
+	why := ""
 	switch by := r.forwarded(e); {
-	case f.Blocked, out.Total < r.Weights.Of(score.QuarantineAt):
+	case f.Blocked:
 	case f.Relation == score.None:
-		out.Capped = "its domain resembles nobody's"
+		why = "its domain resembles nobody's"
 	case by != "":
-		out.Capped = "it came through " + strconv.Quote(by) + ", a forwarder of our rules"
+		why = "it came through " + strconv.Quote(by) + ", a forwarder of our rules"
 	case e.Thread.list():
-		out.Capped = "it came through a mailing list"
+		why = "it came through a mailing list"
+	case !hidden && e.namesOnly(&f, s):
+		why = "nobody here is known to write to " + named(s.Target) + ", and the mail claims no conversation and no money"
+	}
+	out.holds = why == "" && (heavy || hidden)
+	switch {
+	case heavy:
+		out.Capped = why
+	case out.holds:
+		out.Hidden = e.Thread.Unread
 	}
 	return out
+}
+
+// outweighs reports whether s is to be told and acted upon, and not other.
+func (s *Score) outweighs(other *Score) bool {
+	switch {
+	case s.holds != other.holds:
+		return s.holds
+	case s.Total != other.Total:
+		return s.Total > other.Total
+	}
+	return other.Target == ""
+}
+
+// hides reports whether what was not read of the message may be the conversation
+// in which its author, who is not known here, stands in the place of s.Target. Padding
+// must not pay: so it is taken for that where he claims to answer something, and
+// without a claim where he is disguised as somebody near.
+func (e *Evidence) hides(s *Similar) bool {
+	t := &e.Thread
+	if t.Unread == "" || t.MemorySince.IsZero() || t.Author.State == Established || t.Author.State == TwoWay {
+		return false
+	}
+	return t.Reply || inLetters(s.Class) && s.Relation != score.Site
+}
+
+// namesOnly reports whether it is for a name alone that s weighs so much, and the
+// one known by it first may be the impostor: three mails make an impostor
+// established whose victim has not written yet, and none makes us write to him. A
+// mail that pretends to nothing can wait for the second one.
+func (e *Evidence) namesOnly(f *score.Facts, s *Similar) bool {
+	guarded := f.Person || slices.ContainsFunc(e.Lookalike, func(l Lookalike) bool {
+		return l.Where == "author" && lookalike.Registrable(l.Target) == s.Target
+	})
+	return f.Relation == score.Namesake && s.TargetState != TwoWay && !guarded && !f.Pretext && f.Reply == "" && f.Payment == ""
 }
 
 // forwarded names the forwarder of our rules that proves itself on this message.
@@ -191,106 +236,4 @@ func (t *Thread) similarTo(d mail.Domain) *Similar {
 		}
 	}
 	return nil
-}
-
-// learning is how long a memory only learns before the site's correspondents
-// count: everybody is new to it. LOOKALIKE 6.
-const learning = 14 * 24 * time.Hour
-
-// counts reports whether s is more than chance, by the class rules of its tier.
-// Who stands beside us in To or Cc is no conversation yet.
-func (e *Evidence) counts(s *Similar) bool {
-	if s.Relation == score.Message && !e.Thread.quotes(s.Target) {
-		return countsAs(score.Site, s.Class, s.Confidence)
-	}
-	if s.Relation == score.Site && e.ReceivedAt.Sub(e.Thread.MemorySince) < learning {
-		return false
-	}
-	return countsAs(s.Relation, s.Class, s.Confidence)
-}
-
-// addedCounts is counts for a recipient. Houses have several names, and their
-// people write to each other: what is not of the conversation is held against the
-// strictest rule.
-func (e *Evidence) addedCounts(s *Similar) bool {
-	return e.excused(s.Domain, s.Target, s.SameOwner) == "" && countsAs(strictly(s.Relation), s.Class, s.Confidence)
-}
-
-// strictly keeps a relation that rests on what we remember.
-func strictly(r score.Relation) score.Relation {
-	if r == score.Thread || r == score.Corroborated {
-		return r
-	}
-	return score.Site
-}
-
-// Confidence from which classes count where there are many to resemble:
-// LOOKALIKE 4.3. Within one message words added to a name are mostly a house's
-// own (4.6).
-const (
-	leastEdit    = 65 // one edit, which has that on a label that is long enough
-	leastMixed   = 75 // an edit with anything else; words added
-	leastMessage = 65 // words added, to a name in the same message
-)
-
-func countsAs(r score.Relation, class string, confidence int) bool {
-	switch r {
-	case score.Thread, score.Corroborated, score.Namesake:
-		return confidence >= leastFor(r, class)
-	case score.Message:
-		return confidence >= leastInThread && (!has(class, lookalike.Combo) || confidence >= leastMessage)
-	case score.Correspondent, score.Own, score.Protected:
-		return confidence >= leastElse
-	}
-	switch {
-	case class == string(lookalike.TLD):
-		return false
-	case has(class, lookalike.Combo), has(class, lookalike.Edit) && class != string(lookalike.Edit):
-		return confidence >= leastMixed
-	case has(class, lookalike.Edit):
-		return confidence >= leastEdit
-	}
-	return confidence >= leastElse
-}
-
-// excused says why d may resemble target; "" if nothing says so. That they share
-// a hoster, or that somebody answered, says nothing: victims answer.
-func (e *Evidence) excused(d, target mail.Domain, sameOwner bool) string {
-	t := &e.Thread
-	if d == "" || target == "" {
-		return ""
-	}
-	if sameOwner {
-		return "the operator says that they have one owner"
-	}
-	for i := range t.Decisions {
-		if x := &t.Decisions[i]; x.Allow && x.Sender == d && x.Target == target && e.applies(x) {
-			return or(x.Who, "an administrator") + " allowed it"
-		}
-	}
-	if d != lookalike.Registrable(e.Author.Domain) || freeMail[target] {
-		return ""
-	}
-	if slices.Contains(t.Author.ProvenFor, target) {
-		return string(target) + " signed its mail before"
-	}
-	// A list signs what anybody posts, and a provider of mailboxes what anybody writes.
-	if !t.List && slices.ContainsFunc(e.DKIM, func(s DKIM) bool { return s.Result == mail.Pass && !s.Testing && s.Domain.Within(target) }) {
-		return string(target) + " signed this mail"
-	}
-	return ""
-}
-
-// applies reports whether a decision is for this message: to allow is for those
-// recipients only, to block is for a message to any of them.
-func (e *Evidence) applies(d *Decision) bool {
-	switch {
-	case over(d.Expires, e):
-		return false
-	case d.Recipient == "":
-		return true
-	case d.Allow:
-		return allTo(e.ForwardPaths, d.Recipient)
-	}
-	return slices.ContainsFunc(e.ForwardPaths, func(p string) bool { return allTo([]string{p}, d.Recipient) })
 }

@@ -244,6 +244,7 @@ func TestWhoIsExcused(t *testing.T) {
 		}, nil, true},
 		{"the target signed it", theft, with(correspondence()), signedBy("heise.de"), true},
 		{"below the target", theft, with(correspondence()), signedBy("mail.heise.de"), true},
+		{"the target signed it and added one", letter{from: "a@heise.de", cc: "b@he1se.de", body: paying}, with(correspondence()), signedBy("heise.de"), false},
 		{"somebody else did", theft, with(correspondence()), signedBy("logistik.net"), false},
 		{"a list of the target did", letter{from: "a@he1se.de", cites: stolen, list: "<x.heise.de>"}, with(correspondence()), signedBy("heise.de"), false},
 		{"a provider of mailboxes did", letter{from: "a@gmall.com", cites: "<q3@example.com>"}, with(correspondence()), signedBy("gmail.com"), false},

@@ -13,6 +13,16 @@ import (
 // from where nothing came before: without an id and without a quote.
 func TestANameThatTheRecipientKnowsAtALookAlike(t *testing.T) {
 	changed := func(change func(*remembering)) *remembering { r := builder(); change(r); return r }
+	once := func() *remembering {
+		return changed(func(r *remembering) {
+			r.known["nordlichtbau.de"] = KnownDomain{State: Seen, First: days(3), Messages: 1, ToUs: 1}
+		})
+	}
+	established := func() *remembering {
+		return changed(func(r *remembering) {
+			r.known["nordlichtbau.de"] = KnownDomain{State: Established, First: days(30), Messages: 3, ToUs: 3}
+		})
+	}
 	ole := func(domain string) letter { return letter{from: "Ole Nord <ole@" + domain + ">"} }
 	with := func(l letter, change func(*letter)) letter { change(&l); return l }
 	re := func(l *letter) { l.subject = "Re: Invoice" }
@@ -28,17 +38,28 @@ func TestANameThatTheRecipientKnowsAtALookAlike(t *testing.T) {
 		{"the whole name below another", ole("nordlichtbau.de.pay-portal.net"), builder(), Quarantine},
 		{"a dot in the name", ole("nordlicht.bau.de"), builder(), Quarantine},
 		{"a letter of a short name", letter{from: "Anna Berg <anna@heize.de>"}, builder(), Quarantine},
-		{"a letter of a name of three", letter{from: "Anna Berg <anna@il.ie>"}, changed(func(r *remembering) { r.names[foldName("Anna Berg")] = []mail.Domain{"iol.ie"} }), Quarantine},
-		{"the name turned around", letter{from: "\"Nord, Ole\" <x@nordlichtbu.de>"}, builder(), Quarantine},
-		{"a house of which one mail came", ole("nordlichtbu.de"), changed(func(r *remembering) {
-			r.known["nordlichtbau.de"] = KnownDomain{State: Seen, First: days(3), Messages: 1, ToUs: 1}
+		{"a letter of a name of three", letter{from: "Anna Berg <anna@il.ie>"}, changed(func(r *remembering) {
+			r.names[foldName("Anna Berg")] = []mail.Domain{"iol.ie"}
+			r.known["iol.ie"] = KnownDomain{State: TwoWay, First: days(90), Messages: 9, ToUs: 9}
 		}), Quarantine},
-		{"a house that is not among the neighbours", ole("nordlichtbu.de"), changed(func(r *remembering) { delete(r.known, "nordlichtbau.de") }), Quarantine},
+		{"the name turned around", letter{from: "\"Nord, Ole\" <x@nordlichtbu.de>"}, builder(), Quarantine},
 		{"three days after a mail in another name", ole("nordlichtbu.de"), changed(func(r *remembering) { r.known["nordlichtbu.de"] = KnownDomain{State: Seen, First: days(3)} }), Quarantine},
 		{"after a warm-up", ole("nordlichtbu.de"), changed(func(r *remembering) {
 			r.known["nordlichtbu.de"] = KnownDomain{State: Shadow, First: days(60), Messages: 99, ToUs: 99, ShadowOf: "nordlichtbau.de"}
 		}), Quarantine},
 		{"in a conversation of others", with(ole("nordlichtbu.de"), func(l *letter) { l.cites = stolen }), builder(), Quarantine},
+
+		{"a house of which one mail came", ole("nordlichtbu.de"), once(), Tag},
+		{"a house of which one mail came, and it answers", with(ole("nordlichtbu.de"), re), once(), Quarantine},
+		{"a house that is not among the neighbours", ole("nordlichtbu.de"), changed(func(r *remembering) { delete(r.known, "nordlichtbau.de") }), Tag},
+		{"a house to which nobody writes", ole("nordlichtbu.de"), established(), Tag},
+		{"a house to which nobody writes, and it answers", with(ole("nordlichtbu.de"), re), established(), Quarantine},
+		{"a house to which nobody writes, and an invoice", with(ole("nordlichtbu.de"), func(l *letter) { l.body = firstAccount + "\r\n" }), established(), Quarantine},
+		{"a house to which nobody writes, and answers go elsewhere", with(ole("nordlichtbu.de"), func(l *letter) { l.replyTo = "x@unheard.net" }), established(), Quarantine},
+		{"a protected person of a house to which nobody writes", letter{from: "Erika Mustermann <e@nordlichtbu.de>"}, changed(func(r *remembering) {
+			r.names[foldName("Erika Mustermann")] = []mail.Domain{"nordlichtbau.de"}
+			r.known["nordlichtbau.de"] = KnownDomain{State: Established, First: days(30), Messages: 3, ToUs: 3}
+		}), Quarantine},
 
 		{"words added", ole("nordlichtbau-office.de"), builder(), Tag},
 		{"words added, and it answers", with(ole("nordlichtbau-office.de"), re), builder(), Quarantine},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (e *Evidence) origin(tx *mail.Transaction, src provider.Source, given Given
 		return found
 	case src.Origin == provider.OriginPeer && !given.Peerless:
 		e.Origin = Origin{IP: tx.Client.Addr.String(), Helo: tx.Client.Helo, Method: "peer", Confidence: "high",
-			Why: fmt.Sprintf("source %q delivers its own mail: the client is the origin", src.Name)}
+			Why: "source " + strconv.Quote(src.Name) + " delivers its own mail: the client is the origin"}
 		return origin{ip: tx.Client.Addr, helo: tx.Client.Helo, border: -1}
 	}
 	return e.walked(received.Find(tx, boundaryOf(src)))

@@ -48,9 +48,9 @@ func (e *Evidence) path(tx *mail.Transaction, src provider.Source, given Given, 
 	case given.Peerless && !o.walked():
 		p.Verdict, p.Why = Undetermined, "the message was read from a file, which does not show who handed it to us, and its trace was not looked at"
 	case !given.Peerless && src.Origin == provider.OriginPeer:
-		p.Verdict, p.Why = PermittedDirect, fmt.Sprintf("the client %s is in source %q, which delivers its own mail", tx.Client.Addr, src.Name)
+		p.Verdict, p.Why = PermittedDirect, "the client "+tx.Client.Addr.String()+" is in source "+strconv.Quote(src.Name)+", which delivers its own mail"
 	case !o.walked():
-		p.Verdict, p.Why = ViaCurrent, fmt.Sprintf("the client %s is in source %q", tx.Client.Addr, src.Name)
+		p.Verdict, p.Why = ViaCurrent, "the client "+tx.Client.Addr.String()+" is in source "+strconv.Quote(src.Name)
 	default:
 		p.ofTrace(e, src, given, o.trace)
 		p.Field = numberOf(tx.Message, o.trace.Field)

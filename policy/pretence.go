@@ -100,7 +100,10 @@ func (c *Collector) impersonation(a mail.Author) *Impersonation {
 	if a.Ambiguous != "" {
 		return nil // a reason of its own
 	}
-	shown := foldName(a.Display)
+	shown := ""
+	if len(c.People) > 0 {
+		shown = foldName(a.Display)
+	}
 	for _, p := range c.People {
 		theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
 			return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
@@ -132,4 +135,4 @@ func foldName(s string) string {
 }
 
 // folded remembers the names of people, which every message is compared with.
-var folded = memo.New[string, string](256 << 10)
+var folded = memo.New[string, string](256<<10, memo.Text)

@@ -38,7 +38,7 @@ func (r *remembering) Recall(_ context.Context, q Question) (Recollection, error
 		out.Domains = append(out.Domains, r.of(d))
 	}
 	for target, known := range r.known {
-		if m, ok := lookalike.Compare(author, target); ok {
+		if m, ok := lookalike.Compare(q.Author.Domain, target); ok {
 			m.Tier = lookalike.Site
 			out.Near = append(out.Near, Neighbour{m, known})
 		}

@@ -32,16 +32,6 @@ func leastFor(r score.Relation, class string) int {
 	return leastElse
 }
 
-// compare compares within the limit of one message.
-func (s *scene) compare(d, target mail.Domain) (lookalike.Match, bool) {
-	if s.compared == maxComparisons {
-		s.unread("more pairs of domains than are compared")
-		return lookalike.Match{}, false
-	}
-	s.compared++
-	return lookalike.Compare(d, target)
-}
-
 // resembled asks for each domain that the author's may be taken for, nearest
 // relation first: participants of the conversation that we remember, parties of
 // this message, correspondents of its recipient, ours and protected ones,
@@ -82,7 +72,10 @@ func (s *scene) resembled(local string) {
 	}
 	for i := range s.e.Lookalike {
 		l := &s.e.Lookalike[i]
-		if d := lookalike.Registrable(l.Target); l.Where == "author" && d != "" {
+		if l.Where != "author" {
+			continue
+		}
+		if d := lookalike.Registrable(l.Target); d != "" {
 			add(d, lookalike.Class(l.Class), l.Confidence, l.Why, protectedAs(l))
 		}
 	}
@@ -161,7 +154,7 @@ func (s *scene) relation(d mail.Domain) score.Relation {
 	switch {
 	case slices.Contains(s.recalled.Thread.Participants, d):
 		return score.Thread
-	case p != nil && p.quoted() && known.ToUs > 0:
+	case p != nil && p.quoted() && known.ToUs > 0 && s.vouched(d, &known):
 		return score.Corroborated
 	case p != nil && (p.quoted() || p.isRecipient()):
 		return score.Message
@@ -169,6 +162,18 @@ func (s *scene) relation(d mail.Domain) score.Relation {
 		return score.Correspondent
 	}
 	return score.Site
+}
+
+// vouched reports whether d, which wrote to this recipient, is known by more than
+// one mail that may have been sent for that: by weeks of mail, or by the operator's
+// word. Whoever writes first under a name that resembles the genuine one would else
+// have that one held for quoting him.
+func (s *scene) vouched(d mail.Domain, known *KnownDomain) bool {
+	switch {
+	case known.State == Established || known.State == TwoWay || withinAny(d, s.c.Protected):
+		return true
+	}
+	return known.ToUs > 1 && s.e.ReceivedAt.Sub(known.First) >= fresh
 }
 
 // pair fills in what is known of both.
@@ -241,9 +246,12 @@ func (s *scene) added() {
 	}
 	for i := range s.e.Lookalike {
 		l := &s.e.Lookalike[i]
+		if l.Where != "to" && l.Where != "cc" || l.Confidence < leastElse {
+			continue
+		}
 		d, target := lookalike.Registrable(l.Domain), lookalike.Registrable(l.Target)
 		p := s.party(d)
-		if l.Where != "to" && l.Where != "cc" || l.Confidence < leastElse || p == nil || freeMail[d] ||
+		if p == nil || freeMail[d] ||
 			slices.ContainsFunc(found, func(f Similar) bool { return f.Domain == d }) {
 			continue
 		}

@@ -43,12 +43,12 @@ func (e *Evidence) poses(d mail.Domain) bool {
 
 func impostor(r *Rules, e *Evidence) (string, Disposition, bool) {
 	s := r.weigh(e)
-	if s == nil || s.Total < r.Weights.Of(score.TagAt) {
+	if s == nil || s.Total < r.Weights.Of(score.TagAt) && !s.holds {
 		return "", Quarantine, false
 	}
-	most := Quarantine
-	if s.Total < r.Weights.Of(score.QuarantineAt) || s.Capped != "" {
-		most = Tag
+	most := Tag
+	if s.holds {
+		most = Quarantine
 	}
 	return e.impostorWords(s), most, true
 }
@@ -121,9 +121,11 @@ func replyDiversion(_ *Rules, e *Evidence) (string, Disposition, bool) {
 // behind a name, does that too; and everybody has a second address, so that a
 // name alone, without a conversation, is no reason.
 func (t *Thread) borrowed(e *Evidence) *Namesake {
+	if len(t.Named) == 0 || t.list() || t.NameKnown || e.OwnDomain != "" || !t.Reply || t.Known != nil && t.Known.TookPart {
+		return nil
+	}
 	author := lookalike.Registrable(e.Author.Domain)
-	if t.list() || t.NameKnown || e.OwnDomain != "" || !t.Reply || t.Known != nil && t.Known.TookPart ||
-		!freeMail[author] && !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
+	if !freeMail[author] && !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
 		return nil
 	}
 	for i := range t.Named {

@@ -95,7 +95,7 @@ type Diversion struct {
 
 // Payment is what the message says of money, outside of what it quotes.
 type Payment struct {
-	Words    []string `json:"words,omitempty"`    // of changed payment details; at most 4
+	Words    []string `json:"words,omitempty"`    // of changed payment details; at most 4, and looked for only beside a likeness, a name, a diversion or a decision
 	Accounts []string `json:"accounts,omitempty"` // IBANs, all but the last four characters hidden
 	Changed  []string `json:"changed,omitempty"`  // of these, those that the conversation did not have before, though it had one
 	Known    []string `json:"known,omitempty"`    // of these, those that the conversation had before, as we remember it

@@ -50,6 +50,14 @@ func (b *bench) reaches(s report.Share, percent float64) bool {
 	return s.Percent() >= percent
 }
 
+// want is a bar as it is shown: of a quick run it says how that judges.
+func (b *bench) want(bar string) string {
+	if b.quick {
+		return bar + ", not refuted"
+	}
+	return bar
+}
+
 func (b *bench) say(format string, args ...any) {
 	if b.started.IsZero() {
 		b.started = time.Now()
@@ -65,6 +73,9 @@ func (b *bench) miss(part, format string, args ...any) {
 func (b *bench) saveMisses(dir string) error {
 	if dir == "" {
 		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
 	}
 	for part, lines := range b.misses {
 		text := strings.Join(lines, "\n") + "\n"

@@ -252,7 +252,7 @@ func (t *thefted) section(b *bench) report.Section {
 			held.N, held.K = held.N+k[0].N, held.K+k[0].K
 		}
 	}
-	s.Bars = []report.Bar{{What: "hijacks held", Want: ">= 97 %", Got: held.Interval(), Met: b.reaches(held, 97)}}
+	s.Bars = []report.Bar{{What: "hijacks held", Want: b.want(">= 97 %"), Got: held.Interval(), Met: b.reaches(held, 97)}}
 	if !b.quick {
 		s.Bars = append(s.Bars, report.Bar{What: "hijacks made", Want: ">= 2000", Got: fmt.Sprint(all.N), Met: all.N >= 2000})
 	}

@@ -5,14 +5,16 @@
 //	go run ./cmd/lookalikebench [-quick] [-json FILE] [-markdown FILE] [PART...]
 //
 // The parts are names (recall by class), false (false positives), hijack (mail
-// made of real threads), speed and poison; without one all are run. The data is
-// third-party and read from ../shared/corpora, from MXGATE_CORPORA or -corpora.
+// made of real threads), speed and poison; without one all are run. All but poison
+// need third-party data, which is no part of this repository (docs/lookalike.md says
+// what it is); it is read from -corpora, MXGATE_CORPORA or ../shared/corpora.
 // Everything follows from fixed seeds.
 //
 // It exits with 1 if a bar is missed, with 2 if it could not measure.
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -28,17 +30,18 @@ import (
 
 // part is something that can be measured.
 type part struct {
-	name string
-	run  func(*bench, context.Context) ([]report.Section, error)
+	name  string
+	needs string // of the third-party data; "": nothing
+	run   func(*bench, context.Context) ([]report.Section, error)
 }
 
 // parts are all there are, in order.
 var parts = []part{
-	{"names", (*bench).names},
-	{"false", (*bench).falsePositives},
-	{"hijack", (*bench).hijacks},
-	{"speed", (*bench).speed},
-	{"poison", (*bench).poison},
+	{"names", "lists of popular domains, the tables of dnstwist and Unicode, decisions of UDRP panels", (*bench).names},
+	{"false", "lists of popular domains and of domains with one owner, the tables of Basecamp and Chromium", (*bench).falsePositives},
+	{"hijack", "400 public messages of the SpamAssassin corpus", (*bench).hijacks},
+	{"speed", "lists of popular domains, the same messages", (*bench).speed},
+	{"poison", "", (*bench).poison},
 }
 
 func main() {
@@ -69,21 +72,17 @@ type options struct {
 
 // run measures the parts that are named, and returns how many bars were missed.
 func run(ctx context.Context, o options, names []string, out, progress io.Writer) (missed int, err error) {
-	for _, name := range names {
-		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return 0, fmt.Errorf("no part %q", name)
-		}
-	}
-	dir, err := corpus.Find(o.corpora)
+	wanted, err := chosen(names)
 	if err != nil {
 		return 0, err
 	}
+	dir, err := corpus.Find(o.corpora)
+	if err != nil && slices.ContainsFunc(wanted, func(p part) bool { return p.needs != "" }) {
+		return 0, fmt.Errorf("%w\n%s", err, needed())
+	}
 	b := &bench{dir: dir, quick: o.quick, progress: progress, misses: map[string][]string{}}
 	var r report.Report
-	for _, p := range parts {
-		if len(names) > 0 && !slices.Contains(names, p.name) {
-			continue
-		}
+	for _, p := range wanted {
 		sections, err := p.run(b, ctx)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", p.name, err)
@@ -102,6 +101,30 @@ func run(ctx context.Context, o options, names []string, out, progress io.Writer
 		return 0, err
 	}
 	return len(r.Missed()), b.saveMisses(o.misses)
+}
+
+// chosen are the parts of these names in their order; without a name all.
+func chosen(names []string) (wanted []part, err error) {
+	for _, name := range names {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
+			return nil, fmt.Errorf("no part %q: expected some of names, false, hijack, speed, poison", name)
+		}
+	}
+	for _, p := range parts {
+		if len(names) == 0 || slices.Contains(names, p.name) {
+			wanted = append(wanted, p)
+		}
+	}
+	return wanted, nil
+}
+
+// needed says which part needs what.
+func needed() string {
+	var b strings.Builder
+	for _, p := range parts {
+		fmt.Fprintf(&b, "  %-8s needs %s\n", p.name, cmp.Or(p.needs, "none of it: go run ./cmd/lookalikebench "+p.name))
+	}
+	return b.String() + "docs/lookalike.md says where all that is from (\"The data\")"
 }
 
 // save writes a file, if there is to be one.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -25,15 +26,37 @@ func TestAnUnknownPartIsRefused(t *testing.T) {
 	}
 }
 
-func TestWithoutTheCorporaNothingIsMeasured(t *testing.T) {
-	if _, err := run(t.Context(), options{corpora: t.TempDir()}, nil, io.Discard, io.Discard); err == nil {
-		t.Error("measured nothing and said so to nobody")
+func TestWithoutTheDataItIsSaidWhatNeedsWhichAndWhatDoesNot(t *testing.T) {
+	t.Setenv("MXGATE_CORPORA", "")
+	for _, names := range [][]string{nil, {"poison", "speed"}} {
+		_, err := run(t.Context(), options{corpora: t.TempDir()}, names, io.Discard, io.Discard)
+		if !errors.Is(err, corpus.ErrAbsent) {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"-corpora DIR", "hijack   needs 400 public messages", "poison   needs none of it: go run ./cmd/lookalikebench poison", "docs/lookalike.md"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is missing in %v", want, err)
+			}
+		}
+	}
+	var out bytes.Buffer
+	if missed, err := run(t.Context(), options{quick: true, corpora: t.TempDir()}, []string{"poison"}, &out, io.Discard); err != nil || missed > 0 || !strings.Contains(out.String(), "their thefts held") {
+		t.Errorf("%d, %v\n%s", missed, err, &out)
+	}
+}
+
+func TestAQuickRunSaysHowItJudges(t *testing.T) {
+	if got := (&bench{quick: true}).want("<= 1"); got != "<= 1, not refuted" {
+		t.Error(got)
+	}
+	if got := (&bench{}).want("<= 1"); got != "<= 1" {
+		t.Error(got)
 	}
 }
 
 func TestEveryFormIsWritten(t *testing.T) {
 	dir := t.TempDir()
-	o := options{quick: true, corpora: corpustest.Path(t, ""), json: filepath.Join(dir, "r.json"), markdown: filepath.Join(dir, "r.md"), misses: dir}
+	o := options{quick: true, corpora: corpustest.Path(t, ""), json: filepath.Join(dir, "r.json"), markdown: filepath.Join(dir, "r.md"), misses: filepath.Join(dir, "misses")}
 	var out bytes.Buffer
 	if _, err := run(t.Context(), o, []string{"names"}, &out, io.Discard); err != nil {
 		t.Fatal(err)

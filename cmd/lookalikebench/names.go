@@ -160,7 +160,7 @@ func (b *bench) ownSection(classes []generate.Class, results, lengths []judged) 
 		}
 		t.Add(row...)
 		if want, ok := retrieval[c.Group]; ok && r.found.N > 0 {
-			s.Bars = append(s.Bars, report.Bar{What: "retrieved: " + c.Name, Want: fmt.Sprintf(">= %.1f %%", want), Got: r.found.String() + " %", Met: b.reaches(r.found, want)})
+			s.Bars = append(s.Bars, report.Bar{What: "retrieved: " + c.Name, Want: b.want(fmt.Sprintf(">= %.1f %%", want)), Got: r.found.String() + " %", Met: b.reaches(r.found, want)})
 		}
 	}
 	byLength := report.Table{Title: "Single edits by length of the label, %", Columns: []string{"letters", "n", "retrieved", ">= 50", "alone"}}

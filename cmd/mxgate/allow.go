@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -208,20 +207,48 @@ func (a *allowing) lookalike(ctx context.Context, rest []string) int {
 		return misused(a.flags, err.Error())
 	}
 	d := policy.Decision{Sender: sender, Target: target, Recipient: a.recipient, Allow: !a.block, Who: a.by, Why: a.reason, At: a.now, Expires: end}
-	if err := a.memory.Allow(ctx, d); err != nil {
+	before, err := a.memory.Decisions(ctx)
+	if err == nil {
+		err = a.memory.Allow(ctx, d)
+	}
+	if err != nil {
 		return fail(a.errOut, err)
 	}
 	k, err := knownTo(ctx, a.memory)
 	if err != nil {
 		return fail(a.errOut, fmt.Errorf("it is done, but what is known of both cannot be shown: %w", err))
 	}
-	a.told(&d, k)
+	a.told(&d, k, before)
 	return exitFine
 }
 
-// told shows both domains and says what the word does and what it does not.
-func (a *allowing) told(d *policy.Decision, k known) {
-	fmt.Fprintf(a.out, "%s\n\n%s\n", decisionWords(d, a.now), pair.On(a.out, "  ").Text(
+// samePair finds in all the decision that d replaces or takes back, nil if there is
+// none, and those on the same pair for other recipients.
+func samePair(all []policy.Decision, d *policy.Decision) (same *policy.Decision, others []policy.Decision) {
+	for i := range all {
+		switch x := &all[i]; {
+		case x.Sender != d.Sender || x.Target != d.Target:
+		case x.Recipient == d.Recipient:
+			same = x
+		default:
+			others = append(others, *x)
+		}
+	}
+	return same, others
+}
+
+// told shows both domains and says what the word does, what it does not, and what
+// of before it changes.
+func (a *allowing) told(d *policy.Decision, k known, before []policy.Decision) {
+	fmt.Fprintf(a.out, "%s\n", decisionWords(d, a.now))
+	replaced, others := samePair(before, d)
+	if replaced != nil {
+		fmt.Fprint(a.out, policy.Labelled("replaces", decisionWords(replaced, a.now)))
+	}
+	for i := range others {
+		fmt.Fprint(a.out, policy.Labelled("besides", decisionWords(&others[i], a.now)))
+	}
+	fmt.Fprintf(a.out, "\n%s\n", pair.On(a.out, "  ").Text(
 		pair.Side{Domain: d.Sender, Note: k.saying(a.cfg, d.Sender)}, pair.Side{Domain: d.Target, Note: k.saying(a.cfg, d.Target)}))
 	if m, alike := lookalike.Compare(d.Sender, d.Target); !alike {
 		fmt.Fprint(a.out, policy.Labelled("note", "They do not look alike to mxgate: nothing was held for that, and it is the first thing to check if it was meant to be another pair."))
@@ -264,76 +291,4 @@ func decisionWords(d *policy.Decision, now time.Time) string {
 		text += ", over since " + d.Expires.UTC().Format(time.DateOnly)
 	}
 	return fmt.Sprintf("%s; by %s on %s: %s", text, policy.Plain(d.Who, 80), d.At.Local().Format(time.DateOnly), policy.Plain(d.Why, 300))
-}
-
-func (a *allowing) list(ctx context.Context, rest []string) int {
-	if len(rest) > 0 {
-		return misused(a.flags, fmt.Sprintf("unexpected argument %q", rest[0]))
-	}
-	all, err := a.memory.Decisions(ctx)
-	if err == nil && a.json {
-		encoder := json.NewEncoder(a.out)
-		for i := range all {
-			if err = encoder.Encode(all[i]); err != nil {
-				break
-			}
-		}
-	} else if err == nil {
-		err = a.listTable(all)
-	}
-	if err != nil {
-		return fail(a.errOut, err)
-	}
-	return exitFine
-}
-
-func (a *allowing) listTable(all []policy.Decision) error {
-	if len(all) == 0 {
-		_, err := fmt.Fprintln(a.out, "nothing was allowed or blocked")
-		return err
-	}
-	t := table{}
-	t.add("", "WORD", "SENDER", "FOR", "RECIPIENT", "ENDS", "BY", "ON")
-	for i := range all {
-		d := &all[i]
-		word, ends := "blocked", "never"
-		if d.Allow {
-			word = "allowed"
-		}
-		if !d.Expires.IsZero() {
-			ends = d.Expires.UTC().Format(time.DateOnly)
-		}
-		if !inForce(d, a.now) {
-			word = "over"
-		}
-		recipient := "all"
-		if d.Recipient != "" {
-			recipient = policy.Plain(d.Recipient, 60)
-		}
-		t.add(policy.Plain(d.Why, 300), word, spelt(d.Sender), spelt(d.Target), recipient, ends, shown(d.Who, 40), d.At.Local().Format(time.DateOnly))
-	}
-	return t.print(a.out)
-}
-
-func (a *allowing) revoke(ctx context.Context, rest []string) int {
-	sender, target, err := a.readPair(rest)
-	if err == nil {
-		err = a.checkRecipient()
-	}
-	if err != nil {
-		return misused(a.flags, err.Error())
-	}
-	err = a.memory.Withdraw(ctx, policy.Decision{Sender: sender, Target: target, Recipient: a.recipient, Who: a.by, Why: a.reason, At: a.now})
-	if errors.Is(err, memory.ErrNotFound) {
-		whom := "all recipients"
-		if a.recipient != "" {
-			whom = a.recipient
-		}
-		err = fmt.Errorf("nothing was said of %s for %s and %s: expected a pair, and a recipient, that `mxgate allow list` shows", spelt(sender), spelt(target), whom)
-	}
-	if err != nil {
-		return fail(a.errOut, err)
-	}
-	fmt.Fprintf(a.out, "taken back: %s for %s; judged by the evidence alone again\n", spelt(sender), spelt(target))
-	return exitFine
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -46,7 +45,7 @@ func alikes(e *policy.Evidence) []alike {
 	for where, list := range [][]policy.Similar{t.Similar, t.Added} {
 		for i := range list {
 			s := &list[i]
-			add(alike{s.Domain, s.Target, knownNote(s.State, s.Since, remembers), roleNote(string(s.Relation), s.TargetState, s.TargetSince, remembers), s.SameOwner, where == 0})
+			add(alike{s.Domain, s.Target, placed(s.Where, knownNote(s.State, s.Since, remembers)), roleNote(string(s.Relation), s.TargetState, s.TargetSince, remembers), s.SameOwner, where == 0})
 		}
 	}
 	for i := range e.Lookalike {
@@ -58,6 +57,8 @@ func alikes(e *policy.Evidence) []alike {
 		a := alike{domain: lookalike.Registrable(l.Domain), target: lookalike.Registrable(l.Target), targetKnown: roleNote(whose, policy.Unseen, time.Time{}, false), excused: l.SameOwner, author: l.Where == "author"}
 		if a.author {
 			a.domainKnown = knownNote(t.Author.State, t.Author.First, remembers)
+		} else {
+			a.domainKnown = placed(l.Where, "")
 		}
 		add(a)
 	}
@@ -69,6 +70,15 @@ func alikes(e *policy.Evidence) []alike {
 		a.excused = a.excused || slices.ContainsFunc(t.Decisions, func(d policy.Decision) bool { return d.Allow && d.Sender == a.domain && d.Target == a.target })
 	}
 	return all
+}
+
+// placed says where a domain stands that is not the author's, before what is known of it.
+func placed(where, note string) string {
+	place := map[string]string{"to": "in To", "cc": "in Cc", "reply-to": "in Reply-To", "protected-from": "in the signed From"}[where]
+	if place == "" || note == "" {
+		return place + note
+	}
+	return place + "; " + note
 }
 
 // knownNote says since when a domain is known, without its name.
@@ -144,15 +154,15 @@ func decidable(e *policy.Evidence, v policy.Verdict) []alike {
 	return all[:min(len(all), maxSteps)]
 }
 
-// nextSteps says what can be done about a message that resembles somebody. file is
-// the configuration; id is that of a held message, "" for one that is not.
-func nextSteps(out io.Writer, e *policy.Evidence, v policy.Verdict, file, id string) {
+// nextSteps says what can be done about a message that resembles somebody, below a
+// label. file is the configuration as a shell takes it; id is that of a held message,
+// "" for one that is not.
+func nextSteps(out io.Writer, label string, e *policy.Evidence, v policy.Verdict, file, id string) {
 	pairs := decidable(e, v)
 	if len(pairs) == 0 {
 		return
 	}
-	file = shellWord(cmp.Or(file, "FILE"))
-	fmt.Fprint(out, policy.Labelled("next", "If you know, by another way than this mail, that they are who they say:"))
+	fmt.Fprint(out, policy.Labelled(label, "If you know, by another way than this mail, that they are who they say:"))
 	for _, a := range pairs {
 		fmt.Fprintf(out, "%smxgate allow lookalike -config %s %s for %s -reason \"...\"\n", pairIndent, file, shellWord(string(a.domain)), shellWord(string(a.target)))
 	}
@@ -161,4 +171,7 @@ func nextSteps(out io.Writer, e *policy.Evidence, v policy.Verdict, file, id str
 	}
 	fmt.Fprint(out, policy.Labelled("", "If it is fraud, so that all that comes from there is held:"))
 	fmt.Fprintf(out, "%smxgate block lookalike -config %s %s for %s -reason \"...\"\n", pairIndent, file, shellWord(string(pairs[0].domain)), shellWord(string(pairs[0].target)))
+	if id != "" {
+		fmt.Fprintf(out, "%smxgate quarantine delete -config %s %s\n", pairIndent, file, shellWord(id))
+	}
 }

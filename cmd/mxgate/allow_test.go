@@ -50,11 +50,42 @@ func TestAWordOnAPairIsSaidListedAndTakenBack(t *testing.T) {
 	_, errOut := l.words(exitCouldNot, "allow", "revoke", "heise-service.example", "for", "heise.de")
 	wantIn(t, errOut, "nothing was said of heise-service.example for heise.de and all recipients", "`mxgate allow list` shows")
 	out, _ = l.words(exitFine, "allow", "revoke", "heise-service.example", "for", "heise.de", "-recipient", "bob@example.com")
-	wantIn(t, out, "taken back: heise-service.example for heise.de")
+	wantIn(t, out, "taken back: heise-service.example for heise.de\n", "was         blocked: heise-service.example imitates heise.de, for bob@example.com, until\n", "judged by the evidence alone again")
 	l.words(exitFine, "allow", "revoke", "he1se.de", "for", "heise.de")
 	if out, _ := l.words(exitFine, "allow", "list"); out != "nothing was allowed or blocked\n" {
 		t.Errorf("%q", out)
 	}
+}
+
+func TestAWordSaysWhatItReplacesAndWhatElseHolds(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	say := func(group string, more ...string) string {
+		out, _ := l.words(exitFine, append([]string{group, "lookalike", "he1se.de", "for", "heise.de", "-by", "erika"}, more...)...)
+		return strings.Join(strings.Fields(out), " ")
+	}
+	if out := say("block", "-reason", "fraud"); strings.Contains(out, "replaces") || strings.Contains(out, "besides") {
+		t.Error(out)
+	}
+	wantIn(t, say("allow", "-reason", "asked Anna"), "replaces blocked: he1se.de imitates heise.de, until ", ": fraud")
+	out := say("block", "-reason", "again", "-recipient", "bob@example.com")
+	wantIn(t, out, "besides allowed: he1se.de may resemble heise.de, until ", ": asked Anna")
+	if strings.Contains(out, "replaces") {
+		t.Error(out)
+	}
+	out, _ = l.words(exitFine, "allow", "revoke", "he1se.de", "for", "heise.de")
+	wantIn(t, out, "was         allowed: he1se.de may resemble heise.de", "still holds blocked: he1se.de imitates heise.de, for bob@example.com")
+	if strings.Contains(out, "the evidence alone") || strings.Contains(out, "memory forget") {
+		t.Error(out)
+	}
+}
+
+// What was allowed has written here meanwhile; to take the word back does not undo that.
+func TestTakingBackAWordTellsOfWhatWasLearnedByIt(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.words(exitFine, "allow", "lookalike", "he1se.de", "for", "heise.de", "-reason", "x")
+	l.remember(exitFine, "import", "-vouch", "-as", "mail", l.file("a.eml", strings.ReplaceAll(memoryLetter, "partner.example", "he1se.de")))
+	out, _ := l.words(exitFine, "allow", "revoke", "he1se.de", "for", "heise.de")
+	wantIn(t, out, "What was learned of he1se.de while it was allowed stays", "\n              mxgate memory forget -config "+l.config+" he1se.de\n              mxgate block lookalike -config "+l.config+" he1se.de for heise.de -reason \"...\"\n")
 }
 
 func TestAWordThatDoesNotShowALikenessSaysSo(t *testing.T) {
@@ -136,16 +167,25 @@ func TestAHeldLookalikeIsShownSideBySideWithWhatCanBeDone(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	l.holdThis("m1", theft())
 	_, out, _ := mx(t, "quarantine", "show", "-config", l.config, "m1")
-	wantIn(t, out, "verdict: QUARANTINE: stolen-thread\n", "thread      one that we remember (7 messages since 2024-03-01), with heise.de, example.com", "added       partner.example",
-		"\n  compare     he‹1›se.de", "   never wrote to us\n              he‹i›se.de", "   known well, and you write to it, since 2024-03-01\n",
+	wantIn(t, out, "m1: held, for stolen-thread\n  why         The mail answers in a conversation with", "Added to the conversation: partner.example.",
+		"\n  compare     he‹1›se.de", "   never wrote to us\n              he‹i›se.de", "   known well, and you write to it, since 2024-03-01\n", "   in Cc; never wrote to us\n",
 		"\n              mxgate allow lookalike -config "+l.config+" he1se.de for heise.de -reason \"...\"\n",
-		"\n              mxgate quarantine release -config "+l.config+" m1\n", "mxgate block lookalike -config "+l.config+" he1se.de for heise.de")
+		"\n              mxgate quarantine release -config "+l.config+" m1\n", "mxgate block lookalike -config "+l.config+" he1se.de for heise.de", "mxgate quarantine delete -config "+l.config+" m1\n")
 	if strings.Contains(out, "\x1b") {
 		t.Errorf("what a terminal obeys:\n%q", out)
 	}
-	if at := strings.Index(out, "compare"); at < strings.Index(out, "score") || at > strings.Index(out, "next ") {
-		t.Errorf("not behind the score and in front of what can be done:\n%s", out)
+	if lines := strings.Count(out, "\n"); lines > 26 || strings.Count(out, "partner.example") != 1 || strings.Count(out, "next  ") != 1 {
+		t.Errorf("%d lines; no page for a tired person:\n%s", lines, out)
 	}
+	for at, parts := 0, []string{"why ", "compare ", "from ", "next "}; len(parts) > 0; parts = parts[1:] {
+		here := strings.Index(out, "\n  "+parts[0])
+		if here < at {
+			t.Errorf("%s is not behind what comes first:\n%s", parts[0], out)
+		}
+		at = here
+	}
+	_, out, _ = mx(t, "quarantine", "show", "-all", "-config", l.config, "m1")
+	wantIn(t, out, "all evidence\n", "verdict: QUARANTINE: stolen-thread\n", "thread      one that we remember (7 messages since 2024-03-01), with heise.de, example.com", "added       partner.example")
 	mx(t, "quarantine", "delete", "-config", l.config, "m1")
 	if _, out, _ = mx(t, "quarantine", "show", "-config", l.config, "m1"); strings.Contains(out, "mxgate allow") {
 		t.Errorf("steps for what is gone:\n%s", out)
@@ -159,20 +199,20 @@ func TestStepsAreForLikenessesAlone(t *testing.T) {
 	e.Thread.Decisions = []policy.Decision{{Sender: "he1se.de", Target: "heise.de", Allow: true, Who: "erika"}}
 	for name, e := range map[string]policy.Evidence{"spoof": spoof(), "allowed": e} {
 		var b bytes.Buffer
-		nextSteps(&b, &e, policy.Decide(&policy.Rules{}, &e), "mxgate.toml", "m1")
+		nextSteps(&b, "next", &e, policy.Decide(&policy.Rules{}, &e), "mxgate.toml", "m1")
 		if b.Len() > 0 {
 			t.Errorf("%s: %s", name, &b)
 		}
 	}
 	var b bytes.Buffer
 	e.Thread.Added = []policy.Similar{{Domain: "vo1ksbank.example", Target: "volksbank.example", Where: "cc", Relation: score.Message, Class: "homoglyph", Confidence: 90, Why: "x: y"}}
-	nextSteps(&b, &e, policy.Decide(&policy.Rules{}, &e), "mxgate.toml", "m1")
+	nextSteps(&b, "next", &e, policy.Decide(&policy.Rules{}, &e), "mxgate.toml", "m1")
 	if text := b.String(); !strings.Contains(text, "vo1ksbank.example for volksbank.example") || strings.Contains(text, "he1se.de") {
 		t.Errorf("what was allowed is to be allowed again:\n%s", text)
 	}
 	b.Reset()
 	e = theft()
-	nextSteps(&b, &e, policy.Decide(&policy.Rules{}, &e), "", "")
+	nextSteps(&b, "next", &e, policy.Decide(&policy.Rules{}, &e), "FILE", "")
 	wantIn(t, b.String(), "mxgate allow lookalike -config FILE he1se.de for heise.de")
 	if strings.Contains(b.String(), "release") {
 		t.Errorf("nothing is held:\n%s", &b)

@@ -100,7 +100,7 @@ func runExplain(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if x.config == "" && !x.json && e.total > 0 {
 		fmt.Fprintln(errOut, "mxgate explain: without -config FILE own domains, look-alikes and protected names were not checked")
 	} else {
-		fmt.Fprintln(errOut, "mxgate explain: the memory is not asked: with whom you correspond is known by `mxgate journal -json` of mail that came")
+		fmt.Fprintln(errOut, "mxgate explain: the memory is not asked: what it knew when a message came is in `mxgate journal -json` and `mxgate quarantine show -all`")
 	}
 	return code
 }
@@ -189,7 +189,7 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	e.findings = e.findings || r.Disposition != policy.Relay
 	e.counts[result{r.Disposition, r.Reason}]++
 	if e.json {
-		return json.NewEncoder(e.out).Encode(r)
+		return json.NewEncoder(visible{e.out}).Encode(r)
 	}
 	fmt.Fprintf(e.out, "%s\n%s%s%s", heading, policy.Labelled("subject", policy.Plain(mail.DecodeWords(r.Subject), 200)),
 		policy.Labelled("to", policy.Plain(r.To, 200)), policy.Labelled("message-id", policy.Plain(r.MessageID, 200)))
@@ -197,7 +197,7 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 		return err
 	}
 	compare(e.out, &r.Evidence)
-	nextSteps(e.out, &r.Evidence, r.Verdict, e.config, "")
+	nextSteps(e.out, "next", &r.Evidence, r.Verdict, shellWord(cmp.Or(e.config, "FILE")), "")
 	for _, q := range r.Questions {
 		fmt.Fprint(e.out, policy.Labelled("asked", q.String()))
 	}

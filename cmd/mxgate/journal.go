@@ -147,7 +147,11 @@ func printJournal(out io.Writer, entries []store.Entry, since span) error {
 		if e.ReplyCode > 0 {
 			code = strconv.Itoa(e.ReplyCode)
 		}
-		t.add(policy.Plain(strings.TrimSpace(e.Sentence+" ("+e.ID+")"), 1000), e.At.Local().Format(stamp), code, string(e.Outcome), cmp.Or(e.Disposition, "-"), cmp.Or(e.Reason, "-"), cmp.Or(e.Path, "-"),
+		note := e.Sentence
+		if !strings.Contains(note, e.ID) { // an error of ours ends with it
+			note = strings.TrimSpace(note + " (" + e.ID + ")")
+		}
+		t.add(policy.Plain(note, 1000), e.At.Local().Format(stamp), code, string(e.Outcome), cmp.Or(e.Disposition, "-"), cmp.Or(e.Reason, "-"), cmp.Or(e.Path, "-"),
 			shown(e.Author, 36), recipientsShown(e.ForwardPaths), addrShown(e.OriginIP)+" via "+addrShown(e.Client))
 	}
 	return t.print(out)
@@ -173,7 +177,7 @@ func addrShown(a netip.Addr) string {
 }
 
 func printJournalJSON(out io.Writer, entries []store.Entry) error {
-	encoder := json.NewEncoder(out)
+	encoder := json.NewEncoder(visible{out})
 	for _, e := range entries {
 		line := journalLine{
 			ID: e.ID, ReceivedAt: e.At, Outcome: e.Outcome, Disposition: e.Disposition, Reason: e.Reason, Sentence: e.Sentence,

@@ -33,3 +33,17 @@ func TestJournalTellsOfASourceThatThereIsNot(t *testing.T) {
 		t.Errorf("%d, %q", code, errOut)
 	}
 }
+
+// An error of ours ends with the id; it is not said twice.
+func TestTheIDOfAMessageIsShownOnce(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.store.Journal(store.Entry{ID: "J1", At: time.Now(), Sentence: "554 5.5.1 No valid recipients (J1)"})
+	l.store.Journal(store.Entry{ID: "J2", At: time.Now(), Sentence: "It came."})
+	if err := l.store.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ := mx(t, "journal", "-config", l.config)
+	if strings.Count(out, "J1") != 1 || !strings.Contains(out, "It came. (J2)") {
+		t.Errorf("got\n%s", out)
+	}
+}

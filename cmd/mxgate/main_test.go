@@ -44,7 +44,7 @@ func TestMisuseIsOneLineThatNamesTheHelp(t *testing.T) {
 		{"journal -disposition drop", `mxgate journal: invalid value "drop" for flag -disposition: expected one of relay, tag, defer, quarantine, reject; see mxgate journal -h`},
 		{"strangers x", `mxgate strangers: unexpected argument "x"; see mxgate strangers -h`},
 		{"quarantine list -by erika", "mxgate quarantine list: flag provided but not defined: -by; see mxgate quarantine list -h"},
-		{"quarantine show -all", "mxgate quarantine show: flag provided but not defined: -all; see mxgate quarantine show -h"},
+		{"quarantine show -limit 3", "mxgate quarantine show: flag provided but not defined: -limit; see mxgate quarantine show -h"},
 		{"quarantine release -json", "mxgate quarantine release: flag provided but not defined: -json; see mxgate quarantine release -h"},
 		{"quarantine delete -raw", "mxgate quarantine delete: flag provided but not defined: -raw; see mxgate quarantine delete -h"},
 		{"journal", "mxgate: -config FILE is missing"},

@@ -126,11 +126,11 @@ func knownTo(ctx context.Context, m *memory.Store) (known, error) {
 	return k, nil
 }
 
-// established lists the domains that others may be taken for.
-func (k known) established() []mail.Domain {
+// inState lists the domains that are in one of states.
+func (k known) inState(states ...policy.State) []mail.Domain {
 	var all []mail.Domain
 	for d, r := range k.domains {
-		if r.Domain.State == policy.Established || r.Domain.State == policy.TwoWay {
+		if slices.Contains(states, r.Domain.State) {
 			all = append(all, d)
 		}
 	}
@@ -138,19 +138,33 @@ func (k known) established() []mail.Domain {
 	return all
 }
 
-// free reports whether the operator or a decision says that d may resemble target.
+// established lists the domains that others may be taken for.
+func (k known) established() []mail.Domain { return k.inState(policy.Established, policy.TwoWay) }
+
+// free reports whether the operator or a decision says that d may resemble target,
+// or both belong to everybody.
 func (k known) free(cfg *config.Config, d, target mail.Domain, now time.Time) bool {
-	for _, group := range cfg.Owners {
-		if slices.Contains(group, d) && slices.Contains(group, target) {
-			return true
-		}
-	}
-	if slices.Contains(k.domains[d].proven(), target) {
+	if slices.Contains(owner(cfg, d).Domains, string(target)) || slices.Contains(k.domains[d].proven(), target) || policy.FreeMail(d) && policy.FreeMail(target) {
 		return true
 	}
 	return slices.ContainsFunc(k.decisions, func(x policy.Decision) bool {
 		return x.Allow && x.Recipient == "" && x.Sender == d && x.Target == target && inForce(&x, now)
 	})
+}
+
+// owner is the [[group]] that has d, with its domains as they travel; the zero
+// Group if none has.
+func owner(cfg *config.Config, d mail.Domain) config.Group {
+	for i, all := range cfg.Owners {
+		if slices.Contains(all, d) {
+			g := config.Group{Name: cfg.Groups[i].Name}
+			for _, x := range all {
+				g.Domains = append(g.Domains, string(x))
+			}
+			return g
+		}
+	}
+	return config.Group{}
 }
 
 func (r remembered) proven() []mail.Domain {

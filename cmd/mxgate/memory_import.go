@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"mxgate/cmd/mxgate/internal/memory/lot"
-	"mxgate/cmd/mxgate/internal/memory/pair"
 	"mxgate/gateway/memory"
 	"mxgate/policy"
 	"mxgate/policy/mail"
@@ -150,9 +149,12 @@ func (r *remembering) importLists(ctx context.Context, paths []string, kinds map
 	if err != nil {
 		return fail(r.errOut, err)
 	}
-	kept, ours, held, open := r.sift(g.entries, k)
+	kept, left := r.sift(g.entries, k)
 	report := memory.ImportReport{Domains: len(kept)}
 	if !r.dry && len(kept) > 0 {
+		if len(kept) >= tellMessages {
+			fmt.Fprintf(r.errOut, "mxgate memory import: taking %d domains\n", len(kept))
+		}
 		if report, err = r.memory.Import(ctx, kept); err != nil {
 			return fail(r.errOut, err)
 		}
@@ -162,18 +164,34 @@ func (r *remembering) importLists(ctx context.Context, paths []string, kinds map
 		verb = "would be taken"
 	}
 	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well%s\n", counted(int64(len(g.entries)), "domain"), counted(int64(g.rows), "row"), counted(int64(report.Domains), "domain"), verb, underWayIf(report.Waiting))
-	for _, left := range []struct {
+	for _, line := range []struct {
 		n   int
 		why string
-	}{{ours, "yours: they are known by the configuration"}, {held, "left out, as they resemble others"}, {g.empty, "rows or contacts without an address"}, {g.troubles, "that cannot be read, told above"}} {
-		if left.n > 0 {
-			fmt.Fprintf(r.out, "%7d %s\n", left.n, left.why)
+	}{{left.ours, "yours: they are known by the configuration"}, {left.held, "left out, as they resemble others"},
+		{len(left.shared), "left out, as everybody may have a mailbox there: " + named(left.shared)},
+		{g.empty, "rows or contacts without an address"}, {g.troubles, "that cannot be read, told above"}} {
+		if line.n > 0 {
+			fmt.Fprintf(r.out, "%7d %s\n", line.n, line.why)
 		}
 	}
-	if open+g.troubles > 0 {
+	if left.open+g.troubles > 0 {
 		return exitFindings
 	}
 	return exitFine
+}
+
+// maxNamed bounds a list of domains within a line.
+const maxNamed = 6
+
+func named(domains []mail.Domain) string {
+	var names []string
+	for _, d := range domains[:min(len(domains), maxNamed)] {
+		names = append(names, string(d))
+	}
+	if len(domains) > maxNamed {
+		names = append(names, "and others")
+	}
+	return strings.Join(names, ", ")
 }
 
 func underWayIf(waiting bool) string {
@@ -232,79 +250,4 @@ func (r *remembering) readList(path, kind string) (*lot.List, error) {
 		return nil, fmt.Errorf("%s: %s: %s; -as says what it is: csv, vcard or mail", called(path), kind, policy.Plain(err.Error(), 600))
 	}
 	return list, nil
-}
-
-// sift parts what is taken from what is ours and what resembles others, which is
-// held back; of the latter it shows the pairs on which nothing was said, open.
-func (r *remembering) sift(entries []lot.Entry, k known) (kept []memory.Imported, ours, held, open int) {
-	var domains []mail.Domain
-	for _, e := range entries {
-		if holdsOurs(r.cfg, e.Domain) {
-			ours++
-			continue
-		}
-		domains = append(domains, e.Domain)
-	}
-	world := pair.World{Targets: r.cfg.Targets, Known: k.established(), Free: func(d, target mail.Domain) bool { return k.free(r.cfg, d, target, r.now) }}
-	found := world.Of(domains)
-	out := map[mail.Domain]bool{}
-	for _, l := range found {
-		out[l.Domain] = true
-		if l.Whose == pair.Listed {
-			out[l.Target] = true
-		}
-	}
-	found = slices.DeleteFunc(found, func(l pair.Likeness) bool { // answered
-		return l.Whose == pair.Listed && (r.take.has(l.Domain) || r.take.has(l.Target))
-	})
-	open = len(found)
-	r.showLikenesses(found, k)
-	for _, e := range entries {
-		switch {
-		case holdsOurs(r.cfg, e.Domain):
-		case out[e.Domain] && !r.take.has(e.Domain):
-			held++
-		default:
-			note := e.Note
-			if note == "" {
-				note = r.note
-			}
-			kept = append(kept, memory.Imported{Domain: e.Domain, First: e.Since, Established: true, Note: note})
-		}
-	}
-	return kept, ours, held, open
-}
-
-// showLikenesses shows the pairs that are not taken without a word.
-func (r *remembering) showLikenesses(found []pair.Likeness, k known) {
-	style := pair.On(r.out, "  ")
-	say := func(d mail.Domain) string {
-		if _, ok := k.domains[d]; !ok {
-			return "listed"
-		}
-		return k.saying(r.cfg, d)
-	}
-	listed := false
-	for i, l := range found {
-		if i == maxPairsShown {
-			fmt.Fprintf(r.out, "and %s more\n\n", counted(int64(len(found)-i), "pair"))
-			break
-		}
-		target := pair.Side{Domain: l.Target, Note: k.saying(r.cfg, l.Target)}
-		if l.Whose == pair.Listed {
-			listed = true
-			target.Note = say(l.Target)
-			fmt.Fprintln(r.out, "These two resemble each other; which is yours?")
-		} else {
-			fmt.Fprintf(r.out, "%s resembles one that is known before it; is it really yours?\n", spelt(l.Domain))
-		}
-		fmt.Fprint(r.out, style.Text(pair.Side{Domain: l.Domain, Note: say(l.Domain)}, target))
-		if l.Whose != pair.Listed {
-			fmt.Fprintf(r.out, "  if so: mxgate allow lookalike -config %s %s for %s -reason \"...\"\n", shellWord(r.cfg.File), shellWord(string(l.Domain)), shellWord(string(l.Target)))
-		}
-		fmt.Fprintln(r.out)
-	}
-	if listed {
-		fmt.Fprint(r.out, "To take one of two, or both, import again with -take DOMAIN for each that is yours,\nor, when the others are out of the list, with -take all.\n\n")
-	}
 }

@@ -14,7 +14,8 @@ import (
 	"mxgate/policy/mail"
 )
 
-// How often the progress of an archive is told where no terminal shows it.
+// How often the progress of an archive is told where no terminal shows it, and how
+// many domains of a list are worth a word on what is being done.
 const (
 	tellMessages = 10_000
 	tellEvery    = time.Minute
@@ -132,7 +133,7 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 	likenesses := r.archiveLikenesses(a, k)
 	if len(likenesses) > 0 {
 		fmt.Fprintln(r.out)
-		r.showArchivePairs(likenesses, k)
+		r.showArchivePairs(likenesses, a, k)
 	}
 	s, err := r.memory.Stats(ctx)
 	if err == nil && s.Waiting > 0 {
@@ -150,15 +151,21 @@ func (r *remembering) archiveLikenesses(a *bootstrap.Archive, k known) []pair.Li
 	return world.Of(domains)
 }
 
-func (r *remembering) showArchivePairs(found []pair.Likeness, k known) {
+func (r *remembering) showArchivePairs(found []pair.Likeness, a *bootstrap.Archive, k known) {
 	style := pair.On(r.out, "  ")
+	say := func(d mail.Domain) string {
+		if n := a.Taught[d]; n > 0 && k.domains[d].Domain == nil { // the gateway has still to take it over
+			return "vouched for by " + counted(int64(n), "message") + " of this archive"
+		}
+		return k.saying(r.cfg, d)
+	}
 	for i, l := range found {
 		if i == maxPairsShown {
 			fmt.Fprintf(r.out, "and %s more\n\n", counted(int64(len(found)-i), "pair"))
 			break
 		}
 		fmt.Fprintln(r.out, "These two resemble each other; which is yours?")
-		fmt.Fprintln(r.out, style.Text(pair.Side{Domain: l.Domain, Note: k.saying(r.cfg, l.Domain)}, pair.Side{Domain: l.Target, Note: k.saying(r.cfg, l.Target)}))
+		fmt.Fprintln(r.out, style.Text(pair.Side{Domain: l.Domain, Note: say(l.Domain)}, pair.Side{Domain: l.Target, Note: say(l.Target)}))
 	}
 	fmt.Fprintf(r.out, "Once one of two is known well, the other counts as its look-alike until you say otherwise.\nIf both are fine: mxgate allow lookalike -config %s ONE for OTHER -reason \"...\"\nIf one is fraud:  mxgate memory forget -config %s ONE, and mxgate block lookalike\n", shellWord(r.cfg.File), shellWord(r.cfg.File))
 }

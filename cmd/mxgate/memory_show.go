@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -30,11 +29,15 @@ func (r *remembering) exportFlags() {
 // memoryStats is what `mxgate memory stats -json` prints. Its names are a contract:
 // added, never renamed.
 type memoryStats struct {
-	Domains    map[string]int `json:"domains"` // by state: named, shadow, seen, established, two-way
-	Decisions  int            `json:"decisions"`
-	Since      time.Time      `json:"since,omitzero"`
-	DiskOctets int64          `json:"disk_octets"`
-	Waiting    int            `json:"waiting"` // what tools have handed over and the gateway has not taken yet
+	Domains       map[string]int `json:"domains"` // by state: named, shadow, seen, established, two-way
+	Decisions     int            `json:"decisions"`
+	Since         time.Time      `json:"since,omitzero"`
+	DiskOctets    int64          `json:"disk_octets"`
+	Waiting       int            `json:"waiting"` // what tools have handed over and the gateway has not taken yet
+	MessageIDs    int            `json:"message_ids"`
+	Conversations int            `json:"conversations"`
+	Contacts      int            `json:"contacts"` // pairs of a mailbox of ours and a domain
+	Names         int            `json:"names"`    // under which authors write to mailboxes of ours
 }
 
 // states are in the order in which they are shown, and their words in JSON.
@@ -52,7 +55,8 @@ func (r *remembering) stats(ctx context.Context, rest []string) int {
 		return fail(r.errOut, err)
 	}
 	if r.json {
-		line := memoryStats{Domains: map[string]int{}, Decisions: s.Decisions, Since: s.Since, DiskOctets: s.DiskOctets, Waiting: s.Waiting}
+		line := memoryStats{Domains: map[string]int{}, Decisions: s.Decisions, Since: s.Since, DiskOctets: s.DiskOctets, Waiting: s.Waiting,
+			MessageIDs: s.IDs, Conversations: s.Threads, Contacts: s.Edges, Names: s.Names}
 		for _, k := range states {
 			line.Domains[k.word] = s.Domains[string(k.state)]
 		}
@@ -84,34 +88,46 @@ func (r *remembering) statsTable(s memory.Stats) error {
 	if err := t.print(r.out); err != nil {
 		return err
 	}
-	fmt.Fprintf(r.out, "\n%s; %.1f MB on disk\n", counted(int64(s.Decisions), "decision"), float64(s.DiskOctets)/1e6)
-	if s.Waiting > 0 {
-		fmt.Fprintf(r.out, "%s not taken over yet by the gateway\n", counted(int64(s.Waiting), "request"))
+	t = table{}
+	for _, row := range []struct {
+		n    int
+		what string
+	}{
+		{s.Threads, "conversations"}, {s.IDs, "message ids of them, kept as digests"}, {s.Edges, "contacts: a mailbox of yours and a domain"},
+		{s.Names, "names under which authors write to a mailbox of yours"}, {s.Decisions, "decisions (`mxgate allow list`)"},
+	} {
+		t.add("", fmt.Sprintf("%7d", row.n), row.what)
 	}
-	_, err := fmt.Fprintln(r.out, "message ids, conversations and contacts: the gateway counts them as mxgate_memory_entries of its metrics")
+	fmt.Fprintln(r.out)
+	if err := t.print(r.out); err != nil {
+		return err
+	}
+	if s.Waiting > 0 {
+		fmt.Fprintf(r.out, "%7d  requests that the gateway has not taken over yet\n", s.Waiting)
+	}
+	_, err := fmt.Fprintf(r.out, "\n%.1f MB on disk\n", float64(s.DiskOctets)/1e6)
 	return err
 }
 
+// show shows the domains that can be read, and names the others.
 func (r *remembering) show(ctx context.Context, rest []string) int {
 	if len(rest) == 0 {
 		return misused(r.flags, "expected DOMAIN...")
-	}
-	var domains []mail.Domain
-	for _, text := range rest {
-		d, err := readDomain(text)
-		if err != nil {
-			return misused(r.flags, err.Error())
-		}
-		domains = append(domains, d)
 	}
 	k, err := knownTo(ctx, r.memory)
 	if err != nil {
 		return fail(r.errOut, err)
 	}
-	for _, d := range domains {
+	code := exitFine
+	for _, text := range rest {
+		d, err := readDomain(text)
+		if err != nil {
+			code = misused(r.flags, err.Error())
+			continue
+		}
 		r.showOne(k, d)
 	}
-	return exitFine
+	return code
 }
 
 func (r *remembering) showOne(k known, d mail.Domain) {
@@ -119,9 +135,15 @@ func (r *remembering) showOne(k known, d mail.Domain) {
 	line := func(label, format string, args ...any) {
 		fmt.Fprint(r.out, policy.Labelled(label, fmt.Sprintf(format, args...)))
 	}
+	if g := owner(r.cfg, d); g.Name != "" {
+		line("one owner", "%s, by the configuration: %s", g.Name, strings.Join(g.Domains, ", "))
+	}
+	if policy.FreeMail(d) {
+		line("of all", "everybody may have a mailbox there: who writes is told by his address, and not by the domain")
+	}
 	if one, ok := k.domains[d]; ok {
 		if one.Domain.Messages > 0 || one.Sent > 0 {
-			line("mail", "%s of it, %d of yours to it; the last contact was on %s", counted(int64(one.Domain.Messages), "message"), one.Sent, one.Domain.Last.Format(time.DateOnly))
+			line("mail", "%s", one.mailWords())
 		}
 		if one.Imported || one.Note != "" {
 			line("imported", "%s", shown(one.Note, 200))
@@ -138,102 +160,41 @@ func (r *remembering) showOne(k known, d mail.Domain) {
 			line("decision", "%s", decisionWords(&x, r.now))
 		}
 	}
-	world := pair.World{Targets: r.cfg.Targets, Known: k.established(), Free: func(mail.Domain, mail.Domain) bool { return false }}
+	r.showNear(k, d)
+}
+
+// mailWords says how much was written.
+func (r remembered) mailWords() string {
+	text := counted(int64(r.Domain.Messages), "message") + " of it"
+	switch {
+	case r.Sent > 0:
+		text += fmt.Sprintf(", %d of yours to it", r.Sent)
+	case r.Domain.State == policy.TwoWay:
+		text += ", some in answer to yours, which mxgate did not see"
+	default:
+		text += ", none of yours to it that mxgate has seen"
+	}
+	return text + "; the last contact was on " + r.Domain.Last.Format(time.DateOnly)
+}
+
+// maxNear bounds whom a domain is shown to resemble.
+const maxNear = 10
+
+// showNear shows whom d resembles, known well or not: who stole a conversation
+// imitates whoever took part in it.
+func (r *remembering) showNear(k known, d mail.Domain) {
+	world := pair.World{Targets: r.cfg.Targets, Known: k.inState(policy.Seen, policy.Established, policy.TwoWay),
+		Free: func(a, b mail.Domain) bool { return k.free(r.cfg, a, b, r.now) }}
 	style := pair.On(r.out, pairIndent)
 	for i, a := range world.Near(d) {
+		if i == maxNear {
+			fmt.Fprintf(r.out, "%sand others\n", pairIndent)
+			break
+		}
 		text := style.Text(pair.Side{Domain: a.Domain, Note: k.saying(r.cfg, a.Domain)}, pair.Side{Domain: a.Target, Note: k.saying(r.cfg, a.Target)})
 		if i == 0 {
 			text = fmt.Sprintf("  %-*s%s", len(pairIndent)-2, "resembles", strings.TrimPrefix(text, pairIndent))
 		}
 		fmt.Fprint(r.out, text)
 	}
-}
-
-func (r *remembering) forget(ctx context.Context, rest []string) int {
-	switch {
-	case r.all && len(rest) > 0, !r.all && len(rest) == 0:
-		return misused(r.flags, "expected DOMAIN or MAILBOX, or -all")
-	case r.all && !r.yes:
-		return misused(r.flags, "-all forgets all domains, conversations and contacts; look-alikes are then told by the configuration alone until it has learned anew: -yes does it")
-	case r.all:
-		return r.forgetOne(ctx, memory.Forgotten{All: true}, "everything but the decisions")
-	}
-	var wanted []memory.Forgotten
-	for _, text := range rest {
-		f, err := r.readForgotten(text)
-		if err != nil {
-			return misused(r.flags, err.Error())
-		}
-		wanted = append(wanted, f)
-	}
-	code := exitFine
-	for _, f := range wanted {
-		what := "with whom " + policy.Plain(f.Recipient, 320) + " corresponds"
-		if f.Domain != "" {
-			what = "all that was known of " + spelt(f.Domain)
-		}
-		code = max(code, r.forgetOne(ctx, f, what))
-	}
-	return code
-}
-
-// readForgotten reads a domain, or a mailbox of one of ours.
-func (r *remembering) readForgotten(text string) (f memory.Forgotten, err error) {
-	if strings.Contains(text, "@") {
-		a, err := mail.ParseMailbox(text)
-		if err != nil || !isOurs(r.cfg, a.Domain) {
-			return f, fmt.Errorf("%.100q: expected a mailbox of a domain of yours; of others the domain is remembered, not the mailbox", text)
-		}
-		return memory.Forgotten{Recipient: a.String()}, nil
-	}
-	f.Domain, err = readDomain(text)
-	if err == nil && holdsOurs(r.cfg, f.Domain) {
-		err = fmt.Errorf("%.100q: it is yours, in the configuration: expected the domain of somebody else, or a mailbox", text)
-	}
-	return f, err
-}
-
-func (r *remembering) forgetOne(ctx context.Context, f memory.Forgotten, what string) int {
-	if err := r.memory.Forget(ctx, f); err != nil {
-		return fail(r.errOut, err)
-	}
-	s, err := r.memory.Stats(ctx)
-	if err != nil {
-		return fail(r.errOut, err)
-	}
-	fmt.Fprintf(r.out, "forgotten: %s%s\n", what, underWay(s.Waiting))
-	return exitFine
-}
-
-// underWay says that the gateway has still to do it.
-func underWay(waiting int) string {
-	if waiting == 0 {
-		return ""
-	}
-	return " (handed to the gateway, which does it within seconds: `mxgate memory stats` says when nothing waits)"
-}
-
-func (r *remembering) export(ctx context.Context, rest []string) int {
-	if len(rest) > 0 {
-		return misused(r.flags, fmt.Sprintf("unexpected argument %q", rest[0]))
-	}
-	if r.file == "" {
-		if err := r.memory.Export(ctx, r.out); err != nil {
-			return fail(r.errOut, err)
-		}
-		return exitFine
-	}
-	file, err := os.OpenFile(r.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fail(r.errOut, fmt.Errorf("-o: %w: expected a FILE that is not there yet", err))
-	}
-	err = r.memory.Export(ctx, file)
-	if closing := file.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		os.Remove(r.file)
-		return fail(r.errOut, err)
-	}
-	return exitFine
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -8,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/memory/bootstrap"
+	"mxgate/cmd/mxgate/internal/memory/pair"
+	"mxgate/gateway/config"
 	"mxgate/gateway/memory"
 	"mxgate/policy"
 	"mxgate/policy/mail"
@@ -64,6 +68,56 @@ func TestAListIsImportedAndLookalikesInItAreAskedFor(t *testing.T) {
 	wantIn(t, out, "3 domains taken")
 }
 
+// Whoever knows one mailbox of a mail service does not know the others.
+func TestMailServicesAreNotTakenFromAList(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	out, _ := l.remember(exitFine, "import", l.file("people.vcf", "BEGIN:VCARD\nEMAIL:anna@partner.example\nEMAIL:anna.s@gmail.com\nEMAIL:a@yahoo.com\nEMAIL:a@yahoo.co.uk\nEND:VCARD\n"))
+	wantIn(t, out, "4 domains in the 1 row: 1 domain taken", "      3 left out, as everybody may have a mailbox there: gmail.com, yahoo.com, yahoo.co.uk\n")
+	if strings.Contains(out, "resemble") {
+		t.Errorf("asked whether a mail service imitates another:\n%s", out)
+	}
+	out, _ = l.remember(exitFine, "show", "gmail.com")
+	wantIn(t, out, "gmail.com: never wrote to us\n  of all      everybody may have a mailbox there")
+	mbox := l.file("archive", "From a Mon\n"+strings.ReplaceAll(memoryLetter, "partner.example", "yahoo.com")+"\nFrom b Tue\n"+strings.ReplaceAll(memoryLetter, "partner.example", "yahoo.co.uk"))
+	if out, _ = l.remember(exitFine, "import", "-vouch", mbox); strings.Contains(out, "resemble") {
+		t.Errorf("asked whether a mail service imitates another:\n%s", out)
+	}
+}
+
+func TestShowGoesByWhatIsSaidOfOwnersAndFindsAddedWords(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.remember(exitFine, "import", l.file("v.csv", "nordwind-bau.de\n"))
+	out, _ := l.remember(exitFine, "show", "nordwind-bau-gmbh.de", "nordwindbau.de")
+	wantIn(t, out, "nordwind-bau-gmbh.de: never wrote to us\n  resembles   nordwind-bau‹-gmbh›.de", "nordwindbau.de: never wrote to us\n  resembles   nordwindbau.de")
+	text, err := os.ReadFile(l.config)
+	if err == nil {
+		err = os.WriteFile(l.config, append(text, "[[group]]\nname = \"Nordwind\"\ndomains = [\"nordwind-bau.de\", \"nordwindbau.de\"]\n"...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, errOut := l.remember(exitUsage, "show", "anna@x", "nordwindbau.de", "co.uk")
+	if want := "nordwindbau.de: never wrote to us\n  one owner   Nordwind, by the configuration: nordwind-bau.de, nordwindbau.de\n"; out != want {
+		t.Errorf("got %q, want %q", out, want)
+	}
+	wantIn(t, errOut, `"anna@x": expected a domain`, `"co.uk": it is a public suffix`)
+}
+
+func TestAnswersThatWereNotSeenAreNotCountedAsNone(t *testing.T) {
+	r := remembered{Domain: &policy.KnownDomain{State: policy.TwoWay, Messages: 12, Last: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)}}
+	if got := r.mailWords(); got != "12 messages of it, some in answer to yours, which mxgate did not see; the last contact was on 2026-11-02" {
+		t.Error(got)
+	}
+	r.Domain.State = policy.Established
+	if got := r.mailWords(); !strings.HasPrefix(got, "12 messages of it, none of yours to it that mxgate has seen;") {
+		t.Error(got)
+	}
+	r.Sent = 3
+	if got := r.mailWords(); !strings.HasPrefix(got, "12 messages of it, 3 of yours to it;") {
+		t.Error(got)
+	}
+}
+
 func TestAnAddressBookIsImported(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	path := l.file("people.vcf", "BEGIN:VCARD\nORG:Partner\nEMAIL:anna@partner.example\nEND:VCARD\nBEGIN:VCARD\nFN:X\nEND:VCARD\n")
@@ -93,9 +147,11 @@ func TestAnArchiveTeachesWhatItProves(t *testing.T) {
 	wantIn(t, out, "partner.example: wrote to us", "1 message of it, 1 of yours to it; the last contact was on 2026-11-03")
 	out, _ = l.remember(exitFine, "stats", "-json")
 	var s memoryStats
-	if err := json.Unmarshal([]byte(out), &s); err != nil || s.Domains["seen"] != 1 || s.Since.IsZero() || s.Waiting != 0 || s.DiskOctets == 0 {
+	if err := json.Unmarshal([]byte(out), &s); err != nil || s.Domains["seen"] != 1 || s.Since.IsZero() || s.Waiting != 0 || s.DiskOctets == 0 || s.MessageIDs != 2 || s.Conversations != 2 || s.Contacts != 1 || s.Names != 1 {
 		t.Errorf("%v: %+v", err, s)
 	}
+	out, _ = l.remember(exitFine, "stats")
+	wantIn(t, out, "\n      2  conversations\n      2  message ids of them", "\n      1  contacts: ", "\n      1  names ", "\n      0  decisions")
 }
 
 // Two that an archive vouches for and that resemble each other are told.
@@ -104,6 +160,20 @@ func TestLookalikesInAnArchiveAreTold(t *testing.T) {
 	mbox := l.file("archive", "From a Mon\n"+strings.ReplaceAll(memoryLetter, "partner.example", "heise.de")+"\nFrom b Tue\n"+strings.ReplaceAll(memoryLetter, "partner.example", "he1se.de"))
 	out, _ := l.remember(exitFindings, "import", "-vouch", mbox)
 	wantIn(t, out, "These two resemble each other; which is yours?\n  he‹1›se.de", "mxgate allow lookalike -config "+l.config)
+}
+
+// The gateway takes over what an archive taught only after it was read.
+func TestWhatAnArchiveVouchesForIsSaidBeforeTheGatewayKnows(t *testing.T) {
+	cfg, err := config.Load(newLab(t, "127.0.0.1:1").config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	r := remembering{cfg: cfg, out: &b}
+	a := bootstrap.New(bootstrap.Config{})
+	a.Taught["heise.de"] = 2
+	r.showArchivePairs([]pair.Likeness{{Domain: "heise.de", Target: "he1se.de"}}, a, known{})
+	wantIn(t, b.String(), "he‹i›se.de   vouched for by 2 messages of this archive\n", "he‹1›se.de   never wrote to us\n")
 }
 
 // The commands work while the gateway does: it takes over what they hand to it.
@@ -140,6 +210,10 @@ func TestForgettingAndExporting(t *testing.T) {
 	if out != "forgotten: all that was known of heise.de\nforgotten: with whom bob@example.com corresponds\n" {
 		t.Errorf("%q", out)
 	}
+	out, errOut := l.remember(exitCouldNot, "forget", "nosuch.de", "other.example")
+	if out != "" || strings.Count(errOut, ": nothing was known of it; ") != 2 {
+		t.Errorf("%q, %q", out, errOut)
+	}
 	out, _ = l.remember(exitFine, "export")
 	if strings.Contains(out, "heise.de") || !strings.Contains(out, `"partner.example"`) {
 		t.Error(out)
@@ -151,7 +225,7 @@ func TestForgettingAndExporting(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 || string(text) != out {
 		t.Errorf("%v, %v, %q", err, info, text)
 	}
-	_, errOut := l.remember(exitCouldNot, "export", "-o", to)
+	_, errOut = l.remember(exitCouldNot, "export", "-o", to)
 	wantIn(t, errOut, "-o: open "+to, "expected a FILE that is not there yet")
 	l.remember(exitFine, "forget", "-all", "-yes")
 	if out, _ = l.remember(exitFine, "export"); out != "" {

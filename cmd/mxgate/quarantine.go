@@ -34,7 +34,7 @@ type quarantining struct {
 func quarantineGroup() group[quarantining] {
 	return group[quarantining]{"quarantine", "look at held messages and decide on them", "COMMAND -config FILE [flags] [ID...]", []verb[quarantining]{
 		{command{"list", "-config FILE [-reason R] [-all] [-limit N] [-json]", "what is held", nil}, (*quarantining).listFlags, (*quarantining).list},
-		{command{"show", "-config FILE [-raw] ID", "one message: why it is held and what was done with it; -raw prints the message itself", nil}, (*quarantining).showFlags, (*quarantining).show},
+		{command{"show", "-config FILE [-all|-raw] ID", "one message: why it is held, and what can be done; -all shows all evidence, -raw the message itself", nil}, (*quarantining).showFlags, (*quarantining).show},
 		{command{"release", "-config FILE [-by NAME] ID...", "send to the next hop: original octets and envelope, marked, not judged again", nil}, (*quarantining).byFlags, (*quarantining).release},
 		{command{"delete", "-config FILE [-by NAME] ID...", "remove the message; the record of it stays", nil}, (*quarantining).byFlags, (*quarantining).remove},
 	}}
@@ -50,6 +50,7 @@ func (q *quarantining) listFlags() {
 
 func (q *quarantining) showFlags() {
 	q.flags.BoolVar(&q.raw, "raw", false, "print the message as received")
+	q.flags.BoolVar(&q.all, "all", false, "all evidence, the points and the whole history as well")
 }
 
 func (q *quarantining) byFlags() {
@@ -120,7 +121,7 @@ func (q *quarantining) list(ctx context.Context, ids []string) int {
 }
 
 func (q *quarantining) listJSON(rows []store.Held) error {
-	encoder := json.NewEncoder(q.out)
+	encoder := json.NewEncoder(visible{q.out})
 	for _, h := range rows {
 		if err := encoder.Encode(heldJSON(h)); err != nil {
 			return err
@@ -154,95 +155,6 @@ func heldJSON(h store.Held) map[string]any {
 		"message_id": h.MessageID, "size_octets": h.Size, "source": h.Source, "client_ip": h.Client.String(), "next_hop": h.NextHop,
 		"changed_at": h.ChangedAt, "changed_by": h.ChangedBy,
 	}
-}
-
-func recipients(h store.Held) string { return strings.Join(pathsOf(h.Envelope.ForwardPaths), ", ") }
-
-func (q *quarantining) show(ctx context.Context, ids []string) int {
-	if len(ids) != 1 {
-		return misused(q.flags, "expected one ID")
-	}
-	h, err := q.store.Get(ctx, ids[0])
-	if err != nil {
-		return q.failID(ids[0], err)
-	}
-	if q.raw {
-		return q.showRaw(h)
-	}
-	history, err := q.store.History(ctx, h.ID)
-	if err != nil {
-		return q.failID(h.ID, err)
-	}
-	var e policy.Evidence
-	if err := json.Unmarshal(h.Evidence, &e); err != nil {
-		return fail(q.errOut, fmt.Errorf("evidence of %s: %w", h.ID, err))
-	}
-	verdict := policy.Decide(&q.cfg.Rules, &e)
-	fmt.Fprintf(q.out, "%s: %s\n%s", h.ID, standing(h), heldLines(h, history))
-	if verdict.Reason != policy.Reason(h.Reason) || verdict.Disposition != policy.Quarantine {
-		fmt.Fprint(q.out, policy.Labelled("held for", h.Reason+": "+h.Sentence))
-		fmt.Fprint(q.out, policy.Labelled("note", "the verdict below is that of the rules as they are now; they were others then"))
-	}
-	if err := policy.Explain(q.out, &e, verdict); err != nil {
-		return fail(q.errOut, err)
-	}
-	compare(q.out, &e)
-	if h.State == store.StateHeld {
-		nextSteps(q.out, &e, verdict, q.cfg.File, h.ID)
-	}
-	return exitFine
-}
-
-// standing says where a message stands, and since when and by whom if it is
-// not simply held.
-func standing(h store.Held) string {
-	who := fmt.Sprintf("%s by %s", h.ChangedAt.Local().Format(stamp), policy.Plain(h.ChangedBy, 80))
-	switch h.State {
-	case store.StateReleasing:
-		return "being released since " + who
-	case store.StateReleased:
-		return "released at " + who
-	case store.StateDeleted:
-		return "deleted at " + who + ", only this record is left"
-	}
-	return string(h.State)
-}
-
-func heldLines(h store.Held, history []store.Change) string {
-	var b strings.Builder
-	b.WriteString(policy.Labelled("received", fmt.Sprintf("%s from %s (%s), %d octets", h.ReceivedAt.Local().Format(stamp), h.Client, h.Source, h.Size)))
-	b.WriteString(policy.Labelled("envelope", fmt.Sprintf("<%s> to %s", h.Envelope.ReversePath, policy.Plain(recipients(h), 400))))
-	b.WriteString(policy.Labelled("subject", policy.Plain(h.Subject, 200)))
-	b.WriteString(policy.Labelled("message-id", policy.Plain(h.MessageID, 200)))
-	label := "history"
-	for _, c := range history {
-		text := fmt.Sprintf("%s %s by %s", c.At.Local().Format(stamp), c.What, policy.Plain(c.Who, 80))
-		if c.Detail != "" {
-			text += ": " + policy.Plain(c.Detail, 400)
-		}
-		b.WriteString(policy.Labelled(label, text))
-		label = ""
-	}
-	return b.String()
-}
-
-func (q *quarantining) showRaw(h store.Held) int {
-	if h.State == store.StateDeleted {
-		return fail(q.errOut, fmt.Errorf("%s: %s", h.ID, standing(h)))
-	}
-	content, err := q.store.Content(h.ID)
-	if err != nil {
-		return q.failID(h.ID, err)
-	}
-	defer content.Close()
-	if isTerminal(q.out) {
-		fmt.Fprintln(q.errOut, "mxgate: the message may hold terminal commands; pipe it to a pager")
-		return exitCouldNot
-	}
-	if _, err := io.Copy(q.out, content); err != nil {
-		return fail(q.errOut, err)
-	}
-	return exitFine
 }
 
 func (q *quarantining) release(ctx context.Context, ids []string) int {

@@ -212,9 +212,16 @@ func TestQuarantineTellsTheHistoryOfAMessage(t *testing.T) {
 	out, _ := q(exitFine, "list")
 	wantIn(t, out, time.Now().Local().Format(" MST "), "m1  ", "held", "own-domain-spoof", "Pay?[2J")
 	out, _ = q(exitFine, "show", "m1")
-	wantIn(t, out, "m1: held\n", " quarantined by mxgate: own-domain-spoof", "\nverdict: QUARANTINE: own-domain-spoof\n")
+	wantIn(t, out, "m1: held, for own-domain-spoof\n  why         It was so.\n", "If it is genuine:\n              mxgate quarantine release -config ", "quarantine delete -config ", "show -raw -config ", "show -all -config ")
+	if lines := strings.Count(out, "\n"); lines > 18 || strings.Contains(out, "verdict:") || strings.Contains(out, "history  ") {
+		t.Errorf("%d lines:\n%s", lines, out)
+	}
+	out, _ = q(exitFine, "show", "-all", "m1")
+	wantIn(t, out, "m1: held, for own-domain-spoof\n", "\nall evidence\n", " quarantined by mxgate: own-domain-spoof", "\nverdict: QUARANTINE: own-domain-spoof\n")
+	_, errOut := q(exitUsage, "show", "-all", "-raw", "m1")
+	wantIn(t, errOut, "-all and -raw: expected one of them")
 
-	_, errOut := q(exitCouldNot, "release", "-by", "erika", "m1")
+	_, errOut = q(exitCouldNot, "release", "-by", "erika", "m1")
 	wantIn(t, errOut, "mxgate: m1: not released, still held: next hop 127.0.0.1:1:")
 	l.write(sink.Addr().String())
 	out, _ = q(exitFine, "release", "-by", "erika", "m1")
@@ -224,7 +231,10 @@ func TestQuarantineTellsTheHistoryOfAMessage(t *testing.T) {
 	_, errOut = q(exitCouldNot, "release", "m1", "nosuch")
 	wantIn(t, errOut, "m1: already released at 2", " by erika\n", `"nosuch": no such message`)
 	out, _ = q(exitFine, "show", "m1")
-	wantIn(t, out, "m1: released at 2", " release failed by erika: next hop", " released by erika: ", "\nverdict: QUARANTINE: own-domain-spoof\n")
+	wantIn(t, out, "m1: released at 2", " by erika, was held for own-domain-spoof\n", " release failed by erika: next hop", " released by erika: ")
+	if strings.Contains(out, "quarantine release") || strings.Contains(out, "quarantine delete") {
+		t.Errorf("steps for what was decided:\n%s", out)
+	}
 	if out, _ = q(exitFine, "list"); out != "nothing is held\n" {
 		t.Errorf("got %q", out)
 	}
@@ -253,5 +263,5 @@ func TestShowSaysWhenTheRulesHaveChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, out, _ := mx(t, "quarantine", "show", "-config", l.config, "m1")
-	wantIn(t, out, "  held for    own-domain-spoof: It was so.\n", "rules as they are now", "\nverdict: REJECT: own-domain-spoof\n")
+	wantIn(t, out, "m1: held, for own-domain-spoof\n  why         It was so.\n", "\n  note        the rules have changed since: now it would be reject, own-domain-spoof. The mail\n")
 }

@@ -12,7 +12,6 @@ import (
 	"mxgate/gateway/config/strict"
 	"mxgate/gateway/resolve"
 	"mxgate/policy"
-	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 )
 
@@ -78,27 +77,6 @@ func (l Log) level() (slog.Level, error) {
 	var level slog.Level
 	err := level.UnmarshalText([]byte(l.Level))
 	return level, err
-}
-
-func (c *Config) checkProtect(k *strict.Problems) {
-	for _, d := range domains(k, "protect.domains", c.Protect.Domains, aDomain) {
-		c.Targets = append(c.Targets, lookalike.Target{Domain: d, Tier: lookalike.Protected})
-	}
-	for i, p := range c.Protect.People {
-		person := policy.Person{Name: p.Name}
-		if strings.TrimSpace(p.Name) == "" {
-			k.Add(fmt.Sprintf("protect.people[%d].name", i), quote(p.Name), "expected the name as mail clients show it")
-		}
-		for j, a := range p.Addresses {
-			address, err := mail.ParseMailbox(a)
-			if err != nil {
-				k.Add(fmt.Sprintf("protect.people[%d].addresses[%d]", i, j), quote(a), "expected an address such as \"erika@example.com\"")
-				continue
-			}
-			person.Addresses = append(person.Addresses, address)
-		}
-		c.People = append(c.People, person)
-	}
 }
 
 func (c *Config) checkDNS(k *strict.Problems) {

@@ -113,29 +113,72 @@ func (c *Config) checkConversation(k *strict.Problems) {
 			w[score.Row(name)] = n
 		}
 	}
-	if log, tag, hold := w.Of(score.LogAt), w.Of(score.TagAt), w.Of(score.QuarantineAt); log > tag || tag > hold || log == 0 {
-		k.Add(at+"."+string(score.QuarantineAt), strconv.Itoa(hold), "expected log-at (%d) of at least 1, tag-at (%d) not below it, and quarantine-at not below that", log, tag)
-	}
 	c.Rules.Weights = w
+	c.checkThresholds(k)
+}
+
+// checkThresholds wants log-at, tag-at and quarantine-at in that order. What is
+// out of it is told at a line that the operator wrote.
+func (c *Config) checkThresholds(k *strict.Problems) {
+	out := func(low, high score.Row) {
+		at, word, other := low, "at most", high
+		if _, written := c.Policy.Conversation[string(low)]; !written {
+			at, word, other = high, "at least", low
+		}
+		w := c.Rules.Weights
+		k.Add("policy.conversation."+string(at), strconv.Itoa(w.Of(at)), "expected %s %s (%d)", word, other, w.Of(other))
+	}
+	switch log, tag, hold := c.Rules.Weights.Of(score.LogAt), c.Rules.Weights.Of(score.TagAt), c.Rules.Weights.Of(score.QuarantineAt); {
+	case log == 0:
+		k.Add("policy.conversation."+string(score.LogAt), "0", "expected at least 1: all mail has 0 points")
+	case log > tag:
+		out(score.LogAt, score.TagAt)
+	case tag > hold:
+		out(score.TagAt, score.QuarantineAt)
+	}
 }
 
 // held are the reasons for which mail is never refused, whatever is configured:
 // who is wronged by a likeness can have what is held, and not what was refused.
 var held = []policy.Reason{policy.StolenThread, policy.Impostor, policy.AddedLookalikes, policy.ReplyDiversion}
 
-// warnOfConversation warns of what is not done as it is written, and of owners
-// that are none.
-func (c *Config) warnOfConversation(k *strict.Problems) {
+// warnOfDispositions warns of what is not done as it is written, and of fraud that
+// is let in.
+func (c *Config) warnOfDispositions(k *strict.Problems) {
 	for _, r := range held {
 		if c.Rules.Dispositions[r] == policy.Reject {
 			k.Add("policy.dispositions."+string(r), quote(policy.Reject.String()), "is done as \"quarantine\": mail is never refused for a likeness, since whoever is wronged could not be helped")
 		}
 	}
+	for _, r := range append([]policy.Reason{policy.OwnDomainSpoof, policy.LookalikeDomain}, held...) {
+		if c.Rules.Dispositions[r] == policy.Relay {
+			k.Add("policy.dispositions."+string(r), quote(policy.Relay.String()), "delivers such fraud without a word to the reader: \"tag\" delivers it with a warning, and one sender or pair is let through by an [[exception]] or `mxgate allow`")
+		}
+	}
+}
+
+// warnOfGroups warns of owners that are none.
+func (c *Config) warnOfGroups(k *strict.Problems) {
 	for i, g := range c.Groups {
 		for j, name := range g.Domains {
-			if slices.Contains(sharedSigners, mail.Domain(strings.ToLower(name))) {
+			if d, err := mail.ParseDomain(name); err == nil && shared(d) {
 				k.Add(fmt.Sprintf("group[%d].domains[%d]", i, j), quote(name), "belongs to all who have an account there: any of them may then resemble the others of %q", g.Name)
 			}
+		}
+	}
+}
+
+// warnOfWeights warns of a likeness that counts more the less it is one.
+func (c *Config) warnOfWeights(k *strict.Problems) {
+	rows := []score.Row{score.Likeness80, score.Likeness65, score.Likeness50, score.Likeness35}
+	for i, less := range rows[1:] {
+		more := rows[i]
+		if a, b := c.Rules.Weights.Of(more), c.Rules.Weights.Of(less); a < b {
+			at, n, other := less, b, fmt.Sprintf("more than %s (%d)", more, a)
+			if _, written := c.Policy.Conversation[string(less)]; !written {
+				at, n, other = more, a, fmt.Sprintf("less than %s (%d)", less, b)
+			}
+			k.Add("policy.conversation."+string(at), strconv.Itoa(n), "is %s: the less alike two names are, the less it should count", other)
 		}
 	}
 }

@@ -81,9 +81,11 @@ func TestWhatIsWrongWithAWeightIsNamed(t *testing.T) {
 		{"a negative factor", "times-site = -1", []string{"policy.conversation.times-site = -1", "from 0 to 1000"}},
 		{"a fraction", "unseen = 1.5", []string{"policy.conversation.unseen = 1.5", "whole number", "found a number with a fraction"}},
 		{"text", "unseen = \"15\"", []string{`policy.conversation.unseen = "15"`, "whole number without quotes; found text"}},
-		{"a tag above what is held", "tag-at = 101", []string{"policy.conversation.quarantine-at = 100", "tag-at (101)"}},
-		{"a log above a tag", "log-at = 60", []string{"policy.conversation.quarantine-at", "log-at (60)"}},
-		{"everything told", "log-at = 0", []string{"log-at (0) of at least 1"}},
+		{"a tag above what is held", "tag-at = 101", []string{"c.toml:11: policy.conversation.tag-at = 101", "at most quarantine-at (100)"}},
+		{"what is held below a tag", "quarantine-at = 40", []string{"c.toml:11: policy.conversation.quarantine-at = 40", "at least tag-at (50)"}},
+		{"a log above a tag", "log-at = 60", []string{"c.toml:11: policy.conversation.log-at = 60", "at most tag-at (50)"}},
+		{"a tag below a log", "tag-at = 10", []string{"c.toml:11: policy.conversation.tag-at = 10", "at least log-at (20)"}},
+		{"everything told", "log-at = 0", []string{"c.toml:11: policy.conversation.log-at = 0", "at least 1"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			wantFault(t, parseFaults(t, minimal+"[policy.conversation]\n"+x.line+"\n"), x.want...)
@@ -124,5 +126,44 @@ func TestWhatIsNotDoneAsWrittenIsWarnedOf(t *testing.T) {
 	}
 	if w := c.Warnings(time.Now()); len(w) != 1 || w[0].Key != "group[1].domains[1]" || !strings.Contains(w[0].Expected, "have an account there") {
 		t.Errorf("%v", w)
+	}
+}
+
+func TestFraudThatIsLetInIsWarnedOf(t *testing.T) {
+	for _, r := range []policy.Reason{policy.LookalikeDomain, policy.OwnDomainSpoof, policy.StolenThread, policy.ReplyDiversion} {
+		w := mustParse(t, minimal+fmt.Sprintf("[policy.dispositions]\n%s = \"relay\"\n", r)).Warnings(time.Now())
+		if len(w) != 1 || w[0].Line != 11 || !strings.Contains(w[0].Expected, "without a word to the reader") {
+			t.Errorf("%s: %v", r, w)
+		}
+	}
+	if w := mustParse(t, minimal+"[policy.dispositions]\nlookalike = \"tag\"\ndmarc-none-weak = \"relay\"\n").Warnings(time.Now()); len(w) != 0 {
+		t.Error(w)
+	}
+}
+
+func TestALikenessThatCountsMoreTheLessItIsOneIsWarnedOf(t *testing.T) {
+	for lines, want := range map[string]string{
+		"likeness-80 = 5":                    "likeness-80 = 5: is less than likeness-65 (35)",
+		"likeness-35 = 40":                   "likeness-35 = 40: is more than likeness-50 (20)",
+		"likeness-50 = 30\nlikeness-65 = 20": "likeness-50 = 30: is more than likeness-65 (20)",
+	} {
+		c := mustParse(t, minimal+"[policy.conversation]\n"+lines+"\n")
+		w := c.Warnings(time.Now())
+		if text := (&Error{"c.toml", w}).Error(); len(w) != 1 || !strings.Contains(text, "c.toml:11: policy.conversation."+want) {
+			t.Errorf("%s: %s", lines, text)
+		}
+	}
+}
+
+func TestTheSummaryTellsGroupsAndWhatIsNotAsByDefault(t *testing.T) {
+	if s := mustParse(t, minimal).Summary(); strings.Contains(s, "one owner") || strings.Contains(s, "by default") {
+		t.Error(s)
+	}
+	s := mustParse(t, twoGroups+"[policy.dispositions]\nlookalike = \"tag\"\nimpostor = \"quarantine\"\n[policy.conversation]\nunseen = 0\ntag-at = 60\nlog-at = 20\n").Summary()
+	for _, want := range []string{"  one owner, Partner: Partner.example, partner-group.example\n", "  one owner, Bücher: bücher.de, buecher.de, buecher.co.uk\n",
+		"  other dispositions than by default: lookalike tag (quarantine)\n", "  other points than by default: unseen 0 (15), tag-at 60 (50)\n"} {
+		if !strings.Contains(s, want) {
+			t.Errorf("%s does not say %q", s, want)
+		}
 	}
 }

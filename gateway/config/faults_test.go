@@ -116,7 +116,8 @@ func TestUnknownKeysSuggestTheNearest(t *testing.T) {
 		{"Mode = \"observe\"\n" + minimal, "did you mean mode?"},
 		{minimal + "next-hop = \"x\"\n", "did you mean next_hop?"},
 		{minimal + "[[sources]]\nname = \"b\"\n", "did you mean source?"},
-		{minimal + "[[domains]]\nname = \"b\"\n", "did you mean domain?"}, // although [protect] has domains
+		{minimal + "[[domains]]\nname = \"b\"\n", "did you mean domain?"},                                        // although [protect] has domains
+		{minimal + "[[protect.people]]\nname = \"A\"\naddress = [\"a@b.example\"]\n", "did you mean addresses?"}, // although [[listener]] has address
 		{minimal + "[policy]\ntimebudget = \"1s\"\n", "did you mean time_budget?"},
 		{minimal + "[policy.dispositions]\nlook-alike = \"tag\"\n", "did you mean lookalike?"},
 		{"address = \":25\"\n" + minimal, "it belongs into [[listener]] or [metrics]"},
@@ -296,7 +297,7 @@ func TestTheSummaryCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"source provider: 1 range\n", "protects 1 domain and 1 person\n"} {
+	for _, want := range []string{"source provider: 1 range\n", "protects 1 domain of yours, 0 other domains and 1 person\n"} {
 		if !strings.Contains(cfg.Summary(), want) {
 			t.Errorf("%s does not say %q", cfg.Summary(), want)
 		}

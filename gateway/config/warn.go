@@ -9,6 +9,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"mxgate/gateway/config/strict"
+	"mxgate/policy"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
 )
@@ -49,7 +50,10 @@ func (c *Config) Warnings(now time.Time) []Problem {
 		c.warnOfRecipient(k, key, x.Recipient, "exception")
 	}
 	c.warnOfTrust(k, today)
-	c.warnOfConversation(k)
+	c.warnOfProtect(k)
+	c.warnOfGroups(k)
+	c.warnOfDispositions(k)
+	c.warnOfWeights(k)
 	c.warnOfBindings(k)
 	for i, n := range c.NextHops {
 		if !slices.Contains(c.Used, c.named[n.Name]) {
@@ -79,7 +83,7 @@ func (c *Config) warnOfTrust(k *strict.Problems, today time.Time) {
 		}
 		c.warnOfRecipient(k, key, x.Recipient, "forwarder")
 		for j, d := range f.DKIM {
-			if slices.ContainsFunc(sharedSigners, d.Within) {
+			if shared(d) {
 				k.Add(fmt.Sprintf("%s.dkim[%d]", key, j), quote(string(d)), "signs the mail of all its customers: whoever has an account there would be believed; expected a domain that only the forwarder signs with")
 			}
 		}
@@ -92,11 +96,14 @@ func (c *Config) warnOfTrust(k *strict.Problems, today time.Time) {
 	}
 }
 
-// sharedSigners sign mail of everybody who has an account there.
-var sharedSigners = []mail.Domain{
-	"gmail.com", "googlegroups.com", "google.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "aol.com", "gmx.net", "web.de", "proton.me",
+// services sign mail of everybody who has an account there.
+var services = []mail.Domain{
+	"googlegroups.com", "google.com",
 	"amazonses.com", "sendgrid.net", "mailgun.org", "mandrillapp.com", "mcsv.net", "mailchimpapp.net", "sparkpostmail.com", "mtasv.net", "mailjet.com", "ccsend.com", "hubspotemail.net",
 }
+
+// shared reports whether d signs mail of everybody who has an account there.
+func shared(d mail.Domain) bool { return policy.FreeMail(d) || slices.ContainsFunc(services, d.Within) }
 
 // warnOfSealers warns of sealers that the catalogue knows: providers, which seal
 // what any customer of theirs passes on.
@@ -128,7 +135,6 @@ func (c *Config) warnOfCertificate(k *strict.Problems, now time.Time) {
 	}
 }
 
-// daysTo counts the days from today to d; negative if d is over.
 // warnOfGap warns if nobody is admitted today: between the end of one provider and
 // the beginning of the next.
 func (c *Config) warnOfGap(k *strict.Problems, today time.Time) {
@@ -167,56 +173,7 @@ func (c *Config) warnOfBalancers(k *strict.Problems) {
 	}
 }
 
+// daysTo counts the days from today to d; negative if d is over.
 func daysTo(d *toml.LocalDate, today time.Time) int {
 	return int(d.AsTime(time.UTC).Sub(today) / (24 * time.Hour))
-}
-
-// count says "1 day" or "2 days".
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
-// Summary says in a few lines what the configuration does.
-func (c *Config) Summary() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "  mode %s, host %s, data in %s\n", c.Mode, c.Hostname, c.DataDir)
-	for _, s := range c.SourceSet.All() {
-		fmt.Fprintf(&b, "  source %s: %s", s.Name, count(len(s.Ranges), "range", "ranges"))
-		if !s.ValidFrom.IsZero() {
-			fmt.Fprintf(&b, ", valid from %s", s.ValidFrom.Format(time.DateOnly))
-		}
-		if !s.ValidUntil.IsZero() {
-			fmt.Fprintf(&b, ", valid until %s", s.ValidUntil.Format(time.DateOnly))
-		}
-		for i, bind := range s.Bind {
-			fmt.Fprintf(&b, "%s%s", [...]string{", bound by ", " and "}[min(i, 1)], bind.Kind)
-		}
-		b.WriteByte('\n')
-	}
-	for _, d := range c.Domains {
-		fmt.Fprintf(&b, "  domain %s to %s\n", d.Name, d.NextHop)
-	}
-	for _, r := range c.Used {
-		name, protocol := r.Name, "smtp"
-		if hosts := strings.Join(r.Hosts, ", then "); hosts != name {
-			name = fmt.Sprintf("%s (%s)", name, hosts)
-		}
-		if r.LMTP {
-			protocol = "lmtp"
-		}
-		fmt.Fprintf(&b, "  next hop %s: %s, tls %s\n", name, protocol, r.TLS.Mode)
-	}
-	if f, n := len(c.Forwarders), len(c.Rules.Sealers); f+n > 0 {
-		fmt.Fprintf(&b, "  believes %s and %s\n", count(n, "ARC sealer", "ARC sealers"), count(f, "forwarder", "forwarders"))
-	}
-	fmt.Fprintf(&b, "  protects %s and %s\n", count(len(c.Targets), "domain", "domains"), count(len(c.People), "person", "people"))
-	if m := c.Memory; m.Enabled {
-		fmt.Fprintf(&b, "  remembers conversations for %s and contacts for %s\n", count(m.ConversationDays, "day", "days"), count(m.ContactDays, "day", "days"))
-	} else {
-		b.WriteString("  remembers nothing (memory.enabled = false)\n")
-	}
-	return b.String()
 }

@@ -55,8 +55,6 @@ type Imported struct {
 type ImportReport struct {
 	Domains int // taken
 	Refused int // no registrable domain, our own, or beyond the limit
-	// Alike are the pairs that people should look at, at most 1,000.
-	Alike []Pair
 	// Waiting says that the server has still to take them over.
 	Waiting bool
 }

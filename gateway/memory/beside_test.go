@@ -3,13 +3,10 @@ package memory
 import (
 	"bufio"
 	"bytes"
-	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -104,6 +101,27 @@ func TestAnImportIntoALiveServerLosesNothing(t *testing.T) {
 	}
 }
 
+func TestALongListDoesNotCostTheMailThatComesMeanwhile(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.Limits.Queue = 10 })
+	tool := w.beside()
+	if err := w.do(t.Context(), func() error {
+		for i := range 3 {
+			if err := tool.put(askImport, []Imported{{Domain: mail.Domain(domainName(i))}}); err != nil {
+				return err
+			}
+		}
+		for range 10 {
+			w.Learn(w.from(0, "a@partner.example"))
+		}
+		if err := w.desk.look(); err != nil || len(w.queue) != 0 {
+			t.Errorf("%d messages wait, %v", len(w.queue), err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestToolsDoTheWorkWhereNoneServes(t *testing.T) {
 	w := newWorld(t)
 	if err := w.Store.Close(); err != nil {
@@ -111,12 +129,16 @@ func TestToolsDoTheWorkWhereNoneServes(t *testing.T) {
 	}
 	tool := w.beside()
 	tool.establishAll(0, "b@archive.example")
-	r, err := tool.Import(t.Context(), []Imported{{Domain: "vendor.example", Established: true}})
-	if err != nil || r.Waiting {
+	list := []Imported{{Domain: "vendor.example", Established: true}}
+	for i := range 2 * importTogether {
+		list = append(list, Imported{Domain: mail.Domain(domainName(i))})
+	}
+	r, err := tool.Import(t.Context(), list)
+	if err != nil || r.Waiting || r.Domains != len(list) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	st, err := tool.Stats(t.Context())
-	if err != nil || st.Domains["established"] != 2 || st.IDs != 3 || st.Threads != 3 || st.Edges != 1 || st.Waiting != 0 || !st.Since.Equal(digest.TimeOf(digest.DayOf(day(0)))) {
+	if err != nil || st.Domains["established"] != 2 || st.Domains["seen"] != 2*importTogether || st.IDs != 3 || st.Threads != 3 || st.Edges != 1 || st.Waiting != 0 || !st.Since.Equal(digest.TimeOf(digest.DayOf(day(0)))) {
 		t.Errorf("%+v, %v", st, err)
 	}
 	w.open()
@@ -207,6 +229,67 @@ func TestWhatIsForgottenIsNotOnTheDisk(t *testing.T) {
 	}
 }
 
+// holds lists the files of the memory in which a text is found.
+func (w *world) holds(text string) (names []string) {
+	w.Helper()
+	all, err := os.ReadDir(w.config.Dir)
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, f := range all {
+		content, err := os.ReadFile(filepath.Join(w.config.Dir, f.Name()))
+		if err != nil {
+			w.Fatal(err)
+		}
+		if bytes.Contains(content, []byte(text)) {
+			names = append(names, f.Name())
+		}
+	}
+	return names
+}
+
+func TestWhatIsForgottenIsInNoFileWhileTheServerRuns(t *testing.T) {
+	w := newWorld(t)
+	w.learn(w.from(0, "a@hartmann.example"), w.from(0, "a@weber-stahl.example"))
+	tool := w.beside()
+	for _, from := range []*world{w, tool} {
+		if err := from.Forget(t.Context(), Forgotten{Recipient: "Geheim.Person@example.org"}); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"geheim", "Geheim"} {
+			if in := w.holds(text); in != nil {
+				t.Errorf("who asks to be forgotten is written down for it in %v", in)
+			}
+		}
+	}
+	if err := tool.Forget(t.Context(), Forgotten{Domain: "hartmann.example"}); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := tool.db.(*lite).learn.Query("SELECT name FROM domain") // a copy is made, or an export
+	if err != nil || !reader.Next() {
+		t.Fatal(err)
+	}
+	w.flush()
+	if err := w.do(t.Context(), func() error {
+		if !w.desk.stale {
+			t.Error("the log was emptied under a reader")
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := reader.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.flush()
+	if in := w.holds("hartmann.example"); in != nil {
+		t.Errorf("a domain that was forgotten is in %v", in)
+	}
+	if in := w.holds("weber-stahl.example"); in == nil {
+		t.Error("what was not forgotten is nowhere")
+	}
+}
+
 func TestTheDatabaseHoldsNoAddressIDOrName(t *testing.T) {
 	w := newWorld(t)
 	o := w.from(0, "localpart@partner.example")
@@ -235,6 +318,16 @@ func TestTheDatabaseHoldsNoAddressIDOrName(t *testing.T) {
 	}
 }
 
+func TestANoteIsCutBetweenLetters(t *testing.T) {
+	w := newWorld(t)
+	if err := w.Allow(t.Context(), policy.Decision{Sender: "a.example", Target: "b.example", Why: "x" + strings.Repeat("ü", maxNote), At: day(0)}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := w.Decisions(t.Context()); err != nil || len(all) != 1 || all[0].Why != "x"+strings.Repeat("ü", (maxNote-1)/2) {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 func TestAnExportIsDomainsAndDecisionsInLines(t *testing.T) {
 	w := newWorld(t)
 	w.establish(0, "a@hartmann.example")
@@ -257,158 +350,6 @@ func TestAnExportIsDomainsAndDecisionsInLines(t *testing.T) {
 		}
 		if len(lines) != 3 || lines[0].Domain.State != policy.Established || lines[0].Domain.Messages != 3 || lines[1].Domain.ShadowOf != "hartmann.example" || lines[2].Decision.Recipient != "erika@example.org" {
 			t.Errorf("%+v", lines)
-		}
-	}
-}
-
-func TestADamagedDatabaseIsAnErrorThatSaysWhatToDo(t *testing.T) {
-	w := newWorld(t)
-	for i := range 300 {
-		w.Learn(w.from(i%20, "a@"+domainName(i)))
-	}
-	if err := w.Store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(w.config.Dir, databaseName)
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, damage := range map[string]func([]byte) []byte{
-		"no database": func([]byte) []byte { return bytes.Repeat([]byte("x"), 8192) },
-		"torn pages":  func(b []byte) []byte { return append(b[:4096:4096], bytes.Repeat([]byte{0xee}, len(b)-4096)...) },
-	} {
-		if err := os.WriteFile(path, damage(slices.Clone(content)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if s, err := Open(w.config); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "aside") {
-			t.Errorf("%s: %v, %v", name, s, err)
-		}
-	}
-}
-
-func TestABrokenSegmentCostsOnlyWhatItHeld(t *testing.T) {
-	var told []string
-	w := newWorld(t, func(c *Config) { c.OnError = func(err error) { told = append(told, err.Error()) } })
-	first := w.from(0, "a@partner.example")
-	w.learn(first)
-	second := w.from(1, "a@partner.example")
-	w.learn(second)
-	if err := w.Store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", dsn(filepath.Join(w.config.Dir, databaseName)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec("UPDATE segment SET body = x'01ff' WHERE seq = (SELECT min(seq) FROM segment WHERE kind = 1)"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	w.open()
-	if w.ask(2, "a@partner.example", first.ID).Thread.Number != 0 || w.ask(2, "a@partner.example", second.ID).Thread.Number == 0 || len(told) != 1 {
-		t.Errorf("told %q", told)
-	}
-	w.flush()
-	w.again()
-	if len(told) != 1 {
-		t.Errorf("the broken part is still there: %q", told)
-	}
-}
-
-func TestALostKeyLosesTheIDsAndAWrongOneIsRefused(t *testing.T) {
-	var told []string
-	w := newWorld(t, func(c *Config) { c.OnError = func(err error) { told = append(told, err.Error()) } })
-	w.establish(0, "a@partner.example")
-	if err := w.Store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	key := filepath.Join(w.config.Dir, digest.KeyName)
-	if err := os.WriteFile(key, bytes.Repeat([]byte{1}, digest.KeyOctets), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(w.config); err == nil || !strings.Contains(err.Error(), key) {
-		t.Errorf("%v", err)
-	}
-	if err := os.WriteFile(key, []byte("short"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(w.config); err == nil || !strings.Contains(err.Error(), key) {
-		t.Errorf("%v", err)
-	}
-	if err := os.Remove(key); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		w.open()
-		if st, err := w.Stats(t.Context()); err != nil || st.IDs != 0 || st.Domains["established"] != 1 || len(told) != 1 {
-			t.Errorf("%+v, %v, %q", st, err, told)
-		}
-		w.flush()
-		if err := w.Store.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w.open()
-}
-
-func TestANewerSchemaIsRefused(t *testing.T) {
-	w := newWorld(t)
-	if _, err := w.db.(*lite).sure.Exec("PRAGMA user_version = 99"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(w.config); !errors.Is(err, ErrNewerSchema) {
-		t.Error(err)
-	}
-}
-
-// A process that learns as fast as it can is killed; what it had committed is
-// there, and nothing is damaged.
-func TestKilledWhileLearningItLosesASecondAtMost(t *testing.T) {
-	if dir := os.Getenv("MEMORY_KILL_DIR"); dir != "" {
-		w := &world{TB: t, config: Config{Dir: dir, Own: []mail.Domain{"example.org"}}}
-		w.open()
-		fmt.Println("ready")
-		for i := 0; ; i++ {
-			w.Learn(w.from(i%50, "a@"+domainName(i%500)))
-			if i%1000 == 999 {
-				w.flush()
-				fmt.Println(i + 1)
-			}
-		}
-	}
-	dir := t.TempDir()
-	for range 3 {
-		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-		cmd.Env = append(os.Environ(), "MEMORY_KILL_DIR="+dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		for range 5 {
-			lines.Scan()
-		}
-		last := lines.Text()
-		if err := cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = cmd.Wait() // killed
-		w := newWorld(t, func(c *Config) { c.Dir = dir })
-		var n int
-		if _, err := fmt.Sscan(last, &n); err != nil {
-			t.Fatalf("%q: %v", last, err)
-		}
-		if st, err := w.Stats(t.Context()); err != nil || st.IDs < n || st.Domains["seen"]+st.Domains["established"] != 500 {
-			t.Errorf("%d were committed: %+v, %v", n, st, err)
-		}
-		if err := w.Store.Close(); err != nil {
-			t.Fatal(err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"database/sql"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -172,7 +173,7 @@ func (l *lite) decisions() ([]*decision, error) {
 		d := &decision{}
 		var at, expires int64
 		if err := rows.Scan(&d.Sender, &d.Target, &d.Recipient, &d.Allow, &d.Who, &d.Why, &at, &expires, &d.written); err != nil {
-			return nil, l.fault("read decisions", err)
+			return all, l.fault("read decisions", fmt.Errorf("%w: %w", errContent, err))
 		}
 		d.At, d.Expires = fromNanos(at), fromNanos(expires)
 		all = append(all, d)

@@ -25,6 +25,7 @@ type compaction struct {
 	octets  int64 // of all segments
 	wanted  bool
 	forgets []int64 // requests to forget that are done when the next compaction is
+	stale   bool    // the log of the database holds what was forgotten
 
 	running bool
 	step    int
@@ -48,7 +49,7 @@ func (k *desk) tidy() error {
 			return err
 		}
 		forgets := k.forgets
-		k.compaction = compaction{octets: k.octets, running: true, upTo: last, pages: k.Threads.Pages(), ending: forgets}
+		k.compaction = compaction{octets: k.octets, stale: k.stale, running: true, upTo: last, pages: k.Threads.Pages(), ending: forgets}
 	}
 	if !k.running {
 		return nil
@@ -70,7 +71,19 @@ func (k *desk) tidy() error {
 	if k.step++; k.step == compactSteps {
 		k.running = false
 		k.octets = k.written
+		k.stale = k.stale || len(k.ending) > 0
 		return k.s.db.expire(nil)
 	}
 	return nil
+}
+
+// scrub empties the log once what was forgotten is nowhere else. While somebody
+// reads it is tried again with the next commit.
+func (k *desk) scrub() error {
+	if !k.stale {
+		return nil
+	}
+	empty, err := k.s.db.emptyLog()
+	k.stale = !empty
+	return err
 }

@@ -24,6 +24,9 @@ type database interface {
 	// delete takes out what is older than the days, by kind of segment, and
 	// gives the room back.
 	expire(before map[int]uint16) error
+	// emptyLog leaves nothing that was deleted in what SQLite has beside the
+	// database, and reports false where somebody who reads is in its way.
+	emptyLog() (bool, error)
 	// lastSegment is the number of the newest segment.
 	lastSegment() (int64, error)
 	// segmentOctets is what all segments take; it reads through them.

@@ -158,12 +158,13 @@ func (s *Store) report(err error) {
 // waiting reports whether a commit has just failed.
 func (k *desk) waiting() bool { return !k.failing.IsZero() && time.Since(k.failing) < retryDelay }
 
-// take learns one message, unless too much waits for a disk that fails.
+// take learns one message of now, unless too much waits for a disk that fails.
 func (k *desk) take(d *digest.Digest) {
 	if k.changed.observations >= maxUnwritten {
 		k.s.dropped.Add(1)
 		return
 	}
+	d.Day = k.meta.dated(d.Day)
 	k.study(d)
 }
 
@@ -172,7 +173,7 @@ func (k *desk) takeAll() {
 	for range maxBatch {
 		select {
 		case d := <-k.s.queue:
-			k.take(&d)
+			k.take(d)
 		default:
 			return
 		}
@@ -197,7 +198,7 @@ func (k *desk) drain() error {
 	for {
 		select {
 		case d := <-k.s.queue:
-			if k.take(&d); k.changed.observations >= maxBatch {
+			if k.take(d); k.changed.observations >= maxBatch {
 				if err := k.commit(); err != nil {
 					return err
 				}
@@ -219,7 +220,10 @@ func (k *desk) finish() error {
 	for err == nil && (k.due() || k.running) {
 		err = k.tidy()
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return k.scrub()
 }
 
 // commit makes room, writes what has changed, and does a turn of a compaction.
@@ -228,7 +232,10 @@ func (k *desk) commit() error {
 	if err := k.write(); err != nil {
 		return err
 	}
-	return k.tidy()
+	if err := k.tidy(); err != nil {
+		return err
+	}
+	return k.scrub()
 }
 
 // write writes what has changed. What cannot be written is kept.
@@ -288,6 +295,7 @@ func (k *desk) look() error {
 		if err := k.answer(r); err != nil {
 			k.s.onError(fmt.Errorf("memory: request %d (%.20q) of a tool: %w", r.seq, r.kind, err))
 		}
+		k.takeAll() // a long list must not cost what comes meanwhile
 	}
 	if len(requests) > 0 {
 		return k.commit()

@@ -42,6 +42,7 @@ type domain struct {
 	id          uint32
 	name        mail.Domain
 	first, last uint16 // days of contact; 0 if it was only named by others
+	second      uint32 // of the first day, of the first contact
 	named       uint16 // day on which it was last named
 	days        uint16 // days with contact
 	in, out     uint32
@@ -160,8 +161,8 @@ func inForce(d *policy.Decision, at time.Time) bool {
 }
 
 // judge looks for an older domain that d resembles under a name, which is its own
-// or one below it: one of ours, a protected one, or one that was established
-// before d was first seen. A domain that is freed from one may still resemble
+// or one below it: one of ours, a protected one, or one that is established and
+// was there before d. A domain that is freed from one may still resemble
 // another. Those that differ from a known one in the public suffix alone are left
 // to standing: among real domains they are three of four look-alikes by chance.
 //
@@ -208,10 +209,16 @@ func (t *domains) stands(name mail.Domain, at time.Time) bool {
 }
 
 // shadows reports whether old is in a position to put d into its shadow: it is
-// established itself, no shadow, and was there before. Two that were both there
-// when an administrator listed them exempt each other.
+// established itself, no shadow, and was there before, be it by a second: who sees
+// a partner's first mail must not gain by writing on the same day. Two that were
+// both there when an administrator listed them exempt each other.
 func (t *domains) shadows(old, d *domain, at time.Time) bool {
-	return t.stands(old.name, at) && old.first < d.first && !(old.imported && d.imported)
+	return t.stands(old.name, at) && old.before(d) && !(old.imported && d.imported)
+}
+
+// before reports whether the first contact with d was before that with x.
+func (d *domain) before(x *domain) bool {
+	return d.first < x.first || d.first == x.first && d.second < x.second
 }
 
 // settle brings the indexes of known domains in line with the state of d.
@@ -275,15 +282,16 @@ func (t *domains) show(name mail.Domain, at time.Time) policy.KnownDomain {
 
 // touched notes contact with d on a day, in either direction. A day before the
 // last one (an archive read backwards, a clock set back) adds a day only where it
-// is earlier than all.
-func (d *domain) touched(day uint16) {
-	if d.first == 0 || day > d.last || day < d.first {
+// is earlier than all. It reports whether this is the first contact of all.
+func (d *domain) touched(day uint16, second uint32) (first bool) {
+	if day > d.last || day < d.first {
 		d.days = min(d.days, 1<<16-2) + 1
 	}
-	if d.first == 0 || day < d.first {
-		d.first = day
+	if day < d.first || day == d.first && second < d.second {
+		d.first, d.second, first = day, second, true
 	}
 	d.last = max(d.last, day)
+	return first
 }
 
 // ripe reports whether the contact is enough to be established.

@@ -125,19 +125,45 @@ func (k *desk) removeDomains(goes func(d *domain) bool) int {
 // latest is the last day on which a domain mattered.
 func (d *domain) latest() uint16 { return max(d.last, d.named) }
 
-// maxJump is how many days the clock may go ahead between two Sweeps before it
-// is doubted.
+// maxJump is how many days the clock may go ahead or back between two Sweeps
+// before it is doubted.
 const maxJump = 7
+
+// believes reports whether it may be today, by the days of the Sweeps before.
+//
+// Ahead, one later day must agree. Behind, a week must: what is dated back would
+// be too old when the clock is set right.
+func (m *meta) believes(today uint16) bool {
+	now, swept, first := int(today), int(m.swept), int(m.jumped)
+	switch {
+	case swept == 0 || now+maxJump >= swept && now <= swept+maxJump:
+		return true
+	case first == 0 || now < first || now > first+2*maxJump:
+		m.jumped = today
+		return false
+	case now > swept:
+		m.jumped = today
+		return now > first && now <= first+maxJump
+	}
+	return now >= first+maxJump
+}
+
+// dated is the day of mail that comes on a day: who writes while the clock is far
+// behind would be older than everybody.
+func (m *meta) dated(day uint16) uint16 {
+	if int(day)+maxJump < int(m.swept) {
+		return m.swept
+	}
+	return day
+}
 
 // sweep forgets what has had its time on a day.
 func (k *desk) sweep(today uint16) error {
-	m := &k.meta
 	k.changed.meta = true
-	if m.swept != 0 && today > m.swept+maxJump && (m.jumped == 0 || today <= m.jumped || today > m.jumped+maxJump) {
-		m.jumped = today // a Sweep of a later day must agree
+	if !k.meta.believes(today) {
 		return k.commit()
 	}
-	m.swept, m.jumped = today, 0
+	k.meta.swept, k.meta.jumped = today, 0
 	k.clamp(today)
 	ids, edges := before(today, k.limits.IDDays), before(today, k.limits.EdgeDays)
 	k.filter(func(i int) int {

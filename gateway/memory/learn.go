@@ -150,7 +150,7 @@ func (l *learner) fileThread(g *digest.Digest, author *domain, c *conversation, 
 		}
 	}
 	for _, p := range c.parties {
-		if d := l.domain(p.Domain, "", g.Day, at, wasNamed); d != nil {
+		if d := l.domain(p.Domain, g, at, wasNamed); d != nil {
 			t.Add(d.id, false)
 		}
 	}

@@ -1,13 +1,13 @@
 package memory
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
+	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 )
 
@@ -26,7 +26,7 @@ func (l *learner) meet(g *digest.Digest, at time.Time) (*domain, policy.State) {
 	if !g.Aligned || g.Author == "" {
 		return nil, policy.Unseen
 	}
-	d := l.domain(g.Author, g.Full, g.Day, at, itWrote)
+	d := l.domain(g.Author, g, at, itWrote)
 	if d == nil || d.ours {
 		return d, l.state(d, at)
 	}
@@ -35,11 +35,11 @@ func (l *learner) meet(g *digest.Digest, at time.Time) (*domain, policy.State) {
 		l.changed.domain(d)
 	}
 	if g.Resembles != "" {
-		l.tell(d, g.Resembles, at)
+		l.tell(d, g, at)
 	}
 	e := l.eyes(g)
 	state, _ := l.standing(d, g.Full, &e, at)
-	l.contact(d, state, g.Day, at)
+	l.contact(d, state, g, at)
 	state, _ = l.standing(d, g.Full, &e, at)
 	if g.CitesOwn && state == policy.Established && l.believable(g) {
 		l.answer(d, state)
@@ -58,10 +58,10 @@ func (l *learner) write(g *digest.Digest, at time.Time) {
 			continue
 		}
 		met = append(met, r.Domain)
-		if d := l.domain(r.Domain, r.Full, g.Day, at, weWrote); d != nil && !d.ours {
+		if d := l.domain(r.Domain, g, at, weWrote); d != nil && !d.ours {
 			d.out++
 			state, _ := l.standing(d, r.Full, &e, at)
-			l.contact(d, state, g.Day, at)
+			l.contact(d, state, g, at)
 			state, _ = l.standing(d, r.Full, &e, at)
 			l.answer(d, state)
 		}
@@ -89,18 +89,25 @@ func (l *learner) answer(d *domain, state policy.State) {
 	}
 }
 
-// tell makes a Shadow of d, whose mail was judged to resemble target. It is none
-// if it was there before target, is established, or freed. That target is not
-// known, or not established, is no excuse: who judged has seen the message.
-func (l *learner) tell(d *domain, target mail.Domain, at time.Time) {
+// tell makes a Shadow of d, whose mail was judged to resemble target: one that
+// can throw a shadow and was there before. What hardly anybody knows makes none,
+// however much alike the two are: one message of a stranger in advance would be
+// enough to keep an honest newcomer down. Nor does a name below d that d itself
+// does not resemble: of many who write below it one is to blame.
+func (l *learner) tell(d *domain, g *digest.Digest, at time.Time) {
+	target := g.Resembles
 	old := l.byName[target]
 	switch {
 	case d.name == target || d.established || l.protected[d.name] || l.freed(d, target, at):
 		return
-	case !l.protected[target] && old != nil && (l.state(old, at) == policy.Shadow || old.first > d.first):
+	case !l.protected[target] && (old == nil || !l.shadows(old, d, at)):
 		return
 	case d.told && d.shadowOf == target:
 		return
+	case g.Full != "":
+		if m, ok := lookalike.Compare(d.name, target); !ok || m.Confidence < threadConfidence {
+			return
+		}
 	}
 	d.shadowOf, d.told = target, true
 	l.changed.domain(d)
@@ -138,11 +145,10 @@ const (
 	weWrote
 )
 
-// domain returns the domain of a name, entered if it is new and the day's limit
-// allows it; nil otherwise. It is judged at its first contact, and until it is
-// established under each name below it that it is shown as (full; "" for none).
-// Those that we write to are under no limit: no stranger makes us do that.
-func (l *learner) domain(name, full mail.Domain, day uint16, at time.Time, why occasion) *domain {
+// domain returns the domain of a name that g shows, entered if it is new and the
+// day's limit allows it; nil otherwise. It is judged at its first contact. Those
+// that we write to are under no limit: no stranger makes us do that.
+func (l *learner) domain(name mail.Domain, g *digest.Digest, at time.Time, why occasion) *domain {
 	if name == "" {
 		return nil
 	}
@@ -151,52 +157,36 @@ func (l *learner) domain(name, full mail.Domain, day uint16, at time.Time, why o
 		if l.day.domains >= l.limits.NewDomains && why != weWrote {
 			return nil
 		}
-		if d = l.enter(&domain{name: name, named: day}); d == nil {
+		if d = l.enter(&domain{name: name, named: g.Day}); d == nil {
 			return nil
 		}
 		l.day.domains++
 		l.changed.domain(d)
 	}
-	if why != wasNamed && !d.ours {
-		l.judged(d, full, day, at)
+	if why != wasNamed && !d.ours && d.first == 0 {
+		d.first, d.second = g.Day, g.Second // the judge asks who was first
+		d.shadowOf = l.judge(d, d.name, at)
+		l.changed.domain(d)
 	}
-	if day > d.named && d.first == 0 {
-		d.named = day
+	if g.Day > d.named && d.first == 0 {
+		d.named = g.Day
 		l.changed.domain(d)
 	}
 	return d
 }
 
-// judged judges d before a contact.
-func (l *learner) judged(d *domain, full mail.Domain, day uint16, at time.Time) {
-	of := d.shadowOf
-	if d.first == 0 {
-		d.first = day // the judge asks who was first
-		of = l.judge(d, d.name, at)
-		l.changed.domain(d)
-	}
-	if full != "" && !d.established && (of == "" || l.freed(d, of, at)) {
-		of = cmp.Or(l.judge(d, full, at), of)
-	}
-	if of != d.shadowOf {
-		d.shadowOf = of
-		l.changed.domain(d)
-	}
-}
-
 // contact counts a day of contact, and establishes what is ripe and still no
 // look-alike of an older domain: that one may have been established meanwhile. A
 // message in which d stands as a shadow establishes nothing.
-func (l *learner) contact(d *domain, standing policy.State, day uint16, at time.Time) {
-	if day < d.first {
+func (l *learner) contact(d *domain, standing policy.State, g *digest.Digest, at time.Time) {
+	if d.touched(g.Day, g.Second) {
 		l.changed.domain(d)
 	}
-	d.touched(day)
 	l.changed.counted(d)
 	if d.established || !d.ripe() || d.out == 0 && l.day.promotions >= l.limits.Promotions {
 		return
 	}
-	holds := d.shadowOf != "" && (d.told || l.stands(d.shadowOf, at))
+	holds := d.shadowOf != "" && l.stands(d.shadowOf, at)
 	switch l.state(d, at) {
 	case policy.Shadow:
 		if holds {
@@ -212,6 +202,7 @@ func (l *learner) contact(d *domain, standing policy.State, day uint16, at time.
 	if of == "" && holds { // freed from it; the decision may end
 		of = d.shadowOf
 	}
+	d.told = d.told && of == d.shadowOf
 	if d.shadowOf = of; l.state(d, at) == policy.Shadow {
 		return
 	}

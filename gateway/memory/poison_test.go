@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"mxgate/gateway/memory/digest"
 	"mxgate/policy"
@@ -93,7 +94,43 @@ func TestPromotionLooksAgainForAnOlderDomain(t *testing.T) {
 	}
 }
 
-func TestTwoOfTheSameDayExemptEachOther(t *testing.T) {
+// Who sees a partner's first mail, and writes under a look-alike at once, is no
+// older for that.
+func TestALookalikeThatFirstWritesTheSameDayIsTheYoungerOne(t *testing.T) {
+	w := newWorld(t)
+	later := w.from(0, "x@hartrnann.example")
+	later.At = later.At.Add(time.Minute)
+	w.learn(w.from(0, "a@hartmann.example"), later)
+	w.again() // the order is on the disk
+	w.learn(w.from(7, "a@hartmann.example"), w.from(14, "a@hartmann.example"), w.from(30, "x@hartrnann.example"), w.from(31, "x@hartrnann.example"))
+	for range 2 {
+		if k := w.ask(40, "x@hartrnann.example").Author; k.State != policy.Shadow || k.ShadowOf != "hartmann.example" {
+			t.Errorf("%+v", k)
+		}
+		if s := w.state(40, "a@hartmann.example"); s != policy.Established {
+			t.Errorf("the older one: %q", s)
+		}
+		w.again()
+	}
+}
+
+func TestAnEarlierMailFoundInAnArchiveMovesTheFirstContact(t *testing.T) {
+	w := newWorld(t)
+	at := func(hour int, author string) policy.Observation {
+		o := w.from(0, author)
+		o.At = o.At.Add(time.Duration(hour) * time.Hour)
+		return o
+	}
+	w.learn(at(2, "a@hartmann.example"), at(1, "x@hartrnann.example"))
+	w.learn(at(-3, "a@hartmann.example")) // when its row is written already
+	w.again()
+	w.learn(w.from(7, "a@hartmann.example"), w.from(14, "a@hartmann.example"), w.from(30, "x@hartrnann.example"), w.from(31, "x@hartrnann.example"))
+	if s := w.state(40, "x@hartrnann.example"); s != policy.Shadow {
+		t.Errorf("%q", s)
+	}
+}
+
+func TestTwoOfTheSameMomentExemptEachOther(t *testing.T) {
 	w := newWorld(t)
 	for _, n := range []int{0, 7, 14} {
 		w.learn(w.from(n, "a@hartmann.example"), w.from(n, "b@hartmanm.example"))

@@ -1,9 +1,11 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"mxgate/gateway/memory/digest"
@@ -11,6 +13,7 @@ import (
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
+	"mxgate/policy/memo"
 )
 
 var _ policy.Memory = (*Store)(nil)
@@ -19,6 +22,11 @@ var _ policy.Memory = (*Store)(nil)
 type nearKey struct {
 	domain mail.Domain
 	stand  uint64
+}
+
+func (k nearKey) own() nearKey {
+	k.domain = memo.Text(k.domain)
+	return k
 }
 
 // maxAsked bounds the domains of a Question that are looked up.
@@ -44,30 +52,31 @@ func (s *Store) Recall(_ context.Context, q policy.Question) (policy.Recollectio
 	case s.closed.Load():
 		return policy.Recollection{}, ErrClosed
 	}
-	var a asked
-	s.prepare(&a, &q)
+	a := questions.Get().(*asked)
+	defer questions.Put(a)
+	s.prepare(a, &q)
 	var near []lookalike.Match
 	if a.author != "" && !s.digester.Own[a.author] {
 		near = s.ram.near(a.full) // without the lock: it has its own
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r := policy.Recollection{Since: digest.TimeOf(s.ram.since), Thread: s.recallThread(&a, &q)}
-	if r.Author = s.show(a.author, a.full, &a); r.Author.State == policy.Shadow {
+	r := policy.Recollection{Since: digest.TimeOf(s.ram.since), Thread: s.recallThread(a, &q)}
+	if r.Author = s.show(a.author, a.full, a); r.Author.State == policy.Shadow {
 		r.Thread.Wrote = false
 	}
 	r.Decisions = s.decisionsOn(nil, a.author, &q)
 	if len(a.domains) > 0 {
 		r.Domains = make([]policy.KnownDomain, len(a.domains))
 		for i, d := range a.domains {
-			r.Domains[i] = s.show(d, q.Domains[i], &a)
+			r.Domains[i] = s.show(d, q.Domains[i], a)
 			if d != a.author && !slices.Contains(a.domains[:i], d) {
 				r.Decisions = s.decisionsOn(r.Decisions, d, &q)
 			}
 		}
 	}
-	r.Near = s.neighbours(near, &a)
-	r.Named = s.named(&a)
+	r.Near = s.neighbours(near, a)
+	r.Named = s.named(a)
 	return r, nil
 }
 
@@ -103,7 +112,7 @@ func (s *Store) neighbours(near []lookalike.Match, a *asked) (all []policy.Neigh
 	return all
 }
 
-// asked is a Question worked up, with room of its own for what is usual.
+// asked is a Question worked up.
 type asked struct {
 	eyes
 	at       time.Time
@@ -115,27 +124,29 @@ type asked struct {
 	accounts []uint64 // 0: none of its kind
 }
 
+// questions are used again. Nothing of an answer lies in one.
+var questions = sync.Pool{New: func() any { return new(asked) }}
+
 func (s *Store) prepare(a *asked, q *policy.Question) {
 	g := s.digester
 	a.at, a.author, a.name = q.At, g.Registrable(q.Author.Domain), g.Name(q.Name)
 	if a.full = a.author; q.Author.Domain != a.author {
 		a.full = mail.Domain(strings.Clone(string(q.Author.Domain))) // it is remembered
 	}
-	a.ids = g.IDs(q.Cited)
-	recipients := q.Recipients[:min(len(q.Recipients), digest.MaxRecipients)]
-	a.mailboxes = make([]uint64, len(recipients))
-	for i, r := range recipients {
-		a.mailboxes[i] = g.Mailbox(r)
+	a.ids, a.mailboxes, a.members = g.AppendIDs(a.ids[:0], q.Cited), a.mailboxes[:0], a.members[:0]
+	for _, r := range q.Recipients[:min(len(q.Recipients), digest.MaxRecipients)] {
+		a.mailboxes = append(a.mailboxes, g.Mailbox(r))
 	}
-	a.domains = make([]mail.Domain, len(q.Domains))
-	for i, d := range q.Domains[:min(len(q.Domains), maxAsked)] {
-		a.domains[i] = g.Registrable(d)
-	}
+	clear(a.domains) // they may lie in the message before
+	a.domains = a.domains[:0]
 	for i, d := range q.Domains {
-		if a.domains[i] == "" { // no registrable domain, or too many
-			a.domains[i] = d
+		registrable := mail.Domain("")
+		if i < maxAsked {
+			registrable = g.Registrable(d)
 		}
+		a.domains = append(a.domains, cmp.Or(registrable, d))
 	}
+	a.accounts = a.accounts[:0]
 	for _, iban := range q.Accounts[:min(len(q.Accounts), digest.MaxParties)] {
 		a.accounts = append(a.accounts, g.Account(iban))
 	}
@@ -164,9 +175,10 @@ func (s *Store) show(name, full mail.Domain, a *asked) policy.KnownDomain {
 func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedThread) {
 	author := s.ram.byName[a.author]
 	wrote := author != nil
-	var seen, members []uint32
+	var seen [digest.MaxCited]uint32
 	var t table.Thread
 	var first, last uint16
+	joined := 0
 	known := make([]bool, len(a.accounts))
 	for _, id := range a.ids {
 		f, ok := s.ram.IDs.Get(id)
@@ -174,7 +186,7 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 			continue
 		}
 		number := f.Thread()
-		if slices.Contains(seen, number) {
+		if slices.Contains(seen[:joined], number) {
 			r.Cited++
 			continue
 		}
@@ -182,7 +194,8 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 			continue
 		}
 		r.Cited++
-		seen = append(seen, number)
+		seen[joined] = number
+		joined++
 		if r.Number == 0 || uint64(number) < r.Number {
 			r.Number = uint64(number)
 		}
@@ -199,15 +212,14 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 			_, wrote = t.Find(author.id)
 		}
 		for i := range t.Len() {
-			if id, _ := t.Member(i); !slices.Contains(members, id) {
-				members = append(members, id)
+			if id, _ := t.Member(i); !slices.Contains(a.members, id) {
+				a.members = append(a.members, id)
 			}
 		}
 	}
 	if r.Number == 0 {
 		return policy.RememberedThread{}
 	}
-	a.members = members
 	r.First, r.Last, r.Wrote, r.Participants = digest.TimeOf(first), digest.TimeOf(last), wrote, s.participants(a)
 	for i := range a.accounts {
 		if !known[i] {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,11 +25,12 @@ const (
 
 // Bounds of what tools hand over.
 const (
-	learnTogether = 500 // observations of a request
-	maxWaiting    = 256 // requests that wait before Learn waits for the server
-	maxBody       = 16 << 20
-	maxNote       = 200 // octets of a note, who or why
-	waitForServer = 200 * time.Millisecond
+	learnTogether  = 500  // observations of a request
+	importTogether = 2000 // domains of a request: what the server does between two looks at the mail
+	maxWaiting     = 256  // requests that wait before Learn waits for the server
+	maxBody        = 16 << 20
+	maxNote        = 200 // octets of a note, who or why
+	waitForServer  = 200 * time.Millisecond
 )
 
 // tool is what a Store beside the server gathers.
@@ -117,8 +119,8 @@ func (s *Store) serveMyself(ctx context.Context) (bool, error) {
 	return true, err
 }
 
-// request makes a request, and has it answered if this Store serves.
-func (s *Store) request(ctx context.Context, kind string, what any) error {
+// put makes a request.
+func (s *Store) put(kind string, what any) error {
 	if s.closed.Load() {
 		return ErrClosed
 	}
@@ -126,9 +128,12 @@ func (s *Store) request(ctx context.Context, kind string, what any) error {
 	if err != nil {
 		return err
 	}
-	if err := s.db.ask(request{kind: kind, body: body}); err != nil {
-		return err
-	}
+	return s.db.ask(request{kind: kind, body: body})
+}
+
+// answered has the requests answered by whoever serves; beside a server it does
+// not wait for that.
+func (s *Store) answered(ctx context.Context) error {
 	if s.beside {
 		return s.handOverAll(ctx)
 	}
@@ -151,18 +156,14 @@ func (s *Store) Import(ctx context.Context, list []Imported) (ImportReport, erro
 		i.Domain, i.Note = name, clip(i.Note)
 		taken = append(taken, i)
 	}
-	if s.closed.Load() {
-		return r, ErrClosed
-	}
-	var err error
-	if r.Alike, err = s.alike(taken); err != nil {
-		return r, err
-	}
-	for some := range slices.Chunk(taken, 10*learnTogether) {
-		if err := s.request(ctx, askImport, some); err != nil {
+	for some := range slices.Chunk(taken, importTogether) {
+		if err := s.put(askImport, some); err != nil {
 			return r, err
 		}
 		r.Domains += len(some)
+	}
+	if err := s.answered(ctx); err != nil { // once: where none serves, the whole memory is loaded for it
+		return r, err
 	}
 	n, err := s.db.waiting()
 	r.Waiting = n > 0
@@ -173,24 +174,33 @@ func (s *Store) Import(ctx context.Context, list []Imported) (ImportReport, erro
 // process, has written what is left anew.
 func (s *Store) Forget(ctx context.Context, f Forgotten) error {
 	f.Domain = s.digester.Registrable(f.Domain)
+	ask := forgotten{Domain: f.Domain, All: f.All}
 	if f.Recipient != "" {
 		a, err := mail.ParseMailbox(f.Recipient)
 		if err != nil {
 			return fmt.Errorf("memory: forget: %w", err)
 		}
-		f.Recipient = a.String()
+		ask.Mailbox = s.digester.Mailbox(a)
 	}
-	if f == (Forgotten{}) {
+	if ask == (forgotten{}) {
 		return fmt.Errorf("memory: forget: expected a registrable domain, a mailbox or everything")
 	}
-	return s.request(ctx, askForget, f)
+	if err := s.put(askForget, ask); err != nil {
+		return err
+	}
+	return s.answered(ctx)
+}
+
+// forgotten is a Forgotten as it is handed over: an address that is to be
+// forgotten must not be written down for it.
+type forgotten struct {
+	Domain  mail.Domain `json:"domain,omitempty"`
+	Mailbox uint64      `json:"mailbox,omitempty"`
+	All     bool        `json:"all,omitempty"`
 }
 
 func clip(s string) string {
-	if len(s) > maxNote {
-		s = s[:maxNote]
-	}
-	return s
+	return strings.ToValidUTF8(s[:min(len(s), maxNote)], "") // no letter cut in two
 }
 
 // answer does what a tool asks. What cannot be read is dropped with an error.
@@ -216,7 +226,7 @@ func (k *desk) answer(r request) error {
 		}
 		k.bring(list)
 	case askForget:
-		var f Forgotten
+		var f forgotten
 		if err := json.Unmarshal(r.body, &f); err != nil {
 			return err
 		}
@@ -259,7 +269,7 @@ func (k *desk) bring(list []Imported) {
 			first = today
 		}
 		if d.first == 0 || first < d.first {
-			d.first = first
+			d.first, d.second = first, 0
 		}
 		d.named, d.note = max(d.named, today), i.Note
 		d.imported = d.imported || i.Established
@@ -282,7 +292,7 @@ func (k *desk) bring(list []Imported) {
 }
 
 // forget takes out what is asked for; it may be asked for twice.
-func (k *desk) forget(f Forgotten) {
+func (k *desk) forget(f forgotten) {
 	switch {
 	case f.All:
 		k.filter(func(i int) int {
@@ -305,12 +315,8 @@ func (k *desk) forget(f Forgotten) {
 			return k.Edges.Filter(i, func(key uint64, _ *table.Edge) bool { return table.EdgeDomain(key) != d.id }) +
 				k.Names.Filter(i, func(_ uint64, c *table.Called) bool { return c.Without(d.id) })
 		}, table.Shards)
-	case f.Recipient != "":
-		a, err := mail.ParseMailbox(f.Recipient)
-		if err != nil {
-			return
-		}
-		m := k.s.digester.Mailbox(a)
+	case f.Mailbox != 0:
+		m := f.Mailbox
 		k.filter(func(i int) int {
 			return k.Edges.Filter(i, func(key uint64, _ *table.Edge) bool { return !table.EdgeOf(key, m) }) +
 				k.Names.Filter(i, func(_ uint64, c *table.Called) bool { return c.Mailbox != uint16(m) }) // and of one mailbox in 65,536 too many

@@ -74,7 +74,7 @@ func (l *lite) open(dir string) (err error) {
 	}
 	l.learn.SetMaxOpenConns(1)
 	for to, text := range map[**sql.Stmt]string{
-		&l.upsert: `INSERT INTO domain VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET first=excluded.first, last=excluded.last,
+		&l.upsert: `INSERT INTO domain VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET first=excluded.first, second=excluded.second, last=excluded.last,
 			named=excluded.named, days=excluded.days, inbound=excluded.inbound, outbound=excluded.outbound, established=excluded.established,
 			answered=excluded.answered, imported=excluded.imported, shadow_of=excluded.shadow_of, proofs=excluded.proofs, note=excluded.note, told=excluded.told`,
 		&l.insert: "INSERT INTO segment (kind, day, body) VALUES (?,?,?)",
@@ -168,18 +168,23 @@ func migrate(db *sql.DB) error {
 	return tx.Commit()
 }
 
+// errContent says that a row is not what we write.
+var errContent = errors.New("a row cannot be read")
+
 // fault says what was done, and for a damaged file what to do.
 func (l *lite) fault(op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	damaged := errors.Is(err, errContent)
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-			return fmt.Errorf("%w: %s: %s: move %s, its -wal and its -shm aside and start again: the memory then begins empty, "+
-				"and no mail is lost; or restore them together with %s. Decisions are in its table \"decision\" and in the last export: %w",
-				ErrDamaged, l.path, op, l.path, digest.KeyName, err)
-		}
+		code := e.Code() & 0xff
+		damaged = damaged || code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+	}
+	if damaged {
+		return fmt.Errorf("%w: %s: %s: the gateway, when it starts, sets it aside, takes over the decisions that can be read and begins empty; "+
+			"no mail is lost; or restore it together with %s, its -wal and its -shm moved aside: %w",
+			ErrDamaged, l.path, op, digest.KeyName, err)
 	}
 	return fmt.Errorf("memory: %s: %s: %w", l.path, op, err)
 }
@@ -257,7 +262,7 @@ func (l *lite) each(query string, do func(*sql.Rows) error, args ...any) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := do(rows); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errContent, err)
 		}
 	}
 	return rows.Err()
@@ -295,7 +300,7 @@ func (l *lite) snapshot(to func(*domain) error) error {
 	err := l.each("SELECT * FROM domain ORDER BY id", func(rows *sql.Rows) error {
 		d := &domain{}
 		var proofs string
-		err := rows.Scan(&d.id, &d.name, &d.first, &d.last, &d.named, &d.days, &d.in, &d.out, &d.established, &d.answered, &d.imported, &d.shadowOf, &proofs, &d.note, &d.told)
+		err := rows.Scan(&d.id, &d.name, &d.first, &d.last, &d.named, &d.days, &d.in, &d.out, &d.established, &d.answered, &d.imported, &d.shadowOf, &proofs, &d.note, &d.told, &d.second)
 		if err == nil && proofs != "" {
 			err = json.Unmarshal([]byte(proofs), &d.proofs)
 		}
@@ -357,7 +362,7 @@ func (l *lite) writeDomains(tx *sql.Tx, b batch) error {
 			}
 			proofs = string(text)
 		}
-		if _, err := upsert.Exec(d.id, string(d.name), d.first, d.last, d.named, d.days, d.in, d.out, d.established, d.answered, d.imported, string(d.shadowOf), proofs, d.note, d.told); err != nil {
+		if _, err := upsert.Exec(d.id, string(d.name), d.first, d.last, d.named, d.days, d.in, d.out, d.established, d.answered, d.imported, string(d.shadowOf), proofs, d.note, d.told, d.second); err != nil {
 			return err
 		}
 	}
@@ -412,6 +417,21 @@ func (l *lite) expire(before map[int]uint16) error {
 	}
 	_, err := l.learn.Exec("PRAGMA incremental_vacuum")
 	return l.fault("expire", err)
+}
+
+// emptyLog does not wait for who reads: learning would wait with it.
+func (l *lite) emptyLog() (bool, error) {
+	if _, err := l.learn.Exec("PRAGMA busy_timeout = 0"); err != nil {
+		return false, l.fault("empty the log", err)
+	}
+	var busy bool
+	var frames, copied int
+	err := l.learn.QueryRow("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &copied)
+	_, back := l.learn.Exec(fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeout.Milliseconds()))
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_BUSY {
+		busy, err = true, nil
+	}
+	return !busy, l.fault("empty the log", cmp.Or(err, back))
 }
 
 func (l *lite) segmentOctets() (n int64, err error) {

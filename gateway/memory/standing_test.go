@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -9,7 +8,7 @@ import (
 	"mxgate/policy/mail"
 )
 
-// What a dot does is seen in the whole name alone.
+// What a dot does is seen in the whole name alone, and held against it alone.
 func TestALookalikeBelowItsDomainIsAShadow(t *testing.T) {
 	for fake, of := range map[string]mail.Domain{"quo.rvista.example": "quorvista.example", "acmefirm.com.evil.example": "acmefirm.com"} {
 		w := newWorld(t)
@@ -24,7 +23,7 @@ func TestALookalikeBelowItsDomainIsAShadow(t *testing.T) {
 				t.Errorf("%s: %+v", fake, r)
 			}
 			_, registrable, _ := cutRegistrable(fake)
-			if s := w.state(80, "a@"+registrable); s != policy.Shadow {
+			if s := w.state(80, "a@"+registrable); s != policy.Seen {
 				t.Errorf("%s itself: %q", registrable, s)
 			}
 			w.again()
@@ -92,43 +91,106 @@ func (w *world) told(n int, author string, of mail.Domain) policy.Observation {
 	return o
 }
 
-func TestWhatWasJudgedToResembleIsAShadow(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Groups = [][]mail.Domain{{"group.example", "sister.example"}} })
-	w.learn(w.from(0, "a@seldom.example"), w.from(1, "a@unlike.example"))
-	w.learn(w.told(1, "a@unlike.example", "seldom.example"), w.told(1, "a@other.example", "unheard.example"))
-	for n := 2; n < 40; n += 5 {
+func TestWhatWasJudgedToResembleAKnownDomainIsAShadow(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Protected = []mail.Domain{"brand.example"}
+		c.Groups = [][]mail.Domain{{"group.example", "sister.example"}}
+	})
+	w.establish(0, "a@genuine.example")
+	w.establish(0, "a@known.example")
+	w.establish(0, "a@group.example")
+	w.learn(w.told(20, "a@unlike.example", "genuine.example"), w.told(20, "a@other.example", "brand.example"))
+	for n := 21; n < 60; n += 5 {
 		w.learn(w.from(n, "a@unlike.example"), w.from(n, "a@other.example"))
 	}
 	for range 2 {
-		for author, of := range map[string]mail.Domain{"a@unlike.example": "seldom.example", "a@other.example": "unheard.example"} {
-			if k := w.ask(40, author).Author; k.State != policy.Shadow || k.ShadowOf != of {
+		for author, of := range map[string]mail.Domain{"a@unlike.example": "genuine.example", "a@other.example": "brand.example"} {
+			if k := w.ask(60, author).Author; k.State != policy.Shadow || k.ShadowOf != of {
 				t.Errorf("%+v", k)
 			}
 		}
 		w.again()
 	}
-	unaligned := w.told(1, "a@spoofed.example", "seldom.example")
+	unaligned := w.told(20, "a@spoofed.example", "genuine.example")
 	unaligned.Aligned = false
-	w.learn(w.from(1, "a@spoofed.example"), unaligned)
-	w.establish(0, "a@known.example")
-	w.learn(w.told(20, "a@known.example", "seldom.example"), w.told(20, "a@sister.example", "group.example"))
-	w.learn(w.from(20, "a@older.example"), w.from(21, "a@younger.example"), w.told(22, "a@older.example", "younger.example"))
+	w.learn(w.from(20, "a@spoofed.example"), unaligned, w.from(20, "a@sister.example"))
+	w.learn(w.told(21, "a@known.example", "genuine.example"), w.told(21, "a@sister.example", "group.example"))
+	w.learn(w.from(0, "a@older.example"), w.told(22, "a@older.example", "genuine.example"))
 	w.learn(w.told(22, "a@fourth.example", "unlike.example")) // a shadow throws none
 	for author, want := range map[string]policy.State{"spoofed": policy.Seen, "known": policy.Established, "sister": policy.Seen, "older": policy.Seen, "fourth": policy.Seen} {
 		if s := w.state(40, "a@"+author+".example"); s != want {
 			t.Errorf("%s: %q", author, s)
 		}
 	}
-	if err := w.Allow(t.Context(), policy.Decision{Sender: "unlike.example", Target: "seldom.example", Allow: true, At: day(40), Expires: day(60)}); err != nil {
+	if err := w.Allow(t.Context(), policy.Decision{Sender: "unlike.example", Target: "genuine.example", Allow: true, At: day(60), Expires: day(80)}); err != nil {
 		t.Fatal(err)
 	}
-	w.learn(w.from(41, "a@unlike.example"))
-	if s := w.state(42, "a@unlike.example"); s != policy.Established {
+	w.learn(w.from(61, "a@unlike.example"))
+	if s := w.state(62, "a@unlike.example"); s != policy.Established {
 		t.Errorf("allowed: %q", s)
 	}
 	w.again()
-	if s := w.state(61, "a@unlike.example"); s != policy.Shadow {
+	if s := w.state(81, "a@unlike.example"); s != policy.Shadow {
 		t.Errorf("when that has ended: %q", s)
+	}
+}
+
+// A stranger writes once, or is quoted only, before an honest newcomer whose name
+// is near his: one tagged message must not keep that one down for good.
+func TestWhatHardlyAnybodyKnowsMakesNoShadow(t *testing.T) {
+	for target, before := range map[mail.Domain]bool{"hartmanm.example": true, "unheard.example": false} {
+		w := newWorld(t)
+		if before {
+			w.learn(w.from(0, "x@hartmanm.example"))
+		}
+		w.learn(w.told(1, "a@hartmann.example", target))
+		for _, n := range []int{1, 8, 15} {
+			if s := w.state(n, "a@hartmann.example"); s != policy.Seen {
+				t.Errorf("%s, day %d: %q", target, n, s)
+			}
+			w.learn(w.from(n, "a@hartmann.example"))
+		}
+		w.learn(w.from(16, "x@"+string(target)), w.from(30, "x@"+string(target)), w.from(31, "x@"+string(target)))
+		if s := w.state(40, "a@hartmann.example"); s != policy.Established {
+			t.Errorf("%s: %q", target, s)
+		}
+	}
+}
+
+func TestAShadowThatWasToldEndsWithWhatItResembled(t *testing.T) {
+	w := newWorld(t)
+	w.establish(0, "a@genuine.example")
+	w.learn(w.told(20, "a@unlike.example", "genuine.example"), w.from(27, "a@unlike.example"))
+	if err := w.Forget(t.Context(), Forgotten{Domain: "genuine.example"}); err != nil {
+		t.Fatal(err)
+	}
+	w.learn(w.from(34, "a@unlike.example"))
+	if k := w.ask(35, "a@unlike.example").Author; k.State != policy.Established || k.ShadowOf != "" {
+		t.Errorf("%+v", k)
+	}
+}
+
+// customer.example sells mailboxes below it: what one tenant does is not held
+// against the others, nor against the service.
+func TestOneTenantMakesNoShadowOfAMailService(t *testing.T) {
+	w := newWorld(t)
+	w.establish(0, "a@acmefirm.com")
+	w.learn(w.from(20, "a@acmefirm.com.customer.example"), w.told(20, "a@acmefirm.com.customer.example", "acmefirm.com"))
+	for _, n := range []int{21, 28, 35} {
+		w.learn(w.from(n, "b@customer.example"), w.from(n, "c@other.customer.example"))
+	}
+	for range 2 {
+		for author, want := range map[string]policy.State{"b@customer.example": policy.Established, "c@other.customer.example": policy.Established, "a@acmefirm.com.customer.example": policy.Shadow} {
+			if s := w.state(40, author); s != want {
+				t.Errorf("%s: %q", author, s)
+			}
+		}
+		w.again()
+	}
+	// Where the service is a look-alike itself, no name below it hides that.
+	w.learn(w.told(40, "a@www.acmefirrn.com", "acmefirm.com"))
+	if s := w.state(41, "a@acmefirrn.com"); s != policy.Shadow {
+		t.Errorf("acmefirrn.com: %q", s)
 	}
 }
 
@@ -334,39 +396,5 @@ func TestAnAllowanceThatDoesNotMatterFor400DaysEnds(t *testing.T) {
 	}
 	if all, err := w.Changes(t.Context(), 1); err != nil || len(all) != 1 || all[0].Act != Expired || all[0].Sender != "used.example" {
 		t.Errorf("%+v, %v", all, err)
-	}
-}
-
-func TestAnImportTellsWhoResemblesWhom(t *testing.T) {
-	w := newWorld(t, func(c *Config) {
-		c.Protected = []mail.Domain{"sparkassenbund.example"}
-		c.Groups = [][]mail.Domain{{"hartmans.example", "hartmann.example"}}
-	})
-	w.establish(0, "x@hartmann.example")
-	list := []Imported{{Domain: "www.hartrnann.example", First: day(30), Established: true}, {Domain: "sparkasenbund.example", Established: true}, {Domain: "maridonia.com", Established: true},
-		{Domain: "maridonia.de", Established: true}, {Domain: "maridonia.ch", Established: true}, {Domain: "maridonia.at", Established: true}, {Domain: "hartmans.example", Established: true}, {Domain: "plain.example", Established: true}}
-	for _, from := range []*world{w, w.beside()} {
-		r, err := from.Import(t.Context(), list)
-		got := map[string]bool{}
-		for _, p := range r.Alike {
-			got[fmt.Sprint(p.Domain, " ", p.Of)] = p.Why != ""
-		}
-		if err != nil || !got["hartrnann.example hartmann.example"] || !got["sparkasenbund.example sparkassenbund.example"] {
-			t.Errorf("%+v, %v", r, err)
-		}
-		want := 8      // with six pairs of twins
-		if from != w { // these are established by now
-			want = 2
-		}
-		if len(got) != want || got["hartmans.example hartmann.example"] {
-			t.Errorf("%v", got)
-		}
-	}
-	list = nil
-	for i := range 1100 {
-		list = append(list, Imported{Domain: mail.Domain(fmt.Sprintf("verylongname%dx.com", 10000+i))}, Imported{Domain: mail.Domain(fmt.Sprintf("verylongname%dx.de", 10000+i))})
-	}
-	if r, err := w.Import(t.Context(), list); err != nil || len(r.Alike) != maxAlike {
-		t.Errorf("%d, %v", len(r.Alike), err)
 	}
 }

@@ -36,7 +36,7 @@ type Store struct {
 	mu  sync.RWMutex // of what Recall reads; held for a message's changes at most
 	ram *ram
 
-	queue   chan digest.Digest
+	queue   chan *digest.Digest
 	wake    chan struct{} // messages wait that the writer does not know of
 	called  atomic.Bool   // set by the first who has one after it last looked
 	calls   chan call
@@ -88,13 +88,13 @@ func Open(c Config) (*Store, error) {
 	}
 	s := &Store{
 		config: c, beside: c.Beside, digester: digest.New(key, c.Own), db: db, onError: c.OnError, limits: c.Limits.withDefaults(),
-		near:  memo.New[nearKey, []lookalike.Match](nearOctets),
+		near:  memo.New[nearKey, []lookalike.Match](nearOctets, nearKey.own),
 		calls: make(chan call), closing: make(chan struct{}), unlock: func() {},
 	}
 	if c.Beside {
 		return s, nil
 	}
-	s.queue, s.wake = make(chan digest.Digest, s.limits.Queue), make(chan struct{}, 1)
+	s.queue, s.wake = make(chan *digest.Digest, s.limits.Queue), make(chan struct{}, 1)
 	if err := s.start(c, fresh && existed); err != nil {
 		s.unlock()
 		return nil, errors.Join(err, db.close())
@@ -199,7 +199,7 @@ func (s *Store) Learn(o policy.Observation) {
 		return
 	}
 	select {
-	case s.queue <- d:
+	case s.queue <- &d:
 		s.call()
 	default:
 		s.dropped.Add(1)
@@ -264,9 +264,9 @@ func (s *Store) Close() error {
 // Sweep forgets what is older than Limits allow, and gives room back. It is to be
 // called once a day or more often.
 //
-// A clock that jumps ahead must not cost the memory: where now is more than a
-// week after the Sweep before, nothing is forgotten until a Sweep on a later day
-// agrees with it.
+// A clock that jumps must not cost the memory: where now is more than a week after
+// the Sweep before, nothing is forgotten until a Sweep on a later day agrees with
+// it; where it is more than a week before, until Sweeps of a week do.
 func (s *Store) Sweep(now time.Time) error {
 	if s.beside {
 		return ErrBeside

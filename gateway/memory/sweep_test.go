@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
+	"mxgate/gateway/memory/digest"
 	"mxgate/policy"
 )
 
@@ -87,6 +89,44 @@ func TestAClockThatJumpsAheadCostsNothing(t *testing.T) {
 	w.sweepTo(600, 601) // the server was off for a year: the second day agrees
 	if w.ask(601, "a@partner.example").Author.State != policy.Unseen {
 		t.Error("remembered after more than 400 days")
+	}
+}
+
+// A machine whose clock battery is empty begins in the year 2000.
+func TestAClockThatJumpsBackCostsNothingAndMakesNobodyOlder(t *testing.T) {
+	w := newWorld(t)
+	w.establish(0, "a@hartmann.example")
+	o := w.from(14, "a@hartmann.example")
+	w.learn(o)
+	w.sweepTo(0, 20)
+	for n := range 5 {
+		w.learn(w.from(n-9000, "x@hartrnann.example"))
+		w.sweepTo(n-9000, n-9000)
+	}
+	w.again()
+	w.sweepTo(21, 24)
+	r := w.ask(24, "a@hartmann.example", o.ID)
+	if r.Author.State != policy.Established || !r.Thread.Wrote || r.Author.ToUs != 4 || !r.Author.First.Equal(digest.TimeOf(digest.DayOf(day(0)))) {
+		t.Errorf("%+v", r)
+	}
+	if k := w.ask(24, "x@hartrnann.example").Author; k.State != policy.Shadow || k.First.Before(day(19)) {
+		t.Errorf("%+v", k)
+	}
+}
+
+func TestAClockThatWasAheadForLongIsSetBackForGood(t *testing.T) {
+	w := newWorld(t)
+	w.sweepTo(0, 1)
+	w.sweepTo(1000, 1002)
+	ahead := w.from(1002, "c@ahead.example")
+	w.learn(ahead)
+	w.sweepTo(2, 8)
+	if k := w.ask(8, "c@ahead.example").Author; !k.Last.After(day(900)) {
+		t.Errorf("believed too soon: %+v", k)
+	}
+	w.sweepTo(9, 10)
+	if k := w.ask(10, "c@ahead.example").Author; k.Last.After(day(11)) || k.State != policy.Seen {
+		t.Errorf("%+v", k)
 	}
 }
 
@@ -199,6 +239,37 @@ func (f *faulty) commit(b batch) error {
 		return f.err
 	}
 	return f.database.commit(b)
+}
+
+func TestADiskThatIsFullCostsNoAnswer(t *testing.T) {
+	var told []error
+	w := newWorld(t, func(c *Config) { c.OnError = func(err error) { told = append(told, err) } })
+	w.learn(w.from(0, "a@partner.example"))
+	full := func(pages int) {
+		t.Helper()
+		if _, err := w.db.(*lite).learn.Exec(fmt.Sprintf("PRAGMA max_page_count = %d", pages)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full(1) // no more than there are
+	for i := range 2000 {
+		w.Learn(w.from(i/100, "a@"+domainName(i)))
+	}
+	if err := w.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "full") {
+		t.Errorf("Flush: %v", err)
+	}
+	if err := w.Sweep(day(20)); err == nil {
+		t.Error("Sweep says nothing")
+	}
+	soon(t, "in RAM", func() bool { return w.state(20, "a@"+domainName(1999)) == policy.Seen })
+	full(1 << 30)
+	w.flush()
+	for range 2 {
+		if st, err := w.Stats(t.Context()); err != nil || st.IDs != 2001 || st.Domains["seen"] != 2001 || st.CommitError != "" {
+			t.Errorf("%+v, %v", st, err)
+		}
+		w.again()
+	}
 }
 
 func TestACommitThatFailsIsToldOnceAndTriedAgain(t *testing.T) {

@@ -83,7 +83,7 @@ func (r *ram) twins(name mail.Domain, e *eyes, yield func(*domain, lookalike.Mat
 // or lies below it, "" being its name.
 //
 // A name below that resembles an older domain makes a Shadow of no more than the
-// message where d is established: of many who write below it one is to blame.
+// message: of many who write below d one is to blame.
 func (r *ram) standing(d *domain, full mail.Domain, e *eyes, at time.Time) (policy.State, mail.Domain) {
 	state := r.state(d, at)
 	switch {

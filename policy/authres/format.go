@@ -12,6 +12,7 @@ const (
 	foldAt          = 78 // columns, RFC 5322, Section 2.1.1
 	maxValueOctets  = 400
 	maxReasonOctets = 200
+	usualOctets     = 512 // more than most values have
 )
 
 // fieldName is counted in the first line, whoever writes it.
@@ -49,6 +50,7 @@ type Method struct {
 // Without a method to tell of it says "none".
 func Format(authservID string, methods []Method) string {
 	w := writer{}
+	w.b.Grow(usualOctets)
 	w.b.WriteString(safeID(authservID))
 	w.column = len(fieldName) + w.b.Len()
 	n := 0
@@ -77,32 +79,38 @@ func (w *writer) method(m Method) {
 	}
 	w.b.WriteString(";\r\n\t")
 	w.column = 8 // of a tab
-	w.raw(m.Name + "=" + string(status))
+	w.raw(m.Name, "=", string(status))
 	if why := reason(m.Reason); why != "" {
-		w.part(`reason="` + why + `"`)
+		w.part(`reason="`, why, `"`)
 	}
 	for _, p := range m.Properties {
 		if value := pvalue(p.Value); value != "" && isKeyword(p.Type) && isKeyword(p.Name) {
-			w.part(p.Type + "." + p.Name + "=" + value)
+			w.part(p.Type, ".", p.Name, "=", value)
 		}
 	}
 }
 
-func (w *writer) raw(s string) {
-	w.b.WriteString(s)
-	w.column += len(s)
+func (w *writer) raw(pieces ...string) {
+	for _, s := range pieces {
+		w.b.WriteString(s)
+		w.column += len(s)
+	}
 }
 
-// part writes s after a space, or on a new line if it would not fit; 1 column
-// is left for the semicolon that may follow.
-func (w *writer) part(s string) {
-	if w.column+1+len(s)+1 <= foldAt {
-		w.raw(" " + s)
-		return
+// part writes pieces after a space, or on a new line if they would not fit; 1
+// column is left for the semicolon that may follow.
+func (w *writer) part(pieces ...string) {
+	n := 0
+	for _, s := range pieces {
+		n += len(s)
 	}
-	w.b.WriteString("\r\n\t")
-	w.column = 8
-	w.raw(s)
+	if w.column+1+n+1 <= foldAt {
+		w.raw(" ")
+	} else {
+		w.b.WriteString("\r\n\t")
+		w.column = 8
+	}
+	w.raw(pieces...)
 }
 
 // safeID returns the authserv-id as a token.
@@ -165,6 +173,14 @@ func reason(s string) string {
 // permitted returns what of s may stand in a quoted string of ours. No start of
 // an encoded word is left: a reader that decodes those would undo all of this.
 func permitted(s string) string {
+	if isPermitted(s) {
+		return s
+	}
+	return purged(s)
+}
+
+// purged takes out of s what is not permitted.
+func purged(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t', r == '\r', r == '\n':
@@ -175,6 +191,17 @@ func permitted(s string) string {
 		return r
 	}, s)
 	return strings.TrimSpace(strings.ReplaceAll(s, "=?", "= "))
+}
+
+// isPermitted reports whether purged would leave s as it stands. Of some that it
+// would leave so, too, it says no: those with "=", "/" and the like.
+func isPermitted(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !tokenBytes[s[i]] && (s[i] != ' ' || i == 0 || i == len(s)-1) {
+			return false
+		}
+	}
+	return true
 }
 
 // isDotAtom reports whether s is a token that is a dot-atom too.
@@ -192,9 +219,14 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-func isTokenByte(c byte) bool {
-	return c > ' ' && c < 0x7f && strings.IndexByte(`()<>@,;:\"/[]?=`, c) < 0
-}
+func isTokenByte(c byte) bool { return tokenBytes[c] }
+
+var tokenBytes = func() (is [256]bool) {
+	for c := '!'; c < 0x7f; c++ {
+		is[c] = !strings.ContainsRune(`()<>@,;:\"/[]?=`, c)
+	}
+	return is
+}()
 
 // isKeyword reports whether s is a Keyword of RFC 5321, Section 4.1.2 (letters,
 // digits and inner hyphens), of a length that no registry exceeds.

@@ -3,6 +3,7 @@ package authres
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"regexp"
 	"slices"
@@ -303,4 +304,26 @@ func (p *strictParser) pvalue() string {
 		v += "@" + domain
 	}
 	return v
+}
+
+func TestWhatIsPermittedIsLeftAsItStands(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	letters := []rune(" ab-._=?!*/@;:()\"\\<>,'\t\r\n\x00\x7fé\u2028")
+	left := 0
+	for range 100_000 {
+		var b strings.Builder
+		for range r.IntN(6) {
+			b.WriteRune(letters[r.IntN(len(letters))])
+		}
+		s := b.String()
+		if isPermitted(s) {
+			left++
+			if got := purged(s); got != s {
+				t.Fatalf("%q: %q", s, got)
+			}
+		}
+	}
+	if left < 5000 {
+		t.Fatalf("only %d were permitted", left)
+	}
 }

@@ -78,11 +78,14 @@ func Verify(ctx context.Context, r dns.Resolver, m *mail.Message, author mail.Do
 // VerifyBody is Verify with the body of m from the caller, who wants it hashed
 // once for ARC as well.
 func VerifyBody(ctx context.Context, r dns.Resolver, m *mail.Message, body *sig.Body, author mail.Domain, now time.Time) []Result {
+	chosen := choose(m, author, now)
+	if len(chosen) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
-	var results []Result
-	var shared []*sig.Signature
-	chosen := choose(m, author, now)
+	results := make([]Result, 0, len(chosen))
+	shared := make([]*sig.Signature, 0, len(chosen))
 	large := false // one by a large key is there
 	for _, s := range chosen {
 		if s.Refused == "" && len(s.Octets) > maxDiagnosedOctets {

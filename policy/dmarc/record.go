@@ -51,7 +51,7 @@ func parseRecord(txt string) *record {
 
 // known remembers records that were read: the walks of one evaluation meet the
 // same ones, and the same senders come again and again.
-var known = memo.New[string, *record](256 << 10)
+var known = memo.New[string, *record](256<<10, nil)
 
 // readTags reads what follows the version in a record.
 func readTags(txt, list string) *record {

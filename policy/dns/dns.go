@@ -3,9 +3,9 @@ package dns
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 )
 
 // Error classes. A *Error matches exactly one of ErrNoSuchName, ErrNoData,
@@ -27,10 +27,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
+	text := e.Class.Error() + ": " + e.Type + " " + strconv.Quote(e.Name)
 	if e.Cause != nil {
-		return fmt.Sprintf("%v: %s %q: %v", e.Class, e.Type, e.Name, e.Cause)
+		text += ": " + e.Cause.Error()
 	}
-	return fmt.Sprintf("%v: %s %q", e.Class, e.Type, e.Name)
+	return text
 }
 
 // Is matches the class, and ErrNotFound for both ways of not being there.
@@ -74,6 +75,21 @@ type MX struct {
 	Preference uint16
 	Host       string
 }
+
+// FromMemory is ctx as if it had ended: with it a Resolver asks nobody and answers
+// what it holds in memory.
+func FromMemory(ctx context.Context) context.Context { return ended{ctx} }
+
+type ended struct{ context.Context }
+
+func (ended) Done() <-chan struct{} { return over }
+func (ended) Err() error            { return context.Canceled }
+
+var over = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // Resolver asks DNS. Names carry no trailing dot; what else they may hold, CheckName
 // says.

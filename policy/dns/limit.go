@@ -101,6 +101,9 @@ func (m *remembered[T]) of(name string) *once[T] {
 			return o
 		}
 	}
+	if m.all == nil {
+		m.all = make([]*once[T], 0, 4) // as many as most messages ask
+	}
 	o := &once[T]{name: name}
 	m.all = append(m.all, o)
 	return o

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 )
 
 func TestLimitedFailsForGoodWhenAskedTooOften(t *testing.T) {
@@ -37,5 +38,25 @@ func TestRememberingAnswersAfterItsContextEnded(t *testing.T) {
 	}
 	if _, err := r.TXT(ctx, "new.example"); !errors.Is(err, ErrTemporary) {
 		t.Errorf("a new question under an ended context: %v", err)
+	}
+}
+
+func TestFromMemoryIsOverForWhoAsksAndForNobodyElse(t *testing.T) {
+	type key struct{}
+	ctx := context.WithValue(t.Context(), key{}, 1)
+	past := FromMemory(ctx)
+	select {
+	case <-past.Done():
+	default:
+		t.Error("it goes on")
+	}
+	below, cancel := context.WithTimeout(past, time.Hour)
+	defer cancel()
+	if past.Err() == nil || below.Err() == nil || past.Value(key{}) != 1 || ctx.Err() != nil {
+		t.Error(past.Err(), below.Err(), past.Value(key{}), ctx.Err())
+	}
+	z := MustSnapshot(t, "example.com TXT \"x\"\n")
+	if _, err := z.TXT(past, "example.com"); !errors.Is(err, ErrTemporary) {
+		t.Error(err)
 	}
 }

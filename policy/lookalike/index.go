@@ -32,7 +32,7 @@ const knownOctets = 1 << 20
 // label of its own (a public suffix, a single label) is left out, as is any
 // after the first with the same name.
 func NewIndex(targets []Target) *Index {
-	x := &Index{own: make(map[string]bool, len(targets)), endings: map[uint64]bool{}, known: memo.New[mail.Domain, []Match](knownOctets)}
+	x := &Index{own: make(map[string]bool, len(targets)), endings: map[uint64]bool{}, known: memo.New[mail.Domain, []Match](knownOctets, memo.Text)}
 	byText := make(map[string]int32, len(targets))
 	seen := make(map[mail.Domain]bool, len(targets))
 	// Own targets first: one domain may be named in both tiers.

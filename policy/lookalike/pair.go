@@ -6,18 +6,28 @@ import (
 
 	"mxgate/policy/lookalike/shelf"
 	"mxgate/policy/mail"
+	"mxgate/policy/memo"
 )
 
 // Registrable returns the domain that is compared: the label and its public
 // suffix. "" if d has no label of its own: a public suffix, a single label, an
 // address literal, a malformed name.
 func Registrable(d mail.Domain) mail.Domain {
-	n, ok := parse(d)
-	if !ok {
+	if len(d) > maxNameOctets {
 		return ""
 	}
-	return mail.Domain(n.registrable)
+	return registrables.Of(d, len(d), func(d mail.Domain) mail.Domain {
+		n, ok := parse(d)
+		if !ok {
+			return ""
+		}
+		return mail.Domain(n.registrable)
+	})
 }
+
+// registrables remembers some hundreds of domains: one message asks for its
+// author's ten times.
+var registrables = memo.New[mail.Domain, mail.Domain](1<<20, memo.Text)
 
 // Compare holds d against one target, whose registrable domain counts. It finds
 // what an Index finds, without regard to how many other names are near.

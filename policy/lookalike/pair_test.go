@@ -220,3 +220,17 @@ func TestAMiddleDotIsPassedOver(t *testing.T) {
 		}
 	}
 }
+
+func TestRegistrableIsTheSameFromMemory(t *testing.T) {
+	long := mail.Domain(strings.Repeat("a.", 126) + "de")
+	for d, want := range map[mail.Domain]mail.Domain{
+		"mail.heise.de": "heise.de", "HEISE.de": "heise.de", "co.uk": "", "a.co.uk": "a.co.uk", "de": "", "": "",
+		"192.0.2.1": "", "a..de": "", "a.github.io": "a.github.io", "github.io": "github.io", "---.de": "", long: "",
+	} {
+		for range 2 {
+			if got := Registrable(d); got != want {
+				t.Errorf("%.40s: %q, want %q", d, got, want)
+			}
+		}
+	}
+}

@@ -244,7 +244,7 @@ func (w *mimeWalk) endHeader() error {
 	if err := w.inner.end(w.contentType); err != nil {
 		return err
 	}
-	if w.contentType == nil {
+	if !hasWord(w.contentType, "boundary") && !hasWord(w.contentType, "message") { // most: nothing is inside
 		return nil
 	}
 	kind, boundary, err := mediaType(string(w.contentType))
@@ -266,6 +266,20 @@ func (w *mimeWalk) endHeader() error {
 		return fmt.Errorf("%w: nested deeper than %d", ErrUnscannable, MaxMIMEDepth)
 	}
 	return nil
+}
+
+// hasWord reports whether word, which is in lower case, is anywhere in text.
+func hasWord(text []byte, word string) bool {
+	for i := 0; i+len(word) <= len(text); i++ {
+		n := 0
+		for n < len(word) && text[i+n]|0x20 == word[n] {
+			n++
+		}
+		if n == len(word) {
+			return true
+		}
+	}
+	return false
 }
 
 // lowerASCII lowers A-Z only, so that offsets into the result are offsets into s.

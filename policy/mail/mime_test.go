@@ -3,6 +3,7 @@ package mail
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -106,4 +107,34 @@ func FuzzWalkMIME(f *testing.F) {
 			t.Errorf("an error of reading from memory: %v", err)
 		}
 	})
+}
+
+// WalkMIME does not read a type without these words: what it would find there is
+// nothing to act on.
+func TestATypeWithoutTheWordsHoldsNothing(t *testing.T) {
+	pieces := []string{"boundary", "BOUNDary", "message", "MESSage", "rfc822", "multipart", "text", "/", ";", "=", "*0", "*", "%62", "a", `"`, "(c)", " ", "\t", "utf-8''", "\u212a", "\x00", "e", "m"}
+	r := rand.New(rand.NewPCG(1, 2))
+	skipped := 0
+	for range 100_000 {
+		value := ""
+		for range 1 + r.IntN(10) {
+			value += pieces[r.IntN(len(pieces))]
+		}
+		if hasWord([]byte(value), "boundary") || hasWord([]byte(value), "message") {
+			continue
+		}
+		skipped++
+		kind, boundary, err := mediaType(value)
+		if err != nil || boundary != "" || strings.HasPrefix(kind, "message/") {
+			t.Fatalf("%q: %q, %q, %v", value, kind, boundary, err)
+		}
+	}
+	if skipped < 10_000 {
+		t.Fatalf("only %d types were without", skipped)
+	}
+	for text, want := range map[string]bool{"": false, "boundar": false, "boundary": true, "bbOUNDARY=": true, "x boundar": false, "b oundary": false} {
+		if hasWord([]byte(text), "boundary") != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
 }

@@ -3,7 +3,10 @@
 // text always means the same.
 package memo
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // perEntry is what an entry takes besides its text, about.
 const perEntry = 1 << 10
@@ -20,12 +23,24 @@ type Memo[K comparable, V any] struct {
 	young, old map[K]V
 	octets     int // of young
 	most       int
+	own        func(K) K
 }
 
-// New returns a Memo that keeps about octets twice.
-func New[K comparable, V any](octets int) *Memo[K, V] {
-	return &Memo[K, V]{young: map[K]V{}, most: octets}
+// New returns a Memo that keeps about octets twice. own returns a key in memory
+// of its own, for keys that are pieces of something longer, such as a domain of a
+// header field; nil if they are not.
+func New[K comparable, V any](octets int, own func(K) K) *Memo[K, V] {
+	if own == nil {
+		own = func(k K) K { return k }
+	}
+	return &Memo[K, V]{young: map[K]V{}, most: octets, own: own}
 }
+
+// Text is New's own for a single text.
+func Text[K ~string](k K) K { return K(strings.Clone(string(k))) }
+
+// Texts is New's own for a pair of texts.
+func Texts[K ~string](k [2]K) [2]K { return [2]K{Text(k[0]), Text(k[1])} }
 
 // Of returns work(key), from memory if it was asked for lately. octets is the
 // length of the texts in key. Two callers may work out the same key at the same
@@ -33,6 +48,7 @@ func New[K comparable, V any](octets int) *Memo[K, V] {
 func (m *Memo[K, V]) Of(key K, octets int, work func(K) V) V {
 	v, ok := m.get(key, octets)
 	if !ok {
+		key = m.own(key) // the result may hold pieces of it
 		v = work(key)
 		m.mu.Lock()
 		m.keep(key, v, octets)
@@ -49,7 +65,7 @@ func (m *Memo[K, V]) get(key K, octets int) (V, bool) {
 		return v, true
 	}
 	if v, ok = m.old[key]; ok {
-		m.keep(key, v, octets)
+		m.keep(m.own(key), v, octets)
 	}
 	return v, ok
 }

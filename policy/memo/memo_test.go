@@ -2,8 +2,10 @@ package memo
 
 import (
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 )
 
 // counted works out the length of a text and counts how often.
@@ -16,7 +18,7 @@ func (c *counted) length(s string) int {
 
 func TestWorksOnce(t *testing.T) {
 	var c counted
-	m := New[string, int](10 * perEntry)
+	m := New[string, int](10*perEntry, nil)
 	for range 3 {
 		if got := m.Of("four", 4, c.length); got != 4 {
 			t.Errorf("%d", got)
@@ -29,7 +31,7 @@ func TestWorksOnce(t *testing.T) {
 
 func TestKeepsWhatIsAskedForWhenFlooded(t *testing.T) {
 	var c counted
-	m := New[string, int](10 * (perEntry + 8))
+	m := New[string, int](10*(perEntry+8), nil)
 	m.Of("wanted", 8, c.length)
 	for i := range 1000 {
 		m.Of("flood"+strconv.Itoa(i), 8, func(string) int { return 0 })
@@ -46,7 +48,7 @@ func TestKeepsWhatIsAskedForWhenFlooded(t *testing.T) {
 }
 
 func TestBoundIsOnOctets(t *testing.T) {
-	m := New[string, int](10 * perEntry)
+	m := New[string, int](10*perEntry, nil)
 	for i := range 100 {
 		m.Of(strconv.Itoa(i), 4*perEntry, func(string) int { return 0 })
 	}
@@ -63,7 +65,7 @@ func TestBoundIsOnOctets(t *testing.T) {
 }
 
 func TestConcurrentUse(t *testing.T) {
-	m := New[int, int](8 * perEntry)
+	m := New[int, int](8*perEntry, nil)
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -75,4 +77,24 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A key that is a piece of a message would keep the message.
+func TestAKeyIsKeptInMemoryOfItsOwn(t *testing.T) {
+	field := strings.Repeat("x", 100)
+	piece := field[10:20]
+	m := New[string, string](10*perEntry, Text)
+	kept := m.Of(piece, 10, func(k string) string { return k[2:] })
+	m.old, m.young = m.young, map[string]string{} // it passes into the younger generation
+	m.Of(piece, 10, func(string) string { t.Error("worked twice"); return "" })
+	for _, generation := range []map[string]string{m.young, m.old} {
+		for k := range generation {
+			if k != piece || unsafe.StringData(k) == unsafe.StringData(piece) {
+				t.Errorf("the key %q is the caller's", k)
+			}
+		}
+	}
+	if unsafe.StringData(kept) == unsafe.StringData(piece[2:]) {
+		t.Error("the result is a piece of the caller's text")
+	}
 }

@@ -34,9 +34,7 @@ func FetchKeys(ctx context.Context, r dns.Resolver, sigs []*Signature) iter.Seq2
 			yield(wanted[0], FetchKey(ctx, r, sigs[wanted[0]]))
 			return
 		}
-		// A resolver answers from its memory when the time is up, too.
-		past, over := context.WithCancel(ctx)
-		over()
+		past := dns.FromMemory(ctx)
 		for _, i := range wanted {
 			a := FetchKey(past, r, sigs[i])
 			if a.Status == mail.TempError {

@@ -3,6 +3,9 @@ package sig
 import (
 	"bytes"
 	"crypto/sha256"
+	"slices"
+	"sort"
+	"strings"
 
 	"mxgate/policy/mail"
 )
@@ -11,19 +14,23 @@ import (
 // m is made over: the fields that it covers, then its own field without the
 // value of b=. RFC 6376, Section 3.7.
 func HeaderHash(m *mail.Message, s *Signature, at int) []byte {
-	appendField := AppendSimple
-	if s.HeaderCanon == Relaxed {
-		appendField = AppendRelaxed
-	}
-	sum := sha256.New()
-	var buf []byte
+	buf := make([]byte, 0, usualHeader)
 	for _, raw := range Covered(m, s.Names, at) {
-		buf = appendField(buf[:0], raw)
-		sum.Write(buf)
+		buf = s.appendField(buf, raw)
 	}
-	buf = appendField(buf[:0], WithoutB(Line(m.Fields[at].Raw)))
-	sum.Write(bytes.TrimSuffix(buf, []byte("\r\n")))
-	return sum.Sum(nil)
+	buf = s.appendField(buf, WithoutB(Line(m.Fields[at].Raw)))
+	sum := sha256.Sum256(bytes.TrimSuffix(buf, []byte("\r\n")))
+	return sum[:]
+}
+
+// usualHeader is more than most of what is signed has octets.
+const usualHeader = 2 << 10
+
+func (s *Signature) appendField(b, raw []byte) []byte {
+	if s.HeaderCanon == Relaxed {
+		return AppendRelaxed(b, raw)
+	}
+	return AppendSimple(b, raw)
 }
 
 // Covered returns the fields of m that a list of names covers, in its order, each
@@ -33,26 +40,29 @@ func HeaderHash(m *mail.Message, s *Signature, at int) []byte {
 // names are in lower case. The field number at, that of the signature itself, is
 // never among them (Section 3.5).
 func Covered(m *mail.Message, names []string, at int) [][]byte {
-	wanted := map[string]int{}
-	for _, name := range names {
-		wanted[name]++
+	// order holds the indexes of names, sorted, equal names in their order.
+	order := make([]int, len(names))
+	for i := range order {
+		order[i] = i
 	}
-	byName := map[string][][]byte{} // from the bottom up
-	var lower []byte
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(names[a], names[b]) })
+	fields := make([][]byte, len(names)) // nil: none yet
+	var buf [maxSingleName]byte          // most names are no longer
+	lower := buf[:0]
 	for i := len(m.Fields) - 1; i >= 0; i-- {
-		f := m.Fields[i]
-		if lower = appendLower(lower[:0], f.Name); i != at && len(byName[string(lower)]) < wanted[string(lower)] {
-			byName[string(lower)] = append(byName[string(lower)], Line(f.Raw))
+		if i == at {
+			continue
+		}
+		lower = appendLower(lower[:0], m.Fields[i].Name)
+		k := sort.Search(len(order), func(k int) bool { return names[order[k]] >= string(lower) })
+		for ; k < len(order) && names[order[k]] == string(lower); k++ {
+			if n := order[k]; fields[n] == nil {
+				fields[n] = Line(m.Fields[i].Raw)
+				break
+			}
 		}
 	}
-	var fields [][]byte
-	for _, name := range names {
-		if left := byName[name]; len(left) > 0 {
-			fields = append(fields, left[0])
-			byName[name] = left[1:]
-		}
-	}
-	return fields
+	return slices.DeleteFunc(fields, func(raw []byte) bool { return raw == nil })
 }
 
 // appendLower appends a field name, which is ASCII, in lower case.
@@ -121,20 +131,20 @@ func AppendRelaxed(b, raw []byte) []byte {
 	b = appendLower(b, bytes.Trim(name, fws))
 	b = append(b, ':')
 	begun := false
-	for len(value) > 0 {
-		word := value
-		if end := bytes.IndexAny(value, fws); end >= 0 {
-			word, value = value[:end], value[end+1:]
-		} else {
-			value = nil
-		}
-		if len(word) == 0 {
+	for at := 0; at < len(value); {
+		if isFWS(value[at]) {
+			at++
 			continue
+		}
+		end := at + 1
+		for end < len(value) && !isFWS(value[end]) {
+			end++
 		}
 		if begun {
 			b = append(b, ' ')
 		}
-		b, begun = append(b, word...), true
+		b, begun = append(b, value[at:end]...), true
+		at = end
 	}
 	return append(b, "\r\n"...)
 }

@@ -2,6 +2,8 @@ package sig
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -76,17 +78,28 @@ var (
 	bare  = regexp.MustCompile("\r?\n")
 )
 
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
 // FuzzField holds the canonical forms of a field to plain words, and what is left
 // of it without b= to its tags.
 func FuzzField(f *testing.F) {
 	f.Add("X", " a=1;\r\n\tb=QUJD ; c= x\r\n")
 	f.Add("X \t", "\r\n b=\r\n\r\n")
+	f.Add("\xc4", " a=1") // no letter to lower
 	f.Fuzz(func(t *testing.T, name, value string) {
 		if strings.Contains(name, ":") {
 			return
 		}
 		raw := []byte(name + ":" + value)
-		want := string(bytes.ToLower([]byte(strings.Trim(name, fws)))) + ":" + strings.Trim(folds.ReplaceAllString(value, " "), " ") + "\r\n"
+		want := asciiLower(strings.Trim(name, fws)) + ":" + strings.Trim(folds.ReplaceAllString(value, " "), " ") + "\r\n"
 		if got := string(AppendRelaxed(nil, raw)); got != want {
 			t.Errorf("relaxed %q, want %q", got, want)
 		}
@@ -106,4 +119,45 @@ func FuzzField(f *testing.F) {
 			t.Errorf("%q: %v, want %v", without, got, tags)
 		}
 	})
+}
+
+// lowestUnused is what Covered returns, by its definition.
+func lowestUnused(m *mail.Message, names []string, at int) [][]byte {
+	var fields [][]byte
+	used := map[int]bool{at: true}
+	for _, name := range names {
+		for i := len(m.Fields) - 1; i >= 0; i-- {
+			if f := m.Fields[i]; !used[i] && strings.ToLower(f.Name) == name {
+				used[i] = true
+				fields = append(fields, Line(f.Raw))
+				break
+			}
+		}
+	}
+	return fields
+}
+
+func TestCoveredIsTheLowestUnusedFieldForEachName(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	names := []string{"from", "to", "subject", "x", "x-", "content-transfer-encoding", "a-name-that-is-longer-than-all-the-others", "none"}
+	for range 3000 {
+		var text strings.Builder
+		for range 1 + r.IntN(12) {
+			name := names[r.IntN(len(names)-1)]
+			if r.IntN(2) == 0 {
+				name = strings.ToUpper(name)
+			}
+			fmt.Fprintf(&text, "%s: %d\r\n", name, r.IntN(1000))
+		}
+		m := message(t, text.String())
+		var list []string
+		for range r.IntN(12) {
+			list = append(list, names[r.IntN(len(names))])
+		}
+		at := r.IntN(len(m.Fields)+1) - 1
+		got, want := Covered(m, list, at), lowestUnused(m, list, at)
+		if string(bytes.Join(got, []byte("|"))) != string(bytes.Join(want, []byte("|"))) {
+			t.Fatalf("%q less field %d for %q:\ngot  %q\nwant %q", text.String(), at, list, got, want)
+		}
+	}
 }

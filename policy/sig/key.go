@@ -56,12 +56,16 @@ type KeyAnswer struct {
 
 // knownKeys remembers records that were read: the same few senders come again
 // and again.
-var knownKeys = memo.New[keyQuestion, KeyAnswer](1 << 20)
+var knownKeys = memo.New[keyQuestion, KeyAnswer](1<<20, keyQuestion.own)
 
 // keyQuestion is a record and what it depends on in a signature.
 type keyQuestion struct {
 	record  string
 	keyType string // of a=
+}
+
+func (q keyQuestion) own() keyQuestion {
+	return keyQuestion{q.record, memo.Text(q.keyType)} // a piece of the signature
 }
 
 // ParseKey reads a key record for signatures of a key type, which is "rsa" or

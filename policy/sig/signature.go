@@ -122,7 +122,9 @@ func (s *Signature) CheckNames() {
 // ReadNames reads h= into Names, at most one more than may stand there. From
 // must be among them: RFC 6376, Section 5.4.
 func (s *Signature) ReadNames() {
-	for name := range strings.SplitSeq(s.Tags.Value("h"), ":") {
+	list := s.Tags.Value("h")
+	s.Names = make([]string, 0, min(strings.Count(list, ":"), maxNames)+1)
+	for name := range strings.SplitSeq(list, ":") {
 		if name = RemoveFWS(name); name == "" {
 			continue
 		}

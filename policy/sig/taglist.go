@@ -73,21 +73,37 @@ func isTagName(s string) bool {
 
 const fws = " \t\r\n"
 
-func trimFWS(s string) string { return strings.Trim(s, fws) }
+func isFWS(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+
+func trimFWS(s string) string {
+	for s != "" && isFWS(s[0]) {
+		s = s[1:]
+	}
+	for s != "" && isFWS(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
 
 // RemoveFWS removes folding white space everywhere: for values that may be
 // folded anywhere, as base64 may.
 func RemoveFWS(s string) string {
-	if !strings.ContainsAny(s, fws) {
+	var kept strings.Builder
+	from := 0
+	for i := 0; i < len(s); i++ {
+		if !isFWS(s[i]) {
+			continue
+		}
+		if kept.Len() == 0 {
+			kept.Grow(len(s))
+		}
+		kept.WriteString(s[from:i])
+		from = i + 1
+	}
+	if from == 0 {
 		return s
 	}
-	var kept strings.Builder
-	kept.Grow(len(s))
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c != ' ' && c != '\t' && c != '\r' && c != '\n' {
-			kept.WriteByte(c)
-		}
-	}
+	kept.WriteString(s[from:])
 	return kept.String()
 }
 

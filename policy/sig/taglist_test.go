@@ -63,3 +63,15 @@ func FuzzTagList(f *testing.F) {
 		}
 	})
 }
+
+func TestFoldingWhiteSpaceAndNothingElseIsRemoved(t *testing.T) {
+	for _, s := range []string{"", " ", "\r\n\t ", "abc", " a", "a ", "a b\r\n\tc", "\t\ta  b", "\u00a0 \v\f\x00 é "} {
+		all := strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace(s)
+		if got := RemoveFWS(s); got != all {
+			t.Errorf("%q: %q", s, got)
+		}
+		if got := trimFWS(s); got != strings.Trim(s, fws) {
+			t.Errorf("%q trimmed: %q", s, got)
+		}
+	}
+}

@@ -85,7 +85,7 @@ type parsed struct {
 
 // known remembers records: the same few are met again and again, a provider's
 // with nearly every message.
-var known = memo.New[string, parsed](1 << 20)
+var known = memo.New[string, parsed](1<<20, nil)
 
 // perTerm is what a term takes in memory besides its text, about.
 const perTerm = 120

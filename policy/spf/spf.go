@@ -145,7 +145,7 @@ func (e *evaluation) failure(result Result, err error) string {
 	case result.Status == mail.TempError:
 		return fmt.Sprintf("DNS did not answer in time or failed at %s", e.lastFailed)
 	case result.Status == mail.None:
-		return fmt.Sprintf("%s publishes no SPF record", result.Domain)
+		return result.Domain + " publishes no SPF record"
 	case e.badRecord != nil:
 		return e.badRecord.Error()
 	case errors.Is(err, library.ErrNoResult) && asked == "":

@@ -76,7 +76,7 @@ func (e *evaluation) matchSentence(status mail.Status, found *term, through []*t
 	case found.name == "all" && status == mail.Pass:
 		return "all: every address may send" + path
 	}
-	return fmt.Sprintf("%s matched %s%s", e.client, shown(found), path)
+	return e.client.String() + " matched " + shown(found) + path
 }
 
 // maxShownOctets bounds a term or a name in a sentence or in Term.

@@ -20,55 +20,128 @@ var verbs = func() map[string]bool {
 const (
 	attributionLines  = 4
 	attributionOctets = 640
-	minDateDigits     = 4 // "3.3. 10h"
+	minDateDigits     = 4  // "3.3. 10h"
+	minVerb           = 4  // octets: "said"
+	maxVerb           = 20 // "napisał(a)", with room
 )
 
-// clues are what makes a line one that names the author of a quotation.
-type clues struct {
-	verb, address, date, closed bool // closed: it ends in ">:"
+// clue is a line that may name the author of a quotation, or be part of that, and
+// what of it is known: a line is looked at once, however many follow.
+type clue struct {
+	from  int // where it begins in the text
+	depth int
+	bare  []byte
+
+	read, verbRead bool
+	verb, address  bool
+	digits         int
 }
 
-func cluesOf(line []byte) (c clues) {
-	c.address = bytes.IndexByte(line, '@') > 0
-	digits := 0
-	for _, b := range line {
-		if b >= '0' && b <= '9' {
-			digits++
-		}
-	}
-	c.date = digits >= minDateDigits
-	if !c.address && !c.date {
-		return c
-	}
-	end := bytes.TrimRight(line, ": \t*_\xef\xbc\x9a")
-	c.closed = len(end) > 0 && (end[len(end)-1] == '>' || end[len(end)-1] == ']' || end[len(end)-1] == ')')
-	for word := range bytes.FieldsFuncSeq(end, splitsWords) {
-		var buf [maxLabel]byte
-		if len(word) <= maxLabel/2 && (verbs[string(foldWord(buf[:0], word))] || verbs[string(word)]) {
-			c.verb = true
-		}
-	}
-	if !c.verb {
-		c.verb = bytes.HasSuffix(end, []byte("写道")) || bytes.HasSuffix(end, []byte("寫道"))
-	}
-	return c
+// nearby are the last lines of a paragraph of n.
+type nearby struct {
+	lines [attributionLines]clue // the line i is at i % attributionLines
+	n     int
 }
 
-func splitsWords(r rune) bool { return r <= ' ' || strings.ContainsRune(`,.;:<>[]"*_`, r) }
+func (p *nearby) line(i int) *clue { return &p.lines[i%attributionLines] }
 
-// weight orders readings: 0 is none.
-func (c clues) weight() int {
+func (p *nearby) add(from, depth int, bare []byte) {
+	*p.line(p.n) = clue{from: from, depth: depth, bare: bare}
+	p.n++
+}
+
+// weigh returns how surely the last lines, up to end, name the author of a
+// quotation, and where they begin; 0 if they do not. marked says that HTML calls
+// the last of them one that does.
+func (p *nearby) weigh(end int, marked bool) (best, from int) {
+	var all clue
+	last := p.line(p.n - 1)
+	verbs := p.n // from there on they have been looked for
+	for i := p.n - 1; i >= max(0, p.n-attributionLines) && best < 4; i-- {
+		c := p.line(i)
+		if end-c.from > attributionOctets || c.depth != last.depth {
+			break
+		}
+		c.count()
+		all.address, all.digits = all.address || c.address, all.digits+c.digits
+		if date := all.digits >= minDateDigits; !all.address && !date {
+			continue
+		}
+		for ; verbs > i; verbs-- {
+			all.verb = p.line(verbs-1).hasVerb() || all.verb
+		}
+		if weight := all.weight(last.bare, marked); weight > best {
+			best, from = weight, c.from
+		}
+	}
+	return best, from
+}
+
+// count looks for an address and counts digits.
+func (c *clue) count() {
+	if c.read {
+		return
+	}
+	c.read, c.address = true, bytes.IndexByte(c.bare, '@') > 0
+	for _, b := range c.bare {
+		if class[b] == number {
+			c.digits++
+		}
+	}
+}
+
+// hasVerb looks for a verb.
+func (c *clue) hasVerb() bool {
+	if c.verbRead {
+		return c.verb
+	}
+	end := beforeColon(c.bare)
+	c.verbRead, c.verb = true, bytes.HasSuffix(end, []byte("写道")) || bytes.HasSuffix(end, []byte("寫道"))
+	for len(end) > 0 && !c.verb {
+		n := 0
+		for n < len(end) && !splits[end[n]] {
+			n++
+		}
+		if n >= minVerb && n <= maxVerb {
+			var buf [2 * maxVerb]byte
+			c.verb = verbs[string(foldWord(buf[:0], end[:n]))]
+		}
+		end = end[min(n+1, len(end)):]
+	}
+	return c.verb
+}
+
+// beforeColon is a line without what ends it.
+func beforeColon(line []byte) []byte { return bytes.TrimRight(line, ": \t*_\uff1a") }
+
+// splits are the octets that stand between words.
+var splits = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c <= ' ' || strings.IndexByte(`,.;:<>[]"*_`, byte(c)) >= 0
+	}
+	return t
+}()
+
+// weight orders readings of lines of which line is the last: 0 is none.
+func (c *clue) weight(line []byte, marked bool) int {
+	date := c.digits >= minDateDigits
 	switch {
-	case c.verb && c.address && c.date:
+	case c.verb && c.address && date:
 		return 4
 	case c.verb && c.address:
 		return 3
-	case c.closed && c.address && c.date:
+	case c.address && date && isClosed(line):
 		return 2
-	case c.verb && c.date:
+	case c.verb && date, marked:
 		return 1
 	}
 	return 0
+}
+
+// isClosed reports whether a line ends in a bracket, "<eva@b.example>:".
+func isClosed(line []byte) bool {
+	end := beforeColon(line)
+	return len(end) > 0 && strings.IndexByte(">])", end[len(end)-1]) >= 0
 }
 
 // endsAttribution reports whether a line ends in a colon.
@@ -87,6 +160,9 @@ func endsAttribution(line []byte) bool {
 
 // author keeps the party that the line above a quotation names.
 func (r *reader) author(line []byte) {
+	if r.tries > maxTries {
+		return
+	}
 	s := string(line)
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {

@@ -26,6 +26,8 @@ func benchmarks() map[string]string {
 		"hostile, <":        benchHeader + "Content-Type: text/html\n\n" + strings.Repeat("<a =\"> \" ", 28000),
 		"hostile, styles":   benchHeader + "Content-Type: text/html\n\n" + strings.Repeat("<style></x><!--", 17000),
 		"hostile, colons":   benchHeader + "\n" + strings.Repeat("a@b 1234 x wrote:\n", 14000),
+		"hostile, verbs":    benchHeader + "\n" + strings.Repeat("x@ 1234 "+strings.Repeat("\u00e9\u00e9.", 50)+":\n", 1500),
+		"hostile, near":     benchHeader + "\n" + strings.Repeat("KW11 AAAAAAA 111111 AAAAAA \u00e9", 8000),
 		"hostile, labels":   benchHeader + "\n" + strings.Repeat("From: a@b.example\nTo: b@c.example\n\n", 7000),
 		"hostile, at signs": benchHeader + "\n" + strings.Repeat("From: "+strings.Repeat("\u4e00", 60)+"@"+strings.Repeat("\u4e00", 30)+".example\nTo: x\n\n", 900),
 		"hostile, accounts": benchHeader + "\n" + strings.Repeat("MT84MALT011000012345MTLCAST001T ", 8000),
@@ -33,6 +35,18 @@ func benchmarks() map[string]string {
 		"hostile, marks":    benchHeader + "\n" + strings.Repeat("\u200b\U000e0041\u0300", 30000),
 		"hostile, ids":      "References:" + strings.Repeat("\n <a@b.example>", 8000) + "\n" + benchHeader + "\n",
 		"hostile, To":       "To: " + strings.Repeat("\"(<", 5000) + strings.Repeat("(\"a@b.example,", 5000) + "\n\n",
+	}
+}
+
+func BenchmarkPaymentWords(b *testing.B) {
+	all := benchmarks()
+	for _, name := range []string{"plain, reply", "German prose", "hostile, stems", "hostile, colons", "hostile, marks"} {
+		m := message(b, all[name])
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				PaymentWords(m)
+			}
+		})
 	}
 }
 

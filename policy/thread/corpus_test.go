@@ -51,8 +51,8 @@ func TestRealThreadsAreRead(t *testing.T) {
 		if (m.First("References") != "" || m.First("In-Reply-To") != "") && !c.Reply {
 			t.Errorf("%s: no reply", name)
 		}
-		if len(c.Payment)+len(c.Accounts)+len(c.QuotedAccounts) > 0 || c.Unread != "" {
-			t.Errorf("%s: payment %q, accounts %q %q, unread %q", name, c.Payment, c.Accounts, c.QuotedAccounts, c.Unread)
+		if words := PaymentWords(m); len(words)+len(c.Accounts)+len(c.QuotedAccounts) > 0 || c.Unread != "" {
+			t.Errorf("%s: payment %q, accounts %q %q, unread %q", name, words, c.Accounts, c.QuotedAccounts, c.Unread)
 		}
 		if c.Reply {
 			replies++
@@ -70,7 +70,7 @@ func TestRealThreadsAreRead(t *testing.T) {
 
 func TestRealPhishingIsRead(t *testing.T) {
 	replies, quoting, payment, all := 0, 0, 0, 0
-	readCorpus(t, "mail/phish", func(_ string, _ *mail.Message, c Conversation) {
+	readCorpus(t, "mail/phish", func(_ string, m *mail.Message, c Conversation) {
 		all++
 		if c.Reply {
 			replies++
@@ -78,7 +78,7 @@ func TestRealPhishingIsRead(t *testing.T) {
 		if quoted(c) > 0 {
 			quoting++
 		}
-		if len(c.Payment) > 0 {
+		if len(PaymentWords(m)) > 0 {
 			payment++
 		}
 	})

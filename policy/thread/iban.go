@@ -1,6 +1,9 @@
 package thread
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // structures are the lengths and the structure of the BBAN of each country, as
 // the IBAN registry of ISO 13616 writes it: n digits, a letters, c either.
@@ -13,9 +16,8 @@ SM 1a10n12c SO 19n ST 21n SV 4a20n TL 19n TN 20n TR 6n16c UA 6n19c VA 18n VG 4a1
 
 const maxIBAN = 34
 
-// bbans maps countries to what each character of their BBAN may be.
-var bbans = func() map[[2]byte]string {
-	m := map[[2]byte]string{}
+// bbans holds what each character of an IBAN may be, by the letters of its country.
+var bbans = func() (t [26][26]string) {
 	words := strings.Fields(structures)
 	for i := 0; i < len(words); i += 2 {
 		var kinds strings.Builder
@@ -28,9 +30,9 @@ var bbans = func() map[[2]byte]string {
 			kinds.WriteString(strings.Repeat(string(c), n))
 			n = 0
 		}
-		m[[2]byte{words[i][0], words[i][1]}] = "aann" + kinds.String()
+		t[words[i][0]-'A'][words[i][1]-'A'] = "aann" + kinds.String()
 	}
-	return m
+	return t
 }()
 
 // Limits of how an IBAN may be printed.
@@ -39,16 +41,27 @@ const (
 	maxPrinted = 160 // all of it
 )
 
-// readIBAN reads an IBAN at the start of folded text, in any case, with any
-// separators people print, over the end of a line, and with letters in the place
-// of digits that look like them. end is where it ends.
-func readIBAN(text []byte) (iban string, end int, ok bool) {
-	if len(text) < 4 {
-		return "", 0, false
+// bbanOf returns what each character of an IBAN may be that begins with the two
+// letters text begins with; "" if none does.
+func bbanOf(text []byte) string {
+	a, b := upper(text[0])-'A', upper(text[1])-'A'
+	if a > 'Z'-'A' || b > 'Z'-'A' {
+		return ""
 	}
-	kinds := bbans[[2]byte{upper(text[0]), upper(text[1])}]
+	return bbans[a][b]
+}
+
+// readIBAN reads an IBAN at the start of text, in any case, with any separators
+// people print, over the end of a line, and with letters in the place of digits
+// that look like them. end is where it ends, 0 if there is none. sure is false
+// if that hangs on a character that must be folded.
+func readIBAN(text []byte) (iban string, end int, sure bool) {
+	if len(text) < 4 {
+		return "", 0, true
+	}
+	kinds := bbanOf(text)
 	if kinds == "" {
-		return "", 0, false
+		return "", 0, true
 	}
 	var buf [maxIBAN]byte
 	n, gap, line := 0, 0, false
@@ -58,30 +71,33 @@ func readIBAN(text []byte) (iban string, end int, ok bool) {
 		switch {
 		case c >= '0' && c <= '9' || c >= 'A' && c <= 'Z':
 			if buf[n] = fitting(c, kinds[n]); buf[n] == 0 {
-				return "", 0, false
+				return "", 0, true
 			}
 			gap, line = 0, false
-			if n++; n == len(kinds) {
-				if !endsIBAN(text[i:]) || mod97(buf[:n]) != 1 {
-					return "", 0, false
-				}
-				return string(buf[:n]), i + 1, true
+			if n++; n < len(kinds) {
+				continue
 			}
-			continue
+			if i+1 < len(text) && text[i+1] >= utf8.RuneSelf && text[i+1] != other {
+				return "", 0, false
+			}
+			if !endsIBAN(text[i:]) || mod97(buf[:n]) != 1 {
+				return "", 0, true
+			}
+			return string(buf[:n]), i + 1, true
 		case c == '\n':
 			line = true
 		case c == '>' || c == '|':
 			if !line {
-				return "", 0, false
+				return "", 0, true
 			}
 		case strings.IndexByte(" \t.-/_*'", c) < 0:
-			return "", 0, false
+			return "", 0, c < utf8.RuneSelf || c == other
 		}
 		if gap++; gap > maxGap {
-			return "", 0, false
+			return "", 0, true
 		}
 	}
-	return "", 0, false
+	return "", 0, true
 }
 
 func upper(c byte) byte {

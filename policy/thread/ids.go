@@ -13,10 +13,10 @@ const (
 	citedTail = 20  // ids kept beside the first
 )
 
-// messageID returns the id of m; "" unless there is one.
-func messageID(m *mail.Message) string {
+// messageID returns the id that the fields give; "" unless there is one.
+func messageID(fields []mail.Field) string {
 	id := ""
-	for _, f := range m.Fields {
+	for _, f := range fields {
 		if !f.Is("Message-ID") {
 			continue
 		}
@@ -32,17 +32,17 @@ func messageID(m *mail.Message) string {
 }
 
 // citedIDs returns the ids of References and In-Reply-To: the first and the
-// last twenty, without repeats.
-func citedIDs(m *mail.Message) []string {
+// last twenty, without repeats. all is false if there are more.
+func citedIDs(fields []mail.Field) (ids []string, all bool) {
 	var found cited
-	for _, name := range []string{"References", "In-Reply-To"} {
-		for _, f := range m.Fields {
+	for _, name := range [...]string{"References", "In-Reply-To"} {
+		for _, f := range fields {
 			if f.Is(name) {
 				found.read(value(f))
 			}
 		}
 	}
-	return found.list()
+	return found.list(), found.n <= 1+citedTail
 }
 
 // value is what stands behind the colon of a field, folded as it is.

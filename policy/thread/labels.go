@@ -63,7 +63,7 @@ func foldWord(out, word []byte) []byte {
 			continue
 		}
 		r, n := utf8.DecodeRune(word[i:])
-		if r < 0x250 {
+		if r < endLatin {
 			at := len(out)
 			out = appendLike(out, r, word[i:i+n])
 			for ; at < len(out); at++ {

@@ -18,9 +18,9 @@ const (
 )
 
 // fields reads the parties of the fields of that name.
-func (r *reader) fields(m *mail.Message, name string, where Where) {
+func (r *reader) fields(name string, where Where) {
 	left := maxListOctets
-	for _, f := range m.Fields {
+	for _, f := range r.header {
 		if !f.Is(name) {
 			continue
 		}
@@ -98,6 +98,9 @@ func quotedEnd(s string) int {
 // entry reads one entry of a list: the address that counts has the name, others
 // that the name shows stand beside it.
 func (r *reader) entry(s string, where Where) {
+	if r.tries > maxTries {
+		return
+	}
 	if strings.IndexByte(s, '@') < 0 {
 		if !strings.Contains(s, "=?") {
 			return

@@ -39,8 +39,7 @@ func (r *reader) lines(b []byte, quoted bool) {
 	r.segs = append(r.segs[:0], segment{0, quoted})
 	rest := quoted // all that follows is quoted
 	r.block.kinds, r.block.announced = 0, false
-	var starts [attributionLines - 1]int // of the lines above, in this paragraph
-	above := 0
+	var near nearby
 	for at := 0; at < len(b); {
 		end := at + lineEnd(b[at:])
 		depth, line, marked := unquote(b[at:end])
@@ -48,7 +47,7 @@ func (r *reader) lines(b []byte, quoted bool) {
 			r.segment(at, q)
 		}
 		if len(line) == 0 {
-			above = 0
+			near.n = 0
 			rest = r.blank() || rest
 			at = end + 1
 			continue
@@ -56,20 +55,15 @@ func (r *reader) lines(b []byte, quoted bool) {
 		if r.headerLine(at, depth, line) {
 			rest = true
 		}
+		near.add(at, depth, line)
 		c := line[0]
-		if (marked || endsAttribution(line)) && r.attributed(b, at, end, starts[:above], depth, marked) && depth == 0 && !rest && unmarked(b[min(end+1, len(b)):]) {
+		if (marked || endsAttribution(line)) && r.attributed(b[:end], &near, marked) && depth == 0 && !rest && unmarked(b[min(end+1, len(b)):]) {
 			rest = true
 			r.segment(at, true)
 		}
 		if (c == '-' || c == '_' || c == '*' || c == '=' || line[len(line)-1] == ':') && isSeparator(line) {
 			r.c.Reply, r.block.announced = true, true
 		}
-		if above == len(starts) {
-			copy(starts[:], starts[1:])
-			above--
-		}
-		starts[above] = at
-		above++
 		at = end + 1
 	}
 	r.endBlock()
@@ -82,6 +76,15 @@ func (r *reader) segment(from int, quoted bool) {
 		n--
 	}
 	r.segs = append(r.segs[:n], segment{from, quoted})
+}
+
+// quotedAt reports whether what begins at start is quoted: starts only grow, and
+// segs loses those that end before.
+func quotedAt(segs *[]segment, start int) bool {
+	for len(*segs) > 1 && (*segs)[1].from <= start {
+		*segs = (*segs)[1:]
+	}
+	return (*segs)[0].quoted
 }
 
 // lineEnd returns the length of the first line of b.
@@ -222,38 +225,15 @@ func (r *reader) endBlock() bool {
 	return true
 }
 
-// attributed reports whether the line b[at:end], with those above it at need,
-// names the author of a quotation, and keeps that party.
-func (r *reader) attributed(b []byte, at, end int, above []int, depth int, marked bool) bool {
-	best := 0
-	for i := len(above); i >= 0; i-- {
-		start := at
-		if i < len(above) {
-			start = above[i]
-		}
-		if end-start > attributionOctets {
-			break
-		}
-		d, line, _ := unquote(b[start:end])
-		if d != depth {
-			break
-		}
-		c := cluesOf(line)
-		weight := c.weight()
-		if weight == 0 && marked && (c.address || c.date) {
-			weight = 1
-		}
-		if weight > best {
-			best = weight
-			r.joined = append(r.joined[:0], line...)
-		}
-		if best == 4 {
-			break
-		}
-	}
+// attributed reports whether the last lines of b name the author of a quotation,
+// and keeps that party.
+func (r *reader) attributed(b []byte, near *nearby, marked bool) bool {
+	best, from := near.weigh(len(b), marked)
 	if best == 0 {
 		return false
 	}
+	_, line, _ := unquote(b[from:])
+	r.joined = append(r.joined[:0], line...)
 	margin := false // of a line, with its quote marks
 	for i, c := range r.joined {
 		if margin = c == '\n' || margin && (c == '>' || c == ' '); margin {

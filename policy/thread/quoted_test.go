@@ -144,12 +144,13 @@ func TestLinesAboveAQuotationNameItsAuthor(t *testing.T) {
 
 func TestOrdinaryTextQuotesNobody(t *testing.T) {
 	for name, text := range map[string]string{
-		"a signature":   "Regards\nEva Beispiel\nE-Mail: eva@b.example\nPhone: 123456789\nWeb: www.b.example\n",
-		"from alone":    "The train leaves\nFrom: Paris\nand returns.\n",
-		"a request":     "Please write to eva@b.example:\nthe invoice number\n",
-		"to and date":   "To: max@c.example\nDate: 3 March\n",
-		"somebody said": "As he wrote:\nnothing.\n",
-		"far apart":     "From: eva@b.example\n\nA text.\n\nSubject: something else\n",
+		"a signature":    "Regards\nEva Beispiel\nE-Mail: eva@b.example\nPhone: 123456789\nWeb: www.b.example\n",
+		"from alone":     "The train leaves\nFrom: Paris\nand returns.\n",
+		"a request":      "Please write to eva@b.example:\nthe invoice number\n",
+		"to and date":    "To: max@c.example\nDate: 3 March\n",
+		"another's line": "> x@y.example wrote in 2025\nand:\n",
+		"somebody said":  "As he wrote:\nnothing.\n",
+		"far apart":      "From: eva@b.example\n\nA text.\n\nSubject: something else\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := body(t, "text/plain", text)
@@ -158,6 +159,12 @@ func TestOrdinaryTextQuotesNobody(t *testing.T) {
 				t.Error("it is a reply")
 			}
 		})
+	}
+}
+
+func TestADateMayStandOnTwoLines(t *testing.T) {
+	if c := body(t, "text/plain", "Answer\n\nAm 3.3.\num 10 Uhr schrieb Eva:\n> Hello\n"); !c.Reply {
+		t.Error("no reply")
 	}
 }
 

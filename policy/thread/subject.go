@@ -25,6 +25,16 @@ var prefixes = func() map[string]bool {
 	return m
 }()
 
+// subject returns the first Subject, decoded.
+func subject(fields []mail.Field) string {
+	for _, f := range fields {
+		if f.Is("Subject") {
+			return mail.DecodeWords(f.Value())
+		}
+	}
+	return ""
+}
+
 // isReply reports whether a decoded subject begins like that of an answer or a
 // forwarded message: "Re:", "AW: ", "RE[2]:", "Re :", "[list] SV:".
 func isReply(subject string) bool {

@@ -21,13 +21,12 @@ const (
 // never for one.
 type Conversation struct {
 	ID             string   // Message-ID without angle brackets; "" if there is none, or two, or it is malformed
-	Cited          []string // ids of References and In-Reply-To, without angle brackets and repeats: the first and the last 20
+	Cited          []string // ids of References and In-Reply-To, without angle brackets and repeats: the first and the last 20; Unread says if there are more
 	Reply          bool     // it claims to be part of a conversation: ids cited, a prefix in Subject, or quoted headers in the text
 	List           bool     // List-Id, List-Post or Precedence: list
 	Parties        []Party  // everybody it shows beside From; at most MaxParties, no repeats of an address in one place
 	Accounts       []string // IBANs with a valid checksum in its own text, in capitals without spaces; at most MaxAccounts
 	QuotedAccounts []string // those in what it quotes; one may stand in both
-	Payment        []string // words for changed payment details in its own text, for people; at most MaxPayment
 	Unread         string   // the limit that kept some of it from being read; "" if none did
 }
 
@@ -57,39 +56,67 @@ const (
 // read is named in Unread.
 func Read(m *mail.Message) Conversation {
 	r := readers.Get().(*reader)
-	var c Conversation
-	r.c, r.tries, r.foreign = &c, 0, 0
-	c.ID, c.Cited = messageID(m), citedIDs(m)
-	c.Reply = len(c.Cited) > 0 || isReply(mail.DecodeWords(m.First("Subject")))
-	c.List = isList(m)
-	for _, id := range c.Cited {
+	r.begin(m)
+	all := false
+	r.c.ID = messageID(r.header)
+	r.c.Cited, all = citedIDs(r.header)
+	r.c.Reply = len(r.c.Cited) > 0 || isReply(subject(r.header))
+	r.c.List = isList(r.header)
+	for _, id := range r.c.Cited {
 		if d := idDomain(id); d != "" {
 			r.keep(Party{Domain: d, Where: CitedID})
 		}
 	}
-	r.fields(m, "Reply-To", ReplyTo)
-	r.fields(m, "To", To)
-	r.fields(m, "Cc", Cc)
+	r.fields("Reply-To", ReplyTo)
+	r.fields("To", To)
+	r.fields("Cc", Cc)
 	if unread := text.Each(m, r.part); unread != "" {
 		r.met(unread)
 	}
-	r.c = nil
-	readers.Put(r)
-	return c
+	if !all {
+		r.met("more ids than are kept")
+	}
+	return r.end()
 }
 
 // readers hold what is needed while one message is read.
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
 type reader struct {
-	c       *Conversation
-	tries   int // things that looked like an address
-	foreign int // of these, those that are no ASCII
+	c       Conversation
+	header  []mail.Field // those of fieldNames
+	tries   int          // things that looked like an address
+	foreign int          // of these, those that are no ASCII
 	segs    []segment
 	block   block
 	joined  []byte // the line that names an author
 	folded  []byte
 	moved   []segment // segs in folded
+}
+
+// fieldNames are the fields that are read.
+var fieldNames = [...]string{"Message-ID", "References", "In-Reply-To", "Subject", "List-Id", "List-Post", "Precedence", "Reply-To", "To", "Cc"}
+
+// begin readies r for m: of its fields, it picks those that are read.
+func (r *reader) begin(m *mail.Message) {
+	r.tries, r.foreign = 0, 0
+	for _, f := range m.Fields {
+		for _, name := range fieldNames {
+			if len(f.Name) == len(name) && f.Name[0]|0x20 == name[0]|0x20 && f.Is(name) {
+				r.header = append(r.header, f)
+			}
+		}
+	}
+}
+
+// end returns what was read; r keeps nothing of it.
+func (r *reader) end() Conversation {
+	c := r.c
+	r.c = Conversation{}
+	clear(r.header)
+	r.header = r.header[:0]
+	readers.Put(r)
+	return c
 }
 
 // met records the first limit that was met.
@@ -99,9 +126,9 @@ func (r *reader) met(limit string) {
 	}
 }
 
-// isList reports whether m says that a mailing list sent it.
-func isList(m *mail.Message) bool {
-	for _, f := range m.Fields {
+// isList reports whether the fields say that a mailing list sent the message.
+func isList(fields []mail.Field) bool {
+	for _, f := range fields {
 		if f.Is("List-Id") || f.Is("List-Post") || f.Is("Precedence") && strings.EqualFold(strings.TrimSpace(f.Value()), "list") {
 			return true
 		}
@@ -116,7 +143,7 @@ func (r *reader) part(p text.Part) {
 		return
 	}
 	r.lines(p.Text, p.Quoted)
-	r.money(p.Text)
+	r.accounts(p.Text)
 }
 
 // attached reads the header of an attached message: those it names are parties

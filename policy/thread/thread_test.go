@@ -82,6 +82,12 @@ func TestOfManyIDsTheFirstAndTheLastTwentyAreKept(t *testing.T) {
 		fmt.Fprintf(&refs, "\n <%d@x%d.example>", i, i)
 	}
 	c := Read(message(t, "References:"+refs.String()+"\nIn-Reply-To: <last@y.example>\n\nText\n"))
+	if c.Unread == "" {
+		t.Error("nothing says that there are more")
+	}
+	if c := Read(message(t, "References:"+strings.Join(strings.SplitAfter(refs.String(), ">")[:1+citedTail], "")+"\n\nText\n")); len(c.Cited) != 1+citedTail || c.Unread != "" {
+		t.Errorf("%d ids that are kept, unread %q", len(c.Cited), c.Unread)
+	}
 	if len(c.Cited) != 21 || c.Cited[0] != "0@x0.example" || c.Cited[1] != "3981@x3981.example" || c.Cited[20] != "last@y.example" {
 		t.Errorf("%d: %q", len(c.Cited), c.Cited)
 	}

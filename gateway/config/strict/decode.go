@@ -226,7 +226,7 @@ func (f *filler) unknownKey(key, at string, known []string) (expected, meant str
 	near, distance := Nearest(key, known)
 	homes := f.homesOf(key)
 	switch {
-	case distance <= 1, distance == 2 && len(homes) == 0 && len(key) > 4:
+	case distance <= 1, distance == 2 && len(key) > 4 && (len(homes) == 0 || strings.HasPrefix(near, key)): // address, addresses
 		return fmt.Sprintf("unknown key: did you mean %s?", near), near
 	case slices.Contains(keysOf(f.root), key):
 		if len(homes) > 0 {

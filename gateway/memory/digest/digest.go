@@ -26,6 +26,7 @@ const (
 // of the message. Tools hand it to the server as JSON.
 type Digest struct {
 	Day        uint16        `json:"d"`
+	Second     uint32        `json:"t,omitempty"` // of the day
 	ID         uint64        `json:"i,omitempty"` // 0: none
 	Cited      []uint64      `json:"c,omitempty"`
 	Author     mail.Domain   `json:"a,omitempty"` // registrable; "" if there is none
@@ -67,7 +68,7 @@ const cacheOctets = 4 << 20
 
 // New returns the Digester of a site with these domains.
 func New(key []byte, own []mail.Domain) *Digester {
-	g := &Digester{hasher: newHasher(key), Own: map[mail.Domain]bool{}, cache: memo.New[mail.Domain, mail.Domain](cacheOctets)}
+	g := &Digester{hasher: newHasher(key), Own: map[mail.Domain]bool{}, cache: memo.New[mail.Domain, mail.Domain](cacheOctets, memo.Text)}
 	for _, d := range own {
 		if r := lookalike.Registrable(d); r != "" {
 			g.Own[r] = true
@@ -124,12 +125,9 @@ func (g *Digester) parties(domains []mail.Domain, except mail.Domain) []Party {
 	return all
 }
 
-// IDs hashes texts, without doubles, at most limit. Overlong ones are left out.
-func (g *Digester) IDs(texts []string) []uint64 {
-	if len(texts) == 0 {
-		return nil
-	}
-	all := make([]uint64, 0, min(len(texts), MaxCited))
+// AppendIDs hashes texts, without doubles, and appends at most MaxCited. Overlong
+// ones are left out.
+func (g *Digester) AppendIDs(all []uint64, texts []string) []uint64 {
 	for _, text := range texts {
 		if text == "" || len(text) > MaxHashed {
 			continue
@@ -160,7 +158,7 @@ func (g *Digester) Name(name string) uint64 {
 // Digest works an observation up, in a few microseconds.
 func (g *Digester) Digest(o *policy.Observation) Digest {
 	d := Digest{
-		Day: DayOf(o.At), Author: g.Registrable(o.Author.Domain), Cited: g.IDs(o.Cited), Name: g.Name(o.Name),
+		Day: DayOf(o.At), Second: secondOf(o.At), Author: g.Registrable(o.Author.Domain), Cited: g.AppendIDs(make([]uint64, 0, min(len(o.Cited), MaxCited)), o.Cited), Name: g.Name(o.Name),
 		Aligned: o.Aligned, Outbound: o.Outbound, Resembles: g.Registrable(o.Resembles),
 	}
 	d.Full = below(o.Author.Domain, d.Author)
@@ -217,6 +215,9 @@ func DayOf(t time.Time) uint16 {
 	}
 	return uint16(min(max(t.Unix()/secondsPerDay, 1), 1<<16-1))
 }
+
+// secondOf counts seconds from the beginning of the day, UTC.
+func secondOf(t time.Time) uint32 { return uint32(max(t.Unix(), 0) % secondsPerDay) }
 
 // TimeOf is the beginning of a day.
 func TimeOf(day uint16) time.Time {

@@ -54,7 +54,7 @@ func TestADigestHoldsNoTextButDomains(t *testing.T) {
 		Accounts: []string{"DE89370400440532013000"}, Resembles: "www.like.example",
 	}
 	d := site(1).Digest(&o)
-	if d.Day != DayOf(day) || d.ID == 0 || len(d.Cited) != 2 || d.Author != "partner.example" || d.Name == 0 || !d.Aligned || d.Outbound || d.Writer != 0 || !d.CitesOwn ||
+	if d.Day != DayOf(day) || d.Second != 24*60*60-60 || d.ID == 0 || len(d.Cited) != 2 || d.Author != "partner.example" || d.Name == 0 || !d.Aligned || d.Outbound || d.Writer != 0 || !d.CitesOwn ||
 		len(d.Recipients) != 2 || d.Recipients[0].Domain != "example.org" || d.Recipients[1].Domain != "" || len(d.Accounts) != 1 ||
 		d.Full != "mail.partner.example" || d.Resembles != "like.example" || d.Recipients[0].Full != "" ||
 		fmt.Sprint(d.Parties) != "[{third.example a.third.example}]" || fmt.Sprint(d.SignedBy) != "[signer.example]" {

@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,20 +22,17 @@ func encodingOf(value []byte) byte {
 	return 0
 }
 
-// decode appends what line stands for and returns how many octets that is.
-func (w *walker) decode(line []byte) int {
+// decode appends what b stands for and returns how many octets that is. It is
+// one line, or a piece of one, if it is quoted-printable.
+func (w *walker) decode(b []byte) int {
 	before := len(w.text)
 	switch w.cte {
 	case 'q':
-		w.text = appendQP(w.text, line)
+		w.text = appendQP(w.text, b)
 	case 'b':
-		w.text = w.base64.append(w.text, line)
+		w.text = w.base64.append(w.text, b)
 	default:
-		if n := len(line) - 2; n >= 0 && line[n] == '\r' && line[n+1] == '\n' {
-			w.text = append(w.text, line[:n]...)
-			line = line[n+1:]
-		}
-		w.text = append(w.text, line...)
+		w.text = append(w.text, b...)
 	}
 	return len(w.text) - before
 }
@@ -42,10 +40,13 @@ func (w *walker) decode(line []byte) int {
 // appendQP decodes one line of quoted-printable, RFC 2045, Section 6.7; what is
 // none stands for itself.
 func appendQP(out, line []byte) []byte {
-	body := bytes.TrimRight(line, "\r\n")
+	body := line
+	for len(body) > 0 && (body[len(body)-1] == '\n' || body[len(body)-1] == '\r') {
+		body = body[:len(body)-1]
+	}
 	ended := len(body) < len(line)
-	if ended {
-		body = bytes.TrimRight(body, " \t")
+	for ended && len(body) > 0 && (body[len(body)-1] == ' ' || body[len(body)-1] == '\t') {
+		body = body[:len(body)-1]
 	}
 	for {
 		i := bytes.IndexByte(body, '=')
@@ -88,7 +89,20 @@ type base64State struct {
 
 func (s *base64State) append(out, in []byte) []byte {
 	held, bits := s.held, s.bits
-	for _, c := range in {
+	for len(in) > 0 {
+		for bits == 0 && len(in) >= 4 { // as long as there is nothing but digits
+			a, b, c, d := unbase64[in[0]], unbase64[in[1]], unbase64[in[2]], unbase64[in[3]]
+			if a == 0 || b == 0 || c == 0 || d == 0 {
+				break
+			}
+			v := uint32(a-1)<<18 | uint32(b-1)<<12 | uint32(c-1)<<6 | uint32(d-1)
+			out, in = append(out, byte(v>>16), byte(v>>8), byte(v)), in[4:]
+		}
+		if len(in) == 0 {
+			break
+		}
+		c := in[0]
+		in = in[1:]
 		v := unbase64[c]
 		if v == 0 {
 			if c == '=' {
@@ -135,33 +149,30 @@ func utf8Text(charset string, octets []byte) []byte {
 // clean takes what a reader does not see out of b, in place: invisible
 // characters vanish, every kind of space is a space, every kind of line end "\n".
 func clean(b []byte) []byte {
-	out := b[:plainStart(b)]
-	for i := len(out); i < len(b); {
-		if c := b[i]; c < utf8.RuneSelf {
-			n := plainStart(b[i:])
-			out = append(out, b[i:i+n]...)
-			if i += n; n > 0 {
-				continue
-			}
-			i++
-			switch {
-			case c == '\r' && i < len(b) && b[i] == '\n':
-			case c == '\r', c == '\v', c == '\f':
-				out = append(out, '\n')
-			}
-			continue
+	n := unchanged(b)
+	for i := n; i < len(b); {
+		r, size := rune(b[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRune(b[i:])
 		}
-		r, n := utf8.DecodeRune(b[i:])
-		switch seen := visible(r); {
-		case seen < 0:
-		case seen < utf8.RuneSelf:
-			out = append(out, byte(seen))
-		default:
-			out = append(out, b[i:i+n]...)
+		i += size
+		if r == '\r' && endsLine(b[i:]) {
+			// its "\n" follows
+		} else if seen := visible(r); seen >= 0 {
+			b[n] = byte(seen)
+			n++
 		}
-		i += n
+		same := unchanged(b[i:])
+		copy(b[n:], b[i:i+same])
+		n, i = n+same, i+same
 	}
-	return out
+	return b[:n]
+}
+
+// endsLine reports whether what stands behind CR ends the same line: LF, or CRLF
+// where a program wrote CRLF for the LF of CRLF.
+func endsLine(b []byte) bool {
+	return len(b) > 0 && b[0] == '\n' || len(b) > 1 && b[0] == '\r' && b[1] == '\n'
 }
 
 // plainOctet are those that stand for themselves.
@@ -206,25 +217,29 @@ func IsASCII(b []byte) bool {
 	return true
 }
 
-// plainStart returns how many octets at the beginning of b stand for themselves.
-// Eight at a time are looked at: most text is nothing but those.
-func plainStart(b []byte) int {
+// unchanged returns how many octets at the beginning of b stand for themselves.
+// Eight at a time are looked at: most text is nothing but plain ones.
+func unchanged(b []byte) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
-	n := 0
-	for ; n+8 <= len(b); n += 8 {
-		w := binary.LittleEndian.Uint64(b[n:])
-		// Is an octet below 0x20, or 0x7f, or not ASCII?
-		if (w-ones*0x20)&^w&high|w&high|(w+ones)&high == 0 {
-			continue
+	for n := 0; n < len(b); {
+		if n+8 <= len(b) {
+			w := binary.LittleEndian.Uint64(b[n:])
+			// Is an octet below 0x20, or 0x7f, or not ASCII? Of those found, the first is one.
+			found := (w-ones*0x20)&^w&high | w&high | (w+ones)&high
+			if found == 0 {
+				n += 8
+				continue
+			}
+			n += bits.TrailingZeros64(found) / 8
 		}
-		for i, c := range b[n : n+8] {
-			if !plainOctet[c] {
-				return n + i
+		size := 1
+		if !plainOctet[b[n]] {
+			var r rune
+			if r, size = utf8.DecodeRune(b[n:]); r < utf8.RuneSelf || visible(r) != r {
+				return n
 			}
 		}
+		n += size
 	}
-	for n < len(b) && plainOctet[b[n]] {
-		n++
-	}
-	return n
+	return len(b)
 }

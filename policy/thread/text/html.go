@@ -42,15 +42,11 @@ const maxQuotes = 8
 func appendHTML(out, in []byte) []byte {
 	r := htmlReader{out: out, in: in, fresh: true}
 	for len(r.in) > 0 {
-		i := indexSpecial(r.in)
-		r.words(r.in[:i])
-		r.in = r.in[i:]
-		if len(r.in) == 0 {
-			break
-		}
-		if r.in[0] == '&' {
+		switch r.words(); {
+		case len(r.in) == 0:
+		case r.in[0] == '&':
 			r.entity()
-		} else if !r.markup() {
+		case !r.markup():
 			r.glyph("<")
 			r.in = r.in[1:]
 		}
@@ -60,21 +56,22 @@ func appendHTML(out, in []byte) []byte {
 	return append(r.out, r.hidden.aside...)
 }
 
-// indexSpecial returns where markup or an entity may begin.
-func indexSpecial(b []byte) int {
-	for i, c := range b {
-		if c == '<' || c == '&' {
-			return i
-		}
+// inWord are the octets that are neither white space nor the beginning of markup
+// or of an entity.
+var inWord = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c > ' ' && c != '<' && c != '&'
 	}
-	return len(b)
-}
+	return t
+}()
 
-// words writes text in which any white space is one space.
-func (r *htmlReader) words(b []byte) {
-	for len(b) > 0 {
+// words writes the text up to markup or an entity; any white space in it is one
+// space.
+func (r *htmlReader) words() {
+	b := r.in
+	for len(b) > 0 && b[0] != '<' && b[0] != '&' {
 		n := 0
-		for n < len(b) && b[n] > ' ' {
+		for n < len(b) && (inWord[b[n]] || b[n] == ' ' && n > 0 && n+1 < len(b) && inWord[b[n+1]]) {
 			n++
 		}
 		if n > 0 {
@@ -89,6 +86,7 @@ func (r *htmlReader) words(b []byte) {
 			r.space, b = true, b[1:]
 		}
 	}
+	r.in = b
 }
 
 func (r *htmlReader) glyph(s string) { r.glyphs([]byte(s)) }
@@ -231,26 +229,26 @@ func (r *htmlReader) skipTag(from int) []byte {
 		return nil
 	}
 	b := r.in
-	for i := from; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '>':
-			tag := b[from:i]
-			r.in = b[i+1:]
-			return tag
-		case (c == '"' || c == '\'') && b[i-1] == '=' && !r.noQuotes: // a quote elsewhere opens nothing
-			none := &r.noQuote
-			if c == '\'' {
-				none = &r.noApostrophe
+	for i, end := from, -1; ; {
+		if end < i {
+			n := bytes.IndexByte(b[i:], '>')
+			if n < 0 {
+				break
 			}
-			if *none {
-				continue
-			}
-			end := bytes.IndexByte(b[i+1:], c)
-			if end < 0 {
-				*none = true
-				continue
-			}
-			i += 1 + end
+			end = i + n
+		}
+		n := r.quote(b[i:end])
+		if n < 0 {
+			r.in = b[end+1:]
+			return b[from:end]
+		}
+		i += n + 1
+		if n = bytes.IndexByte(b[i:], b[i-1]); n >= 0 {
+			i += n + 1
+		} else if b[i-1] == '"' {
+			r.noQuote = true
+		} else {
+			r.noApostrophe = true
 		}
 	}
 	if i := bytes.IndexByte(b, '>'); i >= from { // a quote swallowed it
@@ -259,6 +257,24 @@ func (r *htmlReader) skipTag(from int) []byte {
 	}
 	r.noTagEnd = true
 	return nil
+}
+
+// quote returns where in a tag the value of an attribute is quoted that has an end
+// as far as is known; -1 for nowhere. A quote behind anything else opens nothing.
+func (r *htmlReader) quote(tag []byte) int {
+	if r.noQuotes {
+		return -1
+	}
+	for i := 0; ; {
+		n := bytes.IndexByte(tag[i:], '=')
+		if n < 0 || i+n+1 == len(tag) {
+			return -1
+		}
+		i += n + 1
+		if tag[i] == '"' && !r.noQuote || tag[i] == '\'' && !r.noApostrophe {
+			return i
+		}
+	}
 }
 
 func tagName(tag []byte) []byte {

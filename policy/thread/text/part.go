@@ -31,6 +31,10 @@ func (w *walker) startHeader(keep bool) {
 }
 
 func (w *walker) headerLine(line []byte) {
+	if w.headers += len(line); !w.keep && w.headers > maxHeaders {
+		w.stop("more header lines of parts than are read")
+		return
+	}
 	if w.inside {
 		return
 	}
@@ -40,7 +44,7 @@ func (w *walker) headerLine(line []byte) {
 	}
 	if w.keep {
 		if w.left -= len(line); w.left < 0 {
-			w.unread = "more than 256 KiB of text"
+			w.stop("more than 256 KiB of text")
 			return
 		}
 		w.text = append(w.text, line...)
@@ -84,13 +88,13 @@ func (w *walker) endHeader() {
 		w.base64 = base64State{}
 	case bytes.HasPrefix(v.kind, []byte("multipart/")) && v.boundary != "" && len(v.boundary) <= maxBoundary:
 		if len(w.open) == mail.MaxMIMEDepth {
-			w.unread = "parts nested too deep"
+			w.stop("parts nested too deep")
 			return
 		}
 		w.open = append(w.open, v.boundary)
 	case isMessage(v.kind) && encodingOf(w.fields[1]) == 0: // RFC 2046, Section 5.2.1: never encoded
 		if len(w.attached) == mail.MaxMIMEDepth {
-			w.unread = "parts nested too deep"
+			w.stop("parts nested too deep")
 			return
 		}
 		w.attached = append(w.attached, len(w.open))

@@ -20,40 +20,45 @@ const (
 	emptyI       // an element without content or an end
 )
 
-// effects of the elements that have one; the rest is inline.
-var effects = func() map[string]effect {
-	m := map[string]effect{
-		"blockquote": quotation, "td": cell, "th": cell, "a": anchor, "pre": preformatted,
-		"script": unseen, "style": unseen, "title": unseen, "noframes": unseen,
-		"br": empty, "hr": empty, "img": emptyI, "meta": emptyI, "link": emptyI, "input": emptyI, "base": emptyI, "wbr": emptyI, "col": emptyI,
-	}
-	for _, name := range []string{"address", "article", "aside", "body", "center", "dd", "div", "dl", "dt", "fieldset", "footer", "form", "h1", "h2", "h3",
-		"h4", "h5", "h6", "head", "header", "html", "li", "main", "nav", "ol", "option", "p", "section", "table", "tbody", "tfoot", "thead", "tr", "ul"} {
-		m[name] = block
-	}
-	return m
-}()
-
 // maxName is longer than the name of any element with an effect.
 const maxName = 10
 
-// lowered is name in lower case, in buf if it fits there.
-func lowered(buf *[maxName]byte, name []byte) []byte {
+// effectOf returns what the element of that name does, in any case.
+func effectOf(name []byte) effect {
+	var lower [maxName]byte
 	if len(name) > maxName {
-		return name
+		return inline
 	}
 	for i, c := range name {
 		if c >= 'A' && c <= 'Z' {
 			c |= 0x20
 		}
-		buf[i] = c
+		lower[i] = c
 	}
-	return buf[:len(name)]
+	switch string(lower[:len(name)]) {
+	case "address", "article", "aside", "body", "center", "dd", "div", "dl", "dt", "fieldset", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6",
+		"head", "header", "html", "li", "main", "nav", "ol", "option", "p", "section", "table", "tbody", "tfoot", "thead", "tr", "ul":
+		return block
+	case "td", "th":
+		return cell
+	case "blockquote":
+		return quotation
+	case "script", "style", "title", "noframes":
+		return unseen
+	case "a":
+		return anchor
+	case "pre":
+		return preformatted
+	case "br", "hr":
+		return empty
+	case "img", "meta", "link", "input", "base", "wbr", "col":
+		return emptyI
+	}
+	return inline
 }
 
 func (r *htmlReader) opening(name, rest []byte) {
-	var buf [maxName]byte
-	does := effects[string(lowered(&buf, name))]
+	does := effectOf(name)
 	if r.hidden.name != nil {
 		if bytes.EqualFold(name, r.hidden.name) {
 			r.hidden.depth++
@@ -83,8 +88,7 @@ func (r *htmlReader) opening(name, rest []byte) {
 }
 
 func (r *htmlReader) closing(name []byte) {
-	var buf [maxName]byte
-	switch effects[string(lowered(&buf, name))] {
+	switch effectOf(name) {
 	case block:
 		r.newLine()
 	case cell:
@@ -130,8 +134,39 @@ func (r *htmlReader) skipUnseen(name []byte) {
 	}
 }
 
+// mayHide reports whether a colon stands between the letters of one of the signs
+// below, which few tags have.
+func mayHide(rest []byte) bool {
+	for last := byte(0); ; { // what stands before the colon
+		colon := bytes.IndexByte(rest, ':')
+		if colon < 0 {
+			return false
+		}
+		for i := colon - 1; i >= 0; i-- {
+			if rest[i] > ' ' {
+				last = rest[i] | 0x20
+				break
+			}
+		}
+		rest = rest[colon+1:]
+		for len(rest) > 0 && rest[0] <= ' ' {
+			rest = rest[1:]
+		}
+		if len(rest) == 0 {
+			return false
+		}
+		switch first := rest[0] | 0x20; {
+		case last == 'y' && (first == 'n' || first == 'h'), last == 'e' && (first == 'a' || first == '0'):
+			return true
+		}
+	}
+}
+
 // hides reports whether an element says that it is not shown.
 func hides(rest []byte) bool {
+	if !mayHide(rest) {
+		return false
+	}
 	_, style, ok := cutFold(rest, "style")
 	if !ok {
 		return false

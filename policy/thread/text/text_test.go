@@ -40,8 +40,10 @@ func TestTextIsDecoded(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
 		"no type":              {"\nabc\n", "abc\n"},
 		"CRLF":                 {"\r\n\r\nabc\r\nd", "\nabc\nd"},
+		"CRCRLF":               {"\r\n\r\nabc\r\r\nd\r\n", "\nabc\nd\n"},
 		"quoted-printable":     {"Content-Transfer-Encoding: quoted-printable\n\na=C3=\n=A9b =\nc=3d =zz  \n", "aéb c= =zz\n"},
 		"base64":               {"Content-Transfer-Encoding: BASE64\n\nw6l4\nw6l4\n", "éxéx"},
+		"base64, odd lines":    {"Content-Transfer-Encoding: base64\n\nw6\nl4w6l4w6l\n4w\n", "éxéxéx"},
 		"base64 in pieces":     {"Content-Transfer-Encoding: base64\n\nYQ==Yg==\nY\nw\n", "abc"},
 		"ISO-8859-1":           {"Content-Type: text/plain; charset=\"ISO-8859-1\"\nContent-Transfer-Encoding: quoted-printable\n\n=E9\n", "é\n"},
 		"ISO-8859-15":          {"Content-Type: text/plain; charset=iso-8859-15\nContent-Transfer-Encoding: quoted-printable\n\n=A4\n", "€\n"},
@@ -108,6 +110,12 @@ func TestLimitsAreSaid(t *testing.T) {
 		"base64":        {"Content-Transfer-Encoding: base64\n\n" + strings.Repeat("YWJj\n", MaxOctets/3+1), MaxOctets},
 		"parts":         {two + strings.Repeat("--b\n\nx\n", maxParts+1), 2 * maxParts},
 		"depth":         {"Content-Type: multipart/mixed; boundary=\"x 1\"\n\n" + deep(70), 0},
+		"all parts":     {two + strings.Repeat("--b\nContent-Type: image/png\n\nx\n", maxSections+1), 0},
+		"empty parts":   {two + strings.Repeat("--b\n\n", maxSections+1), 0},
+		"part headers":  {two + strings.Repeat("--b\nX: "+strings.Repeat("y", 990)+"\n\n", maxHeaders/990), 0},
+		"long fields":   {two + "--b\nX: " + strings.Repeat("y", maxHeaders), 0},
+		"dashes":        {two + "--b\nContent-Type: image/png\n\n" + strings.Repeat("--x\n", maxLooks/(lookCost+1)+1), 0},
+		"dashes, text":  {two + "--b\n\nabc\n--b\nContent-Type: image/png\n\n" + strings.Repeat("--x\n", maxLooks/(lookCost+1)+1), 4},
 		"headers":       {two + "--b\nContent-Type: message/rfc822\n\n" + strings.Repeat("X: y\n", MaxOctets/5+1), 0},
 	} {
 		octets := 0
@@ -118,6 +126,22 @@ func TestLimitsAreSaid(t *testing.T) {
 	}
 	if _, unread := pieces(t, two+"--b\n\nx\n--b\nContent-Type: image/png\nContent-Transfer-Encoding: base64\n\n"+strings.Repeat(strings.Repeat("A", 76)+"\n", 20000)); unread != "" {
 		t.Errorf("an attachment counts: %q", unread)
+	}
+}
+
+// What is cut at the limit is cut between two characters: it is UTF-8 still.
+func TestTheLimitCutsNoCharacter(t *testing.T) {
+	for _, encoding := range []string{"8bit", "base64"} {
+		for shift := range 4 {
+			text := strings.Repeat("a", shift) + strings.Repeat("\U0001d400", MaxOctets/4)
+			if encoding == "base64" {
+				text = base64.StdEncoding.EncodeToString([]byte(text))
+			}
+			list, unread := pieces(t, "Content-Transfer-Encoding: "+encoding+"\n\n"+text+"aaaa\n")
+			if len(list) != 1 || len(list[0]) < MaxOctets-4 || strings.Trim(list[0], "a\U0001d400") != "" || unread == "" {
+				t.Errorf("%s, %d: %d pieces, unread %q", encoding, shift, len(list), unread)
+			}
+		}
 	}
 }
 
@@ -171,6 +195,7 @@ func TestHTMLBecomesLines(t *testing.T) {
 		"<a title=\"x>y\">a</a>":                                "a\n",
 		"<a x=\"p>b\" c":                                        "b\" c\n",
 		"<a title=\"x>a":                                        "a\n",
+		"<a x=\"p><b y='q>r'>s\"":                               "r'>s\"\n",
 		"<a href=\"MAILTO:x@y.example?s\">N</a>!":               "N <x@y.example>!\n",
 		"<a href=mailto:x@y.example>x@y.example</a>":            "x@y.example\n",
 		"<a href='https://x.example/?mailto'>N</a>":             "N\n",

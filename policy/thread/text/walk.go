@@ -11,17 +11,22 @@ import (
 	"bytes"
 	"io"
 	"sync"
+	"unicode/utf8"
 
 	"mxgate/policy/mail"
 )
 
 // Limits of what is read of one message.
 const (
-	MaxOctets   = 256 << 10 // decoded, of all parts together
-	maxParts    = 100       // of text, header sections of attached messages among them
-	maxValue    = 2 << 10   // octets of one field that describes a part
-	maxBoundary = 200       // as in mail.WalkMIME
-	blockOctets = 32 << 10  // a longer line comes in pieces
+	MaxOctets   = 256 << 10         // decoded, of all parts together
+	maxParts    = 100               // of text, header sections of attached messages among them
+	maxSections = mail.MaxMIMEParts // parts of any kind
+	maxHeaders  = 256 << 10         // octets of the header sections of all parts
+	maxLooks    = 2 << 20           // at lines that begin with "--", lookCost for each and one for each open multipart
+	lookCost    = 8
+	maxValue    = 2 << 10  // octets of one field that describes a part
+	maxBoundary = 200      // as in mail.WalkMIME
+	blockOctets = 32 << 10 // a longer line comes in pieces
 )
 
 // Part is a piece of text.
@@ -51,9 +56,6 @@ func Each(m *mail.Message, do func(Part)) (unread string) {
 		}
 	}
 	w.endHeader()
-	if w.take == skip && len(w.open) == 0 {
-		return "" // one part, and no text
-	}
 	if w.unread == "" {
 		w.walk(m.Body())
 	}
@@ -81,10 +83,13 @@ type walker struct {
 	do       func(Part)
 	unread   string
 	take     taking
-	open     []string // boundaries of the open multiparts, outermost first
-	attached []int    // how many were open where each attached message began
-	left     int      // octets that may be decoded yet
-	parts    int
+	open     []string  // boundaries of the open multiparts, outermost first
+	attached []int     // how many were open where each attached message began
+	left     int       // octets that may be decoded yet
+	parts    int       // of text, so far
+	sections int       // parts of any kind, so far
+	headers  int       // octets of their header sections
+	looks    int       // at lines that may delimit a part
 	fields   [3][]byte // values of Content-Type, Content-Transfer-Encoding, Content-Disposition
 	into     *[]byte   // which of them is being unfolded; nil for none
 	cte      byte      // 'q', 'b', or 0 for none
@@ -99,13 +104,14 @@ type walker struct {
 func (w *walker) reset(do func(Part)) {
 	w.do, w.unread, w.open, w.attached = do, "", w.open[:0], w.attached[:0]
 	w.left, w.parts, w.inside = MaxOctets, 0, false
+	w.sections, w.headers, w.looks = 0, 0, 0
 	w.startHeader(false)
 }
 
 // walk takes the lines of the body.
 func (w *walker) walk(body io.Reader) {
 	held := 0 // octets of a line whose end was not in the block
-	for w.unread == "" {
+	for w.unread == "" && !w.over() {
 		n, err := body.Read(w.block[held:])
 		n += held
 		taken := w.whole(w.block[:n])
@@ -130,20 +136,20 @@ func (w *walker) walk(body io.Reader) {
 	}
 }
 
+// over reports whether the last multipart has ended: no text can follow.
+func (w *walker) over() bool { return w.take == skip && len(w.open) == 0 }
+
 // whole takes the whole lines at the beginning of b and returns their length.
 func (w *walker) whole(b []byte) (taken int) {
 	for w.unread == "" {
-		if w.take == skip { // only a line that may be a boundary is looked at
-			if !w.inside && bytes.HasPrefix(b[taken:], dashes[1:]) {
-				// at the start of such a line
-			} else if i := bytes.Index(b[taken:], dashes); i >= 0 {
-				taken += i + 1
+		if w.take == skip || w.take != header && w.cte != 'q' { // only lines that may be a boundary are looked at one by one
+			n, more := w.beforeDashes(b[taken:])
+			if n > 0 {
+				w.content(b[taken : taken+n])
 				w.inside = false
-			} else {
-				if i := bytes.LastIndexByte(b[taken:], '\n'); i >= 0 {
-					taken += i + 1
-					w.inside = false
-				}
+				taken += n
+			}
+			if !more || w.unread != "" {
 				return taken
 			}
 		}
@@ -158,28 +164,63 @@ func (w *walker) whole(b []byte) (taken int) {
 	return taken
 }
 
+// beforeDashes returns the length of the whole lines before one that begins as
+// boundaries do, and whether there is such a line.
+func (w *walker) beforeDashes(b []byte) (n int, more bool) {
+	if len(w.open) > 0 {
+		if !w.inside && bytes.HasPrefix(b, dashes[1:]) {
+			return 0, true
+		}
+		if i := bytes.Index(b, dashes); i >= 0 {
+			return i + 1, true
+		}
+	}
+	return bytes.LastIndexByte(b, '\n') + 1, false
+}
+
 var dashes = []byte("\n--")
 
 // line takes a line with its end, or a piece of a long one.
 func (w *walker) line(line []byte) {
-	if !w.inside && len(w.open) > 0 && len(line) > 2 && line[0] == '-' && line[1] == '-' && w.boundary(line[2:]) {
+	switch {
+	case !w.inside && len(w.open) > 0 && bytes.HasPrefix(line, dashes[1:]) && w.boundary(line[2:]):
+	case w.take == header:
+		w.headerLine(line)
+	default:
+		w.content(line)
+	}
+}
+
+// content takes what stands in a part.
+func (w *walker) content(b []byte) {
+	if w.take != plain && w.take != html {
 		return
 	}
-	switch w.take {
-	case header:
-		w.headerLine(line)
-	case plain, html:
-		if w.left -= w.decode(line); w.left < 0 {
-			w.text = w.text[:len(w.text)+w.left]
-			w.endPart()
-			w.unread = "more than 256 KiB of text"
+	if w.left -= w.decode(b); w.left < 0 {
+		end := len(w.text) + w.left
+		for i := 0; i < utf8.UTFMax && end > 0 && !utf8.RuneStart(w.text[end]); i++ {
+			end-- // half a character would make all of it no UTF-8
 		}
+		w.text = w.text[:end]
+		w.stop("more than 256 KiB of text")
 	}
+}
+
+// stop gives what was read and reads no more.
+func (w *walker) stop(limit string) {
+	if w.take == plain || w.take == html {
+		w.endPart()
+	}
+	w.unread = limit
 }
 
 // boundary handles a line that may delimit a part. An outer boundary closes the
 // inner ones: RFC 2046, Section 5.1.2.
 func (w *walker) boundary(line []byte) bool {
+	if w.looks += lookCost + len(w.open); w.looks > maxLooks {
+		w.stop("more lines like boundaries than are read")
+		return true
+	}
 	line = bytes.TrimRight(line, " \t\r\n")
 	for i := len(w.open) - 1; i >= 0; i-- {
 		if !bytes.HasPrefix(line, []byte(w.open[i])) {
@@ -191,6 +232,10 @@ func (w *walker) boundary(line []byte) bool {
 			w.endPart()
 			w.open = w.open[:i+1]
 			w.leaveAttached()
+			if w.sections++; w.sections > maxSections {
+				w.stop("more parts than are read")
+				return true
+			}
 			w.startHeader(false)
 			return true
 		case string(rest) == "--":

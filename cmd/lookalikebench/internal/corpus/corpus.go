@@ -16,7 +16,7 @@ import (
 )
 
 // ErrAbsent says that the corpora are not there.
-var ErrAbsent = errors.New("corpora not found: set MXGATE_CORPORA or -corpora")
+var ErrAbsent = errors.New("the third-party data is not here: -corpora DIR or MXGATE_CORPORA says where it is")
 
 // Dir is the directory of the corpora.
 type Dir string

@@ -1,7 +1,6 @@
 package lot
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -54,36 +53,43 @@ func roleOf(name string) role {
 	return roleMail
 }
 
+// maxOpen bounds how often a table is read on behind a quote that nothing closes: each
+// time is work for all that follows.
+const maxOpen = 100
+
 // ReadCSV reads a table. The first row names the columns, or has a domain or an
 // address itself; then each cell is taken for what it looks like. Lines that begin
-// with "#" are comments. Errors are ErrTooLong, ErrNoList, and those of r and of
-// the syntax, with the line.
+// with "#" are comments. A row whose quotes are wrong is named, and the rest is read.
+// Errors are ErrTooLong, ErrNoList, those of r, and those of the syntax if the first
+// row is wrong or too many quotes are open.
 func ReadCSV(r io.Reader) (*List, error) {
 	whole, err := text(r)
 	if err != nil {
 		return nil, err
 	}
-	table := csv.NewReader(strings.NewReader(whole))
-	table.Comma, table.Comment, table.FieldsPerRecord, table.ReuseRecord = commaOf(whole), '#', -1, true
 	var l List
 	var columns []role // nil: there is no heading
+	t := newTable(whole)
 	for n := 0; ; n++ {
-		row, err := table.Read()
+		row, line, err := t.next()
+		wrong, isWrong := errors.AsType[*wrongRow](err)
 		switch {
+		case errors.Is(err, io.EOF) && n == 0:
+			return nil, fmt.Errorf("%w: it is empty", ErrNoList)
 		case errors.Is(err, io.EOF):
-			if n == 0 {
-				return nil, fmt.Errorf("%w: it is empty", ErrNoList)
-			}
 			return &l, nil
-		case err != nil:
-			return nil, syntax(err)
+		case err != nil && (!isWrong || n == 0 || t.opened > maxOpen):
+			return nil, err
 		case n == MaxRows:
 			return nil, fmt.Errorf("%w: more than %d rows", ErrTooLong, MaxRows)
+		case isWrong:
+			l.Rows++
+			l.trouble(wrong.line, wrong.text, aQuote)
+			continue
 		}
-		line, _ := table.FieldPos(0)
 		if row = row[:min(len(row), maxColumns)]; n == 0 && !slices.ContainsFunc(row, plausible) {
 			if columns = heading(row); columns == nil {
-				return nil, fmt.Errorf("%w: %d: %.100q: expected a row that names a column domain or e-mail, or one that has %s", ErrNoList, line, strings.Join(row, string(table.Comma)), aDomain)
+				return nil, fmt.Errorf("%w: %d: %.100q: expected a row that names a column domain or e-mail, or one that has %s", ErrNoList, line, strings.Join(row, string(t.comma)), aDomain)
 			}
 			continue
 		}
@@ -91,39 +97,6 @@ func ReadCSV(r io.Reader) (*List, error) {
 			return nil, err
 		}
 	}
-}
-
-func syntax(err error) error {
-	if p, ok := errors.AsType[*csv.ParseError](err); ok {
-		return fmt.Errorf("%d: %w: a quote that stands in a cell is written twice, and the cell in quotes", p.Line, p.Err)
-	}
-	return err
-}
-
-// commaOf is what separates the columns: the most frequent of three in the first
-// row, outside of quotes.
-func commaOf(text string) rune {
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
-		count, quoted := map[rune]int{}, false
-		for _, r := range line[:min(len(line), maxLine)] {
-			if r == '"' {
-				quoted = !quoted
-			} else if !quoted {
-				count[r]++
-			}
-		}
-		best := ','
-		for _, r := range ";\t" {
-			if count[r] > count[best] {
-				best = r
-			}
-		}
-		return best
-	}
-	return ','
 }
 
 // plausible reports whether a cell of a first row is a value and no heading.

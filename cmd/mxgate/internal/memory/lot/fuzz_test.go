@@ -24,7 +24,7 @@ func check(t *testing.T, l *List, err error) {
 
 func FuzzReadCSV(f *testing.F) {
 	for _, text := range []string{
-		"domain;since\npartner.example;1.3.2019\n", "\ufeffName,E-mail 1 - Value\nA,\"a@b.example ::: c@d.example\"\n", "\xff\xfea\x00", "a.example\t\"\n", "<@>,https://:\n", "#\n\n", "art\x804.44444.4",
+		"domain;since\npartner.example;1.3.2019\n", "\ufeffName,E-mail 1 - Value\nA,\"a@b.example ::: c@d.example\"\n", "\xff\xfea\x00", "a.example\t\"\n", "domain,name\na.example,\"A\nb.example,B\nc.example,the \"C\"\n", "<@>,https://:\n", "#\n\n", "art\x804.44444.4",
 	} {
 		f.Add(text)
 	}

@@ -90,10 +90,10 @@ func TestWhatCannotBeReadIsNamedWithItsLine(t *testing.T) {
 		t.Errorf("%q, %s, %d of %d empty", got, told(l), l.Empty, l.Rows)
 	}
 	for text, want := range map[string]string{
-		"":                                "it is empty",
-		"name,street\nx,y\n":              `1: "name,street": expected a row that names a column domain or e-mail`,
-		"domain,name\nx.example,\"a\"b\n": "2: ",
-		"domain\n\"partner.example\n":     ": a quote that stands in a cell is written twice",
+		"":                    "it is empty",
+		"name,street\nx,y\n":  `1: "name,street": expected a row that names a column domain or e-mail`,
+		"a.example,\"b\" c\n": `1: "a.example,\"b\" c": expected each quote closed`,
+		"domain\n" + strings.Repeat("a.example,\"b\n", 2*maxOpen): fmt.Sprintf("%d: ", maxOpen+2),
 	} {
 		if _, err := ReadCSV(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
@@ -102,6 +102,33 @@ func TestWhatCannotBeReadIsNamedWithItsLine(t *testing.T) {
 	l, err = ReadCSV(strings.NewReader("domain\n" + strings.Repeat("x\n", maxTroubles+5)))
 	if err != nil || len(l.Troubles) != maxTroubles || l.More != 5 {
 		t.Errorf("%v: %d troubles, %d more", err, len(l.Troubles), l.More)
+	}
+}
+
+// One quote that nobody closed must not cost the rows below it.
+func TestARowWithAWrongQuoteCostsItself(t *testing.T) {
+	for name, c := range map[string]struct{ text, want, trouble string }{
+		"open":               {"domain,name\na.example,\"A\nb.example,B\r\nc.example,C\n", `b.example - "B" 3; c.example - "C" 4`, `2: "a.example,\"A"`},
+		"open, closed later": {"domain,name\r\na.example,\"A\r\nb.example,\"B\"\r\nc.example,C\r\n", `b.example - "B" 3; c.example - "C" 4`, `2: "a.example,\"A"`},
+		"open at the end":    {"domain,name\nb.example,B\nc.example,\"C", `b.example - "B" 2`, `3: "c.example,\"C"`},
+		"within a cell":      {"domain,name\na.example,the \"A\"\nb.example,B\n", `b.example - "B" 3`, `2: "a.example,the \"A\""`},
+		"behind a cell":      {"domain,name\n# x\n\na.example,\"A\"x\nb.example,B\n", `b.example - "B" 5`, `4: "a.example,\"A\"x"`},
+		"over two lines":     {"domain,name\na.example,\"A\n1\"x\nb.example,B\n", `b.example - "B" 4`, `2: "a.example,\"A"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := ReadCSV(strings.NewReader(c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := told(l); got != c.want || len(l.Troubles) == 0 || !strings.HasPrefix(l.Troubles[0].String(), c.trouble+": expected each quote closed") {
+				t.Errorf("got %s, %v", got, l.Troubles)
+			}
+		})
+	}
+	start := time.Now()
+	l, err := ReadCSV(strings.NewReader("domain\nfine.example\n" + strings.Repeat("a.example,the \"A\"\n", 50_000)))
+	if err != nil || l.More != 50_000-maxTroubles || time.Since(start) > 5*time.Second {
+		t.Errorf("%v, %d more, after %s", err, l.More, time.Since(start))
 	}
 }
 

@@ -60,9 +60,12 @@ func (w World) Of(list []mail.Domain) []Likeness {
 	var found []Likeness
 	told := map[[2]mail.Domain]bool{}
 	note := func(d, target mail.Domain) {
-		m, alike := lookalike.Compare(d, target)
 		pair := [2]mail.Domain{min(d, target), max(d, target)}
-		if !alike || m.Confidence < Confidence || told[pair] || w.Free(d, target) || w.Free(target, d) {
+		if told[pair] {
+			return
+		}
+		m, alike := lookalike.Compare(d, target)
+		if !alike || m.Confidence < Confidence || w.Free(d, target) || w.Free(target, d) {
 			return
 		}
 		told[pair] = true
@@ -83,8 +86,27 @@ func (w World) Of(list []mail.Domain) []Likeness {
 	return found
 }
 
-// Near lists whom one domain resembles, known or not itself.
+// Near lists whom one domain resembles, known or not itself, the nearest first. It
+// holds it against each of them, and so finds words that were added to a name, which
+// Of finds for Targets alone.
 func (w World) Near(d mail.Domain) []Likeness {
-	w.Known = slices.DeleteFunc(slices.Clone(w.Known), func(k mail.Domain) bool { return k == d })
-	return w.Of([]mail.Domain{d})
+	var found []Likeness
+	told := map[mail.Domain]bool{d: true}
+	note := func(target mail.Domain, whose Whose) {
+		if told[target] {
+			return
+		}
+		told[target] = true
+		if m, alike := lookalike.Compare(d, target); alike && m.Confidence >= Confidence && !w.Free(d, target) && !w.Free(target, d) {
+			found = append(found, Likeness{d, target, whose, m.Confidence})
+		}
+	}
+	for _, t := range w.Targets {
+		note(lookalike.Registrable(t.Domain), Whose(t.Tier))
+	}
+	for _, k := range w.Known {
+		note(k, Known)
+	}
+	slices.SortStableFunc(found, func(a, b Likeness) int { return cmp.Compare(b.Confidence, a.Confidence) })
+	return found
 }

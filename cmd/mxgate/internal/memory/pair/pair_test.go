@@ -104,4 +104,12 @@ func TestAListIsHeldAgainstItselfAndWhatIsKnown(t *testing.T) {
 	if got := w.Near("he1se.de"); len(got) != 1 || got[0].Target != "heise.de" {
 		t.Errorf("near: %v", got)
 	}
+	w.Known = append(w.Known, "nordwind-bau.de", "he1se.de")
+	if got := w.Near("nordwind-bau-gmbh.de"); len(got) != 1 || got[0].Target != "nordwind-bau.de" || got[0].Whose != Known {
+		t.Errorf("words added: %v", got)
+	}
+	w.Free = func(d, target mail.Domain) bool { return d == "nordwind-bau.de" }
+	if got := w.Near("nordwind-bau-gmbh.de"); len(got) != 0 {
+		t.Errorf("free, and still near: %v", got)
+	}
 }

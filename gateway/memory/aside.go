@@ -1,0 +1,44 @@
+package memory
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// SetAside renames a damaged database and what SQLite has beside it, so that the
+// next Open begins an empty one, and returns its new path. The key stays. Nobody
+// may have the memory open.
+func SetAside(dir string, now time.Time) (string, error) {
+	path := filepath.Join(dir, databaseName)
+	aside := path + ".damaged-" + now.UTC().Format("20060102T150405Z")
+	for _, suffix := range []string{"-wal", "-shm", ""} { // the database last: until then it can be done again
+		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("memory: set aside: %w", err)
+		}
+	}
+	return aside, nil
+}
+
+// Rescue takes over the decisions that can be read in a database that was set
+// aside, and reports how many. What was learned comes again by itself; what people
+// have decided does not.
+func (s *Store) Rescue(aside string) (n int, err error) {
+	old := &lite{path: aside}
+	if old.sure, err = sql.Open("sqlite", dsn(aside)); err != nil {
+		return 0, old.fault("rescue", err)
+	}
+	defer old.close() // it is damaged anyhow
+	all, err := old.decisions()
+	for _, d := range all {
+		if err := s.db.decide(d.Decision); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, errors.Join(err, s.do(context.Background(), s.readDecisions))
+}

@@ -1,0 +1,29 @@
+package policy
+
+import (
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/memo"
+)
+
+// compare compares within the limit of one message.
+func (s *scene) compare(d, target mail.Domain) (lookalike.Match, bool) {
+	if s.compared == maxComparisons {
+		s.unread("more pairs of domains than are compared")
+		return lookalike.Match{}, false
+	}
+	s.compared++
+	m := comparedPairs.Of([2]mail.Domain{d, target}, len(d)+len(target), func(pair [2]mail.Domain) matched {
+		m, ok := lookalike.Compare(pair[0], pair[1])
+		return matched{m, ok}
+	})
+	return m.Match, m.ok
+}
+
+type matched struct {
+	lookalike.Match
+	ok bool
+}
+
+// comparedPairs remembers pairs: a conversation goes on between the same.
+var comparedPairs = memo.New[[2]mail.Domain, matched](512<<10, memo.Texts)
