@@ -93,6 +93,16 @@ func (w *mimeWalk) walk(body io.Reader) error {
 // Outside of header sections only lines that may be a boundary are looked at.
 func (w *mimeWalk) lines(b []byte) (taken int, err error) {
 	for {
+		if !w.header && taken < len(b) && b[taken] != '-' {
+			i := bytes.Index(b[taken:], dashed)
+			if i < 0 {
+				i = bytes.LastIndexByte(b[taken:], '\n')
+			}
+			if i < 0 {
+				return taken, nil
+			}
+			taken, w.continued = taken+i+1, false
+		}
 		i := bytes.IndexByte(b[taken:], '\n')
 		if i < 0 {
 			return taken, nil
@@ -107,6 +117,9 @@ func (w *mimeWalk) lines(b []byte) (taken int, err error) {
 		w.continued = false
 	}
 }
+
+// dashed is the end of a line before one that may be a boundary.
+var dashed = []byte("\n-")
 
 // piece takes a line, or a part of a long one.
 func (w *mimeWalk) piece(b []byte) error {
