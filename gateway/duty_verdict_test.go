@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"mxgate/gateway/config"
+	"mxgate/gateway/store"
 	"mxgate/policy"
 )
 
@@ -96,14 +97,14 @@ func TestDuty_V4(t *testing.T) {
 	wantVerdict{"DKIM holds", "a@fail.example", fromProvider("192.0.2.50") + text, "250 2.0.0"}.check(t, g)
 }
 
-func TestDuty_V6_Refused(t *testing.T) {
+// A look-alike is held, also where reject is written: LOOKALIKE, Section 5.
+func TestDuty_V6_NotRefused(t *testing.T) {
 	g := newStage(t, script{tail: "[protect]\ndomains = [\"heise.de\"]\n[policy.dispositions]\nlookalike = \"reject\"\n"})
 	reply := g.deliver("x@bulk.example", []string{bob}, compose("203.0.113.66", "From: billing@he1se.de"))
-	g.wantReply(reply, "550 5.7.1")
-	if e := g.entry(reply); e.Reason != string(policy.LookalikeDomain) {
-		t.Errorf("the journal says %s", e.Reason)
+	g.wantReply(reply, "250 2.0.0")
+	if e := g.entry(reply); e.Reason != string(policy.LookalikeDomain) || e.Outcome != store.Quarantined {
+		t.Errorf("the journal says %s, %s", e.Reason, e.Outcome)
 	}
-	g.wantNothingMoved()
 }
 
 // Who sends too much waits; all others do not.

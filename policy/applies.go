@@ -51,11 +51,11 @@ func lookalikeDomain(_ *Rules, e *Evidence) (string, Disposition, bool) {
 		}
 	}
 	if worst == nil {
-		return "", Reject, false
+		return "", Quarantine, false
 	}
 	s := fmt.Sprintf("%s (in the %s).", strings.TrimSuffix(worst.Why, "."), whereWords[worst.Where]) + e.sideBySide(worst)
 	if worst.acts() {
-		return s, Reject, true
+		return s, Quarantine, true // never refused: see the reasons of a conversation
 	}
 	return s, Tag, true
 }

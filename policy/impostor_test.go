@@ -174,7 +174,7 @@ func TestTheHardRules(t *testing.T) {
 // Nothing of this is refused at SMTP time, whatever the operator chose, and
 // neither forwarders nor sealers lift it.
 func TestALikenessIsHeldAndNotRefused(t *testing.T) {
-	rules := Rules{Dispositions: map[Reason]Disposition{StolenThread: Reject, Impostor: Reject, AddedLookalikes: Reject, ReplyDiversion: Reject}}
+	rules := Rules{Dispositions: map[Reason]Disposition{LookalikeDomain: Reject, StolenThread: Reject, Impostor: Reject, AddedLookalikes: Reject, ReplyDiversion: Reject}}
 	for _, l := range []letter{{from: "a@he1se.de", cites: stolen}, {from: "a@heise.co", cites: stolen, body: paying}, {from: "a@heise.de", cc: "b@he1se.de", body: paying}, {from: "a@heise.de", replyTo: "b@he1se.de"}} {
 		e := tell(t, l, with(correspondence()))
 		if v := Decide(&rules, &e); v.Disposition != Quarantine {

@@ -140,7 +140,7 @@ func (c *Config) checkThresholds(k *strict.Problems) {
 
 // held are the reasons for which mail is never refused, whatever is configured:
 // who is wronged by a likeness can have what is held, and not what was refused.
-var held = []policy.Reason{policy.StolenThread, policy.Impostor, policy.AddedLookalikes, policy.ReplyDiversion}
+var held = []policy.Reason{policy.LookalikeDomain, policy.StolenThread, policy.Impostor, policy.AddedLookalikes, policy.ReplyDiversion}
 
 // warnOfDispositions warns of what is not done as it is written, and of fraud that
 // is let in.
@@ -150,7 +150,7 @@ func (c *Config) warnOfDispositions(k *strict.Problems) {
 			k.Add("policy.dispositions."+string(r), quote(policy.Reject.String()), "is done as \"quarantine\": mail is never refused for a likeness, since whoever is wronged could not be helped")
 		}
 	}
-	for _, r := range append([]policy.Reason{policy.OwnDomainSpoof, policy.LookalikeDomain}, held...) {
+	for _, r := range append([]policy.Reason{policy.OwnDomainSpoof}, held...) {
 		if c.Rules.Dispositions[r] == policy.Relay {
 			k.Add("policy.dispositions."+string(r), quote(policy.Relay.String()), "delivers such fraud without a word to the reader: \"tag\" delivers it with a warning, and one sender or pair is let through by an [[exception]] or `mxgate allow`")
 		}
