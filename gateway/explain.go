@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"mxgate/gateway/config"
+	"mxgate/gateway/memory"
 	"mxgate/gateway/resolve"
 	"mxgate/policy"
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
 	"mxgate/policy/received"
+	"mxgate/policy/thread"
 )
 
 // Question says how stored messages are to be examined.
@@ -32,12 +34,18 @@ type Question struct {
 	Mail    mail.Address // reverse-path; the zero Address is the null reverse-path
 	Rcpt    []mail.Address
 	Trace   bool // tell every DNS question
+	// Memory asks the memory of Config as it is now, beside a gateway that may be
+	// running. It is read once and never written. Without Rcpt the recipients are
+	// those of ours whom To and Cc name: whom they correspond with counts.
+	Memory  bool
+	OnError func(error) // is told of trouble that keeps no message from being judged; nil: slog
 }
 
 // Explainer examines stored messages with the same code as live mail.
 type Explainer struct {
 	q         Question
 	collector *policy.Collector
+	image     *memory.Image // nil: the memory is not asked
 	source    provider.Source
 	rules     policy.Rules
 }
@@ -54,6 +62,7 @@ type Explained struct {
 	Findings    []policy.Finding   `json:"findings"`
 	Lifted      []policy.Lift      `json:"lifted,omitempty"`
 	Questions   []Asked            `json:"questions,omitempty"` // of DNS, in the order of their answers; if Question.Trace
+	Memory      *Remembered        `json:"memory,omitempty"`    // if Question.Memory
 
 	// For people; not in the JSON.
 	Verdict policy.Verdict `json:"-"`
@@ -61,12 +70,31 @@ type Explained struct {
 	To      string         `json:"-"`
 }
 
+// Remembered says of what memory a message was judged. Its names are a contract.
+type Remembered struct {
+	At         time.Time  `json:"at"`             // of this moment, and not of the one in which the message came
+	Since      time.Time  `json:"since,omitzero"` // day of the first mail that it remembers; absent: it has learned from none yet
+	Asked      bool       `json:"asked"`          // false: no single author to ask about, or what is held unread
+	Recipients Recipients `json:"recipients"`     // whose they are that it was asked about: evidence.forward_paths
+	Taught     bool       `json:"knows_message"`  // this message has taught it, or one that cites it: what is known of the author may come from there
+}
+
+// Recipients says who named the recipients that the memory was asked about.
+type Recipients string
+
+// The origins of recipients.
+const (
+	RecipientsGiven  Recipients = "given"
+	RecipientsHeader Recipients = "to-and-cc"
+	RecipientsNone   Recipients = "none"
+)
+
 // ErrNoHeader says that no header field can be read: whatever it is, it is not
 // a message.
 var ErrNoHeader = errors.New("holds no message: no header field can be read in it")
 
-// NewExplainer prepares to answer q. It asks no memory: what is explained may be
-// older than what is remembered now, and may have taught it.
+// NewExplainer prepares to answer q. It asks no memory unless Question.Memory: what
+// is explained may be older than what is remembered now, and may have taught it.
 func NewExplainer(q Question) (*Explainer, error) {
 	cfg := q.Config
 	if cfg == nil {
@@ -79,8 +107,28 @@ func NewExplainer(q Question) (*Explainer, error) {
 		return nil, err
 	}
 	x.collector = newCollector(cfg, r, nil)
+	if q.Memory {
+		if x.image, err = readMemory(cfg, q.OnError); err != nil {
+			return nil, err
+		}
+		x.collector.Memory = x.image
+	}
 	x.source, err = chooseSource(cfg, q.Source)
 	return x, err
+}
+
+// readMemory reads what the site remembers now.
+func readMemory(cfg *config.Config, onError func(error)) (*memory.Image, error) {
+	if !cfg.Memory.Enabled {
+		return nil, fmt.Errorf("%s: memory.enabled = false: nothing is remembered that could be asked", cfg.File)
+	}
+	settings := memoryConfig(cfg)
+	settings.OnError = onError
+	image, err := memory.OpenImage(settings, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%s: data_dir = %q: %w", cfg.File, cfg.DataDir, err)
+	}
+	return image, nil
 }
 
 func chooseSource(cfg *config.Config, name string) (provider.Source, error) {
@@ -116,6 +164,9 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 		tx.Envelope.ReversePath = x.q.Mail
 	}
 	tx.Envelope.ForwardPaths = x.q.Rcpt
+	if x.image != nil {
+		out.Memory = x.remember(tx)
+	}
 	ctx, cancel := context.WithTimeout(resolve.Budget(ctx, lookupBudget), time.Minute)
 	defer cancel()
 	collector, asking := *x.collector, &asking{}
@@ -127,11 +178,31 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 		return out, err
 	}
 	x.nameless(e)
+	if out.Memory != nil {
+		out.Memory.Asked = e.Thread.Author.Domain != ""
+	}
 	out.Verdict = policy.Decide(&x.rules, e)
 	out.MessageID, out.Subject, out.To = m.First("Message-ID"), m.First("Subject"), m.First("To")
 	out.Disposition, out.Reason, out.Sentence, out.Findings = out.Verdict.Disposition, out.Verdict.Reason, out.Verdict.Sentence, out.Verdict.Findings
 	out.Lifted, out.Questions, out.Evidence = out.Verdict.Lifted, asking.all(), *e
 	return out, nil
+}
+
+// remember says what memory tx is judged by, and names recipients if nobody has.
+func (x *Explainer) remember(tx *mail.Transaction) *Remembered {
+	conv := thread.Read(tx.Message)
+	r := &Remembered{At: x.image.At(), Since: x.image.Since(), Recipients: RecipientsGiven, Taught: x.image.Knows(conv.ID)}
+	if len(x.q.Rcpt) > 0 {
+		return r
+	}
+	r.Recipients = RecipientsNone
+	paths := &tx.Envelope.ForwardPaths
+	for _, p := range conv.Parties {
+		if (p.Where == thread.To || p.Where == thread.Cc) && !p.Address.IsNull() && slices.ContainsFunc(x.collector.Own, p.Domain.Within) && !slices.Contains(*paths, p.Address) {
+			*paths, r.Recipients = append(*paths, p.Address), RecipientsHeader
+		}
+	}
+	return r
 }
 
 // nameless says what to do about an origin that cannot be known because nobody

@@ -57,8 +57,8 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 	} else if rec.err != nil {
 		entry.Sentence = rec.err.Error()
 	}
+	p.learn(rec) // before the entry: who reads that may ask the memory
 	p.store.Journal(entry)
-	p.learn(rec)
 	p.metrics.transactions.WithLabelValues(disposition, reason, string(rec.outcome)).Inc()
 	p.metrics.octets.Add(float64(rec.size))
 	p.logTransaction(t, entry, rec)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"mxgate/gateway"
 	"mxgate/gateway/archive"
@@ -71,6 +72,7 @@ func (x *explainFlags) declare(f *flag.FlagSet) {
 	})
 	f.Var((*addresses)(&x.q.Rcpt), "rcpt", "recipient `ADDRESS`; may be repeated")
 	f.StringVar(&x.q.DNS, "dns", "", "resolver to ask, `ADDR` or ADDR:PORT")
+	f.BoolVar(&x.q.Memory, "memory", false, "ask what the site remembers today as well: with -config, on the gateway's\nmachine, as its user; nothing is written or learned")
 	f.BoolVar(&x.q.Trace, "v", false, "show every DNS question and its answer as well")
 	f.BoolVar(&x.json, "json", false, "one JSON object on a line for each message")
 }
@@ -86,21 +88,30 @@ func runExplain(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if len(files) == 0 {
 		return misused(f, "expected FILE..., messages as .eml or mbox, or - for standard input")
 	}
+	if x.q.Memory && x.config == "" {
+		return misused(f, "-memory: expected -config FILE as well, which says where the memory is")
+	}
+	x.q.OnError = func(err error) { fail(errOut, err) }
 	if x.config != "" {
 		if x.q.Config, code = load(x.config, errOut); x.q.Config == nil {
 			return code
 		}
 	}
 	explainer, err := gateway.NewExplainer(x.q)
+	if errors.Is(err, os.ErrPermission) {
+		err = fmt.Errorf("%w: run this as the user that the gateway runs as", err)
+	}
 	if err != nil {
 		return fail(errOut, err)
 	}
 	e := explaining{x: explainer, out: out, errOut: errOut, config: x.config, json: x.json, counts: map[result]int{}}
 	code = e.all(ctx, files)
-	if x.config == "" && !x.json && e.total > 0 {
+	switch {
+	case x.q.Memory: // what is said of each message tells
+	case x.config == "" && !x.json && e.total > 0:
 		fmt.Fprintln(errOut, "mxgate explain: without -config FILE own domains, look-alikes and protected names were not checked")
-	} else {
-		fmt.Fprintln(errOut, "mxgate explain: the memory is not asked: what it knew when a message came is in `mxgate journal -json` and `mxgate quarantine show -all`")
+	default:
+		fmt.Fprintln(errOut, "mxgate explain: the memory is not asked: what it knew when a message came is in `mxgate journal -json` and `mxgate quarantine show -all`; -memory asks what it knows today")
 	}
 	return code
 }
@@ -197,12 +208,40 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 		return err
 	}
 	compare(e.out, &r.Evidence)
+	if r.Memory != nil {
+		fmt.Fprint(e.out, policy.Labelled("memory", memoryWords(r.Memory, r.Evidence.ForwardPaths)))
+	}
 	nextSteps(e.out, "next", &r.Evidence, r.Verdict, shellWord(cmp.Or(e.config, "FILE")), "")
 	for _, q := range r.Questions {
 		fmt.Fprint(e.out, policy.Labelled("asked", q.String()))
 	}
 	_, err = fmt.Fprintln(e.out)
 	return err
+}
+
+// memoryWords says which memory was asked, and about whom.
+func memoryWords(m *gateway.Remembered, recipients []string) string {
+	if !m.Asked {
+		return "not asked: the message has no single author to ask about, or is held unread"
+	}
+	text := "as it was at " + m.At.Local().Format(stamp) + ", not when the message came; "
+	if m.Since.IsZero() {
+		text += "it has learned from no mail yet."
+	} else {
+		text += "it remembers mail since " + m.Since.Format(time.DateOnly) + "."
+	}
+	switch m.Recipients {
+	case gateway.RecipientsNone:
+		text += " To and Cc name nobody of yours: with whom the recipient corresponds was not asked (-rcpt ADDRESS names him)."
+	case gateway.RecipientsHeader:
+		text += " Asked for " + policy.Plain(strings.Join(recipients, ", "), 400) + ", by To and Cc (-rcpt ADDRESS names another)."
+	default:
+		text += " Asked for " + policy.Plain(strings.Join(recipients, ", "), 400) + "."
+	}
+	if m.Taught {
+		text += " This message has taught it, or an answer to it has: what is known of the author may come from there."
+	}
+	return text
 }
 
 // summary counts the verdicts, the most frequent first.

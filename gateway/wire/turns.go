@@ -81,7 +81,7 @@ func (t *turns) give() (wanted bool) {
 	defer t.mu.Unlock()
 	t.open--
 	wanted = len(t.waiting) > 0
-	if t.open < atOnce() {
+	if wanted && (t.open < atOnce() || !t.busy()) { // those who have turns may be waiting for others
 		t.admit(1)
 	}
 	return wanted

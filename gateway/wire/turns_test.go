@@ -97,6 +97,28 @@ func TestNobodyWaitsLongForATurn(t *testing.T) {
 	})
 }
 
+// Transactions that wait for their clients or next hops hold turns and no
+// processor: the others follow each other without a tick between them.
+func TestATurnIsPassedOnWhileThereAreProcessors(t *testing.T) {
+	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+		var busy atomic.Bool
+		s.l.SetBusy(busy.Load)
+		crowd(t, p)
+		passing := p.open(t) // one more, as there are processors
+		passing.mail()
+		busy.Store(true)
+		waits := p.open(t)
+		begin := time.Now()
+		waits.send("MAIL FROM:<late@client.example>\r\n")
+		synctest.Wait()
+		busy.Store(false)
+		passing.send(".\r\n")
+		passing.expect("250")
+		waits.expect("250")
+		after(t, begin, 0)
+	})
+}
+
 func TestATurnIsGivenBackHoweverATransactionEnds(t *testing.T) {
 	inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
 		s.l.SetBusy(func() bool { return true })
