@@ -100,12 +100,15 @@ func (c *Config) warnOfBindings(k *strict.Problems) {
 	for i, s := range c.Sources {
 		key := fmt.Sprintf("source[%d]", i)
 		src, _ := c.SourceSet.Named(s.Name)
-		if why := src.Loose(); why != "" {
+		if advice := BindAdvice(src); advice != "" {
 			at := key + ".provider"
 			if len(s.BindCertificate) > 0 {
 				at = key + ".bind_certificate"
 			}
-			k.Add(at, "", "%s: bind source %q to the tenant, by two keys if one is bind_header, since %s", why, s.Name, secretsReturn)
+			k.Add(at, "", "%s", advice)
+		}
+		if onlySecret(src) {
+			k.Add(key+".bind_header", "", "is all that tells our tenant from others, and reports return the field: %s; demand a second proof beside it, such as bind_listener or bind_certificate", secretsReturn)
 		}
 		for j, text := range s.BindListener {
 			if at, err := parseEnd(text); err == nil && !c.mayListenAt(at) {
@@ -126,6 +129,28 @@ func (c *Config) warnOfBindings(k *strict.Problems) {
 // secretsReturn is what bind_header alone cannot help. The provider adds the field
 // before we refuse a recipient, and returns the header to whoever wrote.
 const secretsReturn = "its secret comes back to any stranger in the provider's report about an address that does not exist"
+
+// BindAdvice says why other customers of the provider of s can deliver as s, and what
+// to do about it; "" if they cannot, as far as is known.
+func BindAdvice(s provider.Source) string {
+	why := s.Loose()
+	if why == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s: bind source %q to the tenant, by two keys if one is bind_header, since %s", why, s.Name, secretsReturn)
+}
+
+// onlySecret reports whether whoever has read the secret of s can deliver as s: what
+// else s demands, if anything, all customers of its provider have.
+func onlySecret(s provider.Source) bool {
+	demanded := len(s.Bind)
+	s.Bind = slices.DeleteFunc(slices.Clone(s.Bind), func(b provider.Binding) bool { return b.Kind == provider.BindHeader })
+	if len(s.Bind) == demanded {
+		return false
+	}
+	entry, _ := provider.Lookup(s.Provider)
+	return len(s.Bind) == 0 && !entry.RangesDedicated || s.Loose() != ""
+}
 
 // isFieldName tells names of fields from what the catalogue says in words.
 func isFieldName(text string) bool { return text != "" && !strings.ContainsAny(text, " /") }

@@ -138,15 +138,20 @@ func TestWarningsOfBindings(t *testing.T) {
 	tmes := func(lines string) string { // its ranges are those of all customers
 		return ofSource("provider = \"trendmicro-tmes\"\n" + lines)
 	}
+	secret := "bind_header = { field = \"X-Gate\", secrets_file = " + writeFile(t, aSecret, 0o640) + " }\n"
+	const alone = "is all that tells our tenant from others, and reports return the field: its secret comes back to any stranger"
 	for _, c := range []struct {
 		name, text, key, want string
 	}{
+		{"a secret alone", tmes(secret), "source[0].bind_header", alone},
+		{"a secret alone, of a provider that is not known", ofSource(secret), "source[0].bind_header", alone},
+		{"a secret and the certificate of all", ofSource("provider = \"mimecast\"\nbind_certificate = [\"relay.mimecast.com\"]\n"+secret) + withTLS(t), "source[0].bind_header", alone},
 		{"a shared provider", tmes(""), "source[0].provider", "nothing tells our tenant from theirs"},
 		{"a shared provider, and what a secret is worth", tmes(""), "source[0].provider", "by two keys if one is bind_header, since its secret comes back to any stranger"},
 		{"a host's certificate of a provider", ofSource("provider = \"mimecast\"\nbind_certificate = [\"us-smtp-delivery-1.mimecast.com\"]\n") + withTLS(t), "source[0].bind_certificate", "shows for all its customers"},
 		{"the certificate of all", tmes("bind_certificate = [\"*.provider.example\"]\n") + withTLS(t), "source[0].bind_certificate", "shows for all its customers"},
 		{"a listener that is none", ofSource("bind_listener = [\":2525\"]\n"), "source[0].bind_listener[0]", "no [[listener]] is there"},
-		{"a secret for all", ofSource("bind_header = { field = \"X-Gate\", secrets_file = " + writeFile(t, aSecret, 0o604) + " }\n"), "source[0].bind_header.secrets_file", "can be read by everybody"},
+		{"a secret for all", ofSource("bind_header = { field = \"X-Gate\", secrets_file = " + writeFile(t, aSecret, 0o604) + " }\nbind_listener = [\":25\"]\n"), "source[0].bind_header.secrets_file", "can be read by everybody"},
 		{"a tenant that is not read", ofSource("tenant = \"ours\"\n"), "source[0].tenant", "is never read"},
 		{"a tenant of prose", tmes("tenant = \"ours\"\nbind_listener = [\":25\"]\n"), "source[0].tenant", "is never read"},
 	} {
@@ -156,7 +161,9 @@ func TestWarningsOfBindings(t *testing.T) {
 		}
 	}
 	for _, fine := range []string{
-		tmes("bind_header = { field = \"X-Gate\", secrets_file = " + writeFile(t, aSecret, 0o640) + " }\n"),
+		tmes(secret + "bind_listener = [\":25\"]\n"),
+		tmes(secret+"bind_certificate = [\"gate.example.com\"]\n") + withTLS(t),
+		ofSource("provider = \"cisco-ces\"\n" + secret), // who reads it has no address of theirs
 		ofSource("bind_listener = [\":25\", \"192.0.2.9\"]\n"),
 		ofSource("bind_listener = [\":2525\"]\n") + "[[listener]]\naddress = \"systemd:smtp\"\n",
 		ofSource("provider = \"cisco-ces\"\nvalid_from = 2099-01-01\n"),

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/gateway/config"
 	"mxgate/policy/mail"
 )
 
@@ -40,9 +41,8 @@ func (s *Status) add(code Code, format string, args ...any) {
 	s.Findings = append(s.Findings, Finding{code, fmt.Sprintf(format, args...)})
 }
 
-// find fills in Findings. begin is the oldest entry of the journal; fronts are where
-// MX leads to if it leads to no source that is admitted.
-func (s *Status) find(begin, now time.Time, fronts []string) {
+// find fills in Findings. begin is the oldest entry of the journal.
+func (s *Status) find(begin, now time.Time, to leads) {
 	switch s.State {
 	case Over:
 		if len(s.Domains) > 0 {
@@ -55,11 +55,11 @@ func (s *Status) find(begin, now time.Time, fronts []string) {
 		}
 	default:
 		s.findExpiring(now)
-		s.findStale(begin, now, fronts)
+		s.findStale(begin, now, to)
 	}
 	s.findRanges()
-	if why := s.Source.Loose(); why != "" {
-		s.add(SharedUnbound, "%s: bind it to the tenant, best by a secret header that a rule at the provider adds", upper(why))
+	if advice := config.BindAdvice(s.Source); advice != "" {
+		s.add(SharedUnbound, "%s", upper(advice))
 	}
 }
 

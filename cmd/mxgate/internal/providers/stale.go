@@ -19,7 +19,7 @@ const (
 
 // findStale looks for a source that is admitted although MX does not lead there: a
 // provider left behind, that nobody needs any more or that somebody else has found.
-func (s *Status) findStale(begin, now time.Time, fronts []string) {
+func (s *Status) findStale(begin, now time.Time, to leads) {
 	inMX, from := expectsMX(s.Source), s.Source.ValidFrom
 	if len(s.Domains) > 0 || inMX && s.MXErr != nil || begin.IsZero() || daysTo(now, from) < youngDays {
 		return // the last: on its way in, before MX is changed
@@ -40,7 +40,10 @@ func (s *Status) findStale(begin, now time.Time, fronts []string) {
 	if what == "" {
 		return
 	}
-	s.add(Stale, "It is admitted, but %s, and %s. %s%s", where, what, s.advice(), front(inMX, fronts))
+	if !inMX {
+		to = leads{}
+	}
+	s.add(Stale, "It is admitted, but %s, and %s. %s", where, what, s.advice(to))
 }
 
 // silence tells since when there is no message.
@@ -105,24 +108,33 @@ func (s *Status) sudden(known int) bool {
 	return float64(week) > suddenFactor*float64(before)*RecentDays/float64(history)
 }
 
-// advice says what to do with a stale source.
-func (s *Status) advice() string {
+// advice says what to do with a stale source: nothing while the one that MX leads to
+// is still to come, since without this one nobody would be admitted.
+func (s *Status) advice(to leads) string {
+	look := fmt.Sprintf("Look at them with `mxgate journal -source %s`", ShellWord(s.Source.Name))
+	if len(to.coming) > 0 {
+		keep := "keep it for now: MX leads to " + few(to.coming)
+		if s.recent() == 0 {
+			return upper(keep)
+		}
+		return look + ", and " + keep
+	}
 	end := "give it an end (valid_until), or remove it"
 	if !s.Source.ValidUntil.IsZero() {
 		end = "let it end before " + day(s.Source.ValidUntil) + ", or remove it"
 	}
 	if s.recent() == 0 {
-		return upper(end)
+		return upper(end) + to.front()
 	}
-	return fmt.Sprintf("Look at them with `mxgate journal -source %s`; if they need not come that way, %s", ShellWord(s.Source.Name), end)
+	return look + "; if they need not come that way, " + end + to.front()
 }
 
 // front says what may explain that MX leads to no source: somebody who hands on.
-func front(inMX bool, fronts []string) string {
-	if !inMX || len(fronts) == 0 {
+func (to leads) front() string {
+	if len(to.fronts) == 0 {
 		return ""
 	}
-	return ". MX leads to " + few(fronts) + ", in no source that is admitted: if mail is handed on from there to this one, all is well"
+	return ". MX leads to " + few(to.fronts) + ", in no source that is admitted: if mail is handed on from there to this one, all is well"
 }
 
 // expectsMX reports whether MX leads to a source that is in use: not to a partner,

@@ -58,12 +58,18 @@ func LoadState(dir string) (*ranges.State, error) {
 // for each other, so that none takes back what another has accepted.
 //
 // When it returns nil the file is durable; at no moment is it half written, and one
-// that LoadState would not read is never written.
+// that LoadState would not read is never written. What root writes belongs to the
+// owner of the directory, who goes on with it.
 func Update(dir string, change func(*ranges.State) error) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	lock, err := lockDir(dir)
+	root, err := os.OpenRoot(dir) // a link in it leads nowhere else
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	lock, err := lockIn(root)
 	if err != nil {
 		return err
 	}
@@ -79,13 +85,16 @@ func Update(dir string, change func(*ranges.State) error) error {
 	if _, err := ranges.ReadState(text); err != nil {
 		return fmt.Errorf("%s is not written: %w", filepath.Join(dir, StateName), err)
 	}
-	return replace(dir, text)
+	return replace(root, text)
 }
 
-func lockDir(dir string) (*os.File, error) {
-	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+func lockIn(root *os.Root) (*os.File, error) {
+	file, err := root.OpenFile(lockName, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	if err := handOver(file, root); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	for range lockTries {
 		locked, err := tryLock(file)
@@ -97,25 +106,27 @@ func lockDir(dir string) (*os.File, error) {
 		}
 		time.Sleep(lockPause)
 	}
-	return nil, errors.Join(fmt.Errorf("%w in %s", ErrLocked, dir), file.Close())
+	return nil, errors.Join(fmt.Errorf("%w in %s", ErrLocked, root.Name()), file.Close())
 }
 
 // replace puts text in the place of the state file. What an earlier process left
-// half written, because it was killed, is overwritten.
-func replace(dir string, text []byte) error {
-	name := filepath.Join(dir, newName)
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+// half written, because it was killed, goes.
+func replace(root *os.Root, text []byte) error {
+	if err := root.Remove(newName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := root.OpenFile(newName, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(text)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return errors.Join(err, os.Remove(name))
+	if err = errors.Join(err, handOver(file, root), file.Sync(), file.Close()); err != nil {
+		return errors.Join(err, root.Remove(newName))
 	}
-	if err := os.Rename(name, filepath.Join(dir, StateName)); err != nil {
+	if err := root.Rename(newName, StateName); err != nil {
 		return err
 	}
-	parent, err := os.Open(dir)
+	parent, err := root.Open(".")
 	if err != nil {
 		return err
 	}

@@ -111,14 +111,25 @@ func (c Checker) Check(ctx context.Context, journal Journal) ([]Status, error) {
 		led = led || s.State == Admitted && len(s.Domains) > 0
 		all = append(all, s)
 	}
-	var fronts []string
+	var to leads
 	if !led {
-		fronts = hosts(exchangers, c.Domains)
+		to.fronts = hosts(exchangers, c.Domains)
 	}
 	for i := range all {
-		all[i].find(uses.Begin, c.Now, fronts)
+		if s := &all[i]; s.State == ToCome && len(s.Domains) > 0 {
+			to.coming = append(to.coming, fmt.Sprintf("%q, which begins on %s", s.Source.Name, day(s.Source.ValidFrom)))
+		}
+	}
+	for i := range all {
+		all[i].find(uses.Begin, c.Now, to)
 	}
 	return all, nil
+}
+
+// leads is where MX leads to besides the sources that are admitted.
+type leads struct {
+	fronts []string // hosts, if it leads to no source that is admitted
+	coming []string // sources that have not begun, with their first day
 }
 
 // hosts lists the mail exchangers of domains, each once.

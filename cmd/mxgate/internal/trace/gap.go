@@ -52,7 +52,7 @@ func (j *judgement) uncovered() {
 	g := j.t.config.gapAt(j.when)
 	j.gap = &g
 	if g.end.IsZero() {
-		j.undetermined(reasonGap, "%s handed it to us, and no provider was in force %s: is a [[source]] missing?", j.peer, g)
+		j.undetermined(reasonGap, "%s handed it to us, and no provider was in force %s: whether that was past one cannot be told; is a [[source]] missing?", j.peer, g)
 		return
 	}
 	j.verdict = PermittedDirect

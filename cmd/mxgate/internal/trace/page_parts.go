@@ -54,7 +54,7 @@ func (s *sheet) whatToDo(r *Report) {
 	s.section("What to do", func() {
 		s.WriteString("<table>")
 		for _, p := range r.Proposals {
-			s.add(`<tr><td><span class="do">%s</span></td><td>%s</td></tr>`+"\n", p.Do, p.Text)
+			s.add(`<tr><td class="d"><span class="do">%s</span></td><td>%s</td></tr>`+"\n", p.Do, p.Text)
 		}
 		s.WriteString("</table>")
 	})
@@ -124,7 +124,7 @@ func (s *sheet) rankings(r *Report) {
 		}
 		s.soft("SPF or DMARC failed for %s of the %s messages for which our servers noted it.", r.DirectFailing, r.DirectWithAuth)
 	})
-	s.ranking("Attacked recipients", barsOf(r.Recipients), func() {})
+	s.ranking("Recipients of what came past the provider", barsOf(r.Recipients), func() {})
 	s.ranking("From domains of what came past the provider", barsOf(r.Authors), func() {})
 	if len(r.Undetermined) > 0 {
 		s.section("Undetermined, why", func() {
@@ -216,6 +216,9 @@ func (s *sheet) message(t *Traced) {
 			weight = fmt.Sprintf("%+d", e.Weight)
 		}
 		s.row("td", figure(weight), e.Text)
+	}
+	for _, l := range t.besides() {
+		s.row("td", figure(l.label), l.text)
 	}
 	s.WriteString("</table></details>\n")
 }

@@ -75,7 +75,7 @@ func (a *Archive) Add(t *Traced) {
 		t.Copy = true
 		a.r.Copies++
 		if t.Verdict.Found() {
-			a.attacked(t)
+			a.to(t)
 		}
 		return
 	}
@@ -86,7 +86,7 @@ func (a *Archive) Add(t *Traced) {
 		a.gaps[*t.gap]++ // as many keys as sources, plus one
 	}
 	if t.Verdict.Found() {
-		a.attacked(t)
+		a.to(t)
 		count(a.authors, or(t.fromDomain, "(unreadable)"))
 	}
 	switch t.Verdict {
@@ -153,7 +153,8 @@ func (a *Archive) month(t *Traced) {
 	a.months[month][t.Verdict]++
 }
 
-func (a *Archive) attacked(t *Traced) {
+// to counts the recipients of what came past the provider.
+func (a *Archive) to(t *Traced) {
 	for _, r := range t.Recipients {
 		count(a.recipients, r)
 	}

@@ -30,21 +30,33 @@ func (t *Traced) Write(w io.Writer) error {
 		}
 		b.WriteString(policy.Labelled(weight, p.Text))
 	}
+	for _, l := range t.besides() {
+		b.WriteString(policy.Labelled(l.label, l.text))
+	}
+	_, err := io.WriteString(w, b.String()+"\n")
+	return err
+}
+
+// labelled is a line of what is told of a message.
+type labelled struct{ label, text string }
+
+// besides tells what is to be known of the message besides its verdict: who handed it
+// to the provider, what was found of the sender, and what is wrong with the text.
+func (t *Traced) besides() (list []labelled) {
 	if c := t.Client; c != nil && t.Verdict != Direct && t.Verdict != PermittedDirect {
 		who := "not known"
 		if c.IP != "" {
 			who = fmt.Sprintf("%s (%s, confidence %s)", c.IP, c.Method, c.Confidence)
 		}
-		b.WriteString(policy.Labelled("client", who+": "+c.Why))
+		list = append(list, labelled{"client", who + ": " + c.Why})
 	}
 	if a := t.Auth; a.Source != "" {
-		b.WriteString(policy.Labelled("results", fmt.Sprintf("SPF %s, DKIM %s, DMARC %s (written by %s)", or(a.SPF, "-"), or(a.DKIM, "-"), or(a.DMARC, "-"), a.Source)))
+		list = append(list, labelled{"results", fmt.Sprintf("SPF %s, DKIM %s, DMARC %s (written by %s)", or(a.SPF, "-"), or(a.DKIM, "-"), or(a.DMARC, "-"), a.Source)})
 	}
 	if len(t.Defects) > 0 {
-		b.WriteString(policy.Labelled("defects", strings.Join(t.Defects, "; ")))
+		list = append(list, labelled{"defects", strings.Join(t.Defects, "; ")})
 	}
-	_, err := io.WriteString(w, b.String()+"\n")
-	return err
+	return list
 }
 
 // heading names the message.
@@ -189,7 +201,7 @@ func (r *Report) writeFound(b *strings.Builder) {
 		more(b, len(r.Direct))
 		section(b, "their networks", r.Networks)
 	}
-	section(b, "attacked recipients", r.Recipients)
+	section(b, "recipients of what came past the provider", r.Recipients)
 	section(b, "From domains of what came past the provider", r.Authors)
 }
 

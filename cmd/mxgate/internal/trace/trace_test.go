@@ -217,7 +217,7 @@ func TestBehindTheLastProviderNothingIsPermitted(t *testing.T) {
 	} {
 		tr := tracer(t, c.config, Options{})
 		got, err := tr.Trace(t.Context(), Input{Content: []byte(own("203.0.113.140", c.when) + rest)})
-		if err != nil || got.Verdict != c.verdict || got.Verdict == Undetermined && (got.Reason != "no-provider-in-force" || !strings.Contains(got.Why, "is a [[source]] missing?")) {
+		if err != nil || got.Verdict != c.verdict || got.Verdict == Undetermined && (got.Reason != "no-provider-in-force" || !strings.Contains(got.Why, "whether that was past one cannot be told; is a [[source]] missing?")) {
 			t.Errorf("%s: %s %q: %s, %v", c.when, got.Verdict, got.Reason, got.Why, err)
 		}
 		a := NewArchive(tr.config)
