@@ -63,6 +63,7 @@ type Explained struct {
 	Lifted      []policy.Lift      `json:"lifted,omitempty"`
 	Questions   []Asked            `json:"questions,omitempty"` // of DNS, in the order of their answers; if Question.Trace
 	Memory      *Remembered        `json:"memory,omitempty"`    // if Question.Memory
+	Unasked     string             `json:"unasked,omitempty"`   // what live mail is judged by as well and could not be asked here: SPF without a reverse-path
 
 	// For people; not in the JSON.
 	Verdict policy.Verdict `json:"-"`
@@ -178,6 +179,7 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 		return out, err
 	}
 	x.nameless(e)
+	out.Unasked = x.pathless(e, m)
 	if out.Memory != nil {
 		out.Memory.Asked = e.Thread.Author.Domain != ""
 	}
@@ -214,6 +216,35 @@ func (x *Explainer) nameless(e *policy.Evidence) {
 	e.Origin.Why = "no provider was named whose Received lines could be believed: name it with -source, or give the origin's address with -client"
 	e.Path.Why = e.Origin.Why
 	e.SPF.Why = "not evaluated, the origin is not known: " + e.Origin.Why
+}
+
+// pathless takes back what SPF said where the reverse-path is not known, and says
+// so: it was asked for the HELO name, as for a null reverse-path, and live mail may
+// fare better. Only a pass that proves the author stays: it is proof all the same.
+func (x *Explainer) pathless(e *policy.Evidence, m *mail.Message) string {
+	if x.q.MailSet || e.ReversePath != "" {
+		return ""
+	}
+	why := "the file has no Return-Path"
+	if len(m.Named("Return-Path")) > 0 {
+		if strings.Trim(m.First("Return-Path"), "<> \t") == "" {
+			return "" // a bounce
+		}
+		why = "its Return-Path cannot be read"
+	}
+	why = "the reverse-path is not known: " + why
+	switch {
+	case e.DMARC.SPFAligned:
+		return ""
+	case e.Origin.IP == "":
+		e.SPF.Why += "; and " + why
+	default:
+		e.SPF = policy.SPF{Result: mail.None, Identity: "mailfrom", Why: "not asked, " + why}
+	}
+	if e.DMARC.DKIMAligned {
+		return ""
+	}
+	return why + "; SPF was not asked for it, so that the mail itself may have been judged better: -mail-from ADDRESS says the reverse-path (\"\" for a bounce)"
 }
 
 // whenReceived is when the message was handed over last: signatures are judged

@@ -56,6 +56,8 @@ func OpenMemory(c *config.Config) (*memory.Store, error) {
 // One that cannot be opened stops the start, as the quarantine does: without it
 // stolen conversations would come through, and nobody would know. One that is
 // damaged does not: nobody may be there for days, and all mail would wait for him.
+// Nor does one that a full disk keeps from being written: it answers, and is
+// written when there is room.
 func (s *Server) remember() error {
 	if !s.cfg.Memory.Enabled {
 		s.log.Info("nothing is remembered: memory.enabled = false")
@@ -66,8 +68,7 @@ func (s *Server) remember() error {
 	settings.OnError = func(err error) { s.log.Error("memory", "err", err) }
 	m, err := memory.Open(settings)
 	if errors.Is(err, memory.ErrDamaged) {
-		s.log.Error("memory", "err", err)
-		m, err = s.beginAnew(settings, start)
+		m, err = s.beginAnew(settings, start, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w; memory.enabled = false starts without one", s.cfg.File, s.cfg.DataDir, err)
@@ -88,18 +89,18 @@ func (s *Server) remember() error {
 
 // beginAnew keeps a damaged memory beside an empty one, which has the decisions of
 // the damaged one as far as they can be read.
-func (s *Server) beginAnew(settings memory.Config, now time.Time) (*memory.Store, error) {
+func (s *Server) beginAnew(settings memory.Config, now time.Time, damage error) (*memory.Store, error) {
 	aside, err := memory.SetAside(settings.Dir, now)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(damage, err)
 	}
 	m, err := memory.Open(settings)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(damage, err)
 	}
 	decisions, err := m.Rescue(aside)
 	s.log.Error("the memory was damaged and begins empty: until it has learned again, stolen conversations are known by what a message itself shows alone; look through the decisions: mxgate allow list",
-		"file", aside, "decisions", decisions, "err", err)
+		"damage", damage, "file", aside, "decisions", decisions, "err", err)
 	return m, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"mxgate/policy/dmarc"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
+	"mxgate/policy/thread"
 )
 
 // The functions below say whether a reason applies, in which words, and what
@@ -189,8 +190,8 @@ func dmarcNoneWeak(r *Rules, e *Evidence) (string, Disposition, bool) {
 }
 
 func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
-	// What a stranger pads his mail with may hide what he quotes.
-	if t := &e.Thread; e.Unscannable == "" && t.Unread != "" && !t.MemorySince.IsZero() && (t.Author.State == Unseen || t.Author.State == Shadow) && e.OwnDomain == "" {
+	// What a stranger pads his mail with may hide what he quotes; ids hide nothing.
+	if t := &e.Thread; e.Unscannable == "" && t.Unread != "" && t.Unread != thread.MoreIDs && !t.MemorySince.IsZero() && (t.Author.State == Unseen || t.Author.State == Shadow) && e.OwnDomain == "" {
 		return fmt.Sprintf("The conversation was not read whole: %s; %s never wrote here before.", t.Unread, named(e.Author.Domain)), Tag, true
 	}
 	return "The message cannot be examined whole: " + e.Unscannable + ".", Reject, e.Unscannable != ""

@@ -142,85 +142,6 @@ func (p *Payment) phrase() string {
 	return ""
 }
 
-// impostorWords says what adds up.
-func (e *Evidence) impostorWords(s *Score) string {
-	var parts []string
-	for _, l := range s.Lines {
-		parts = append(parts, e.rowWords(l.Row, s))
-	}
-	whom := "somebody else"
-	if s.Target != "" {
-		whom = named(s.Target)
-	}
-	text := fmt.Sprintf("The mail may come from an impostor of %s (%d points): %s.", whom, s.Total, strings.Join(parts, "; "))
-	switch {
-	case s.Capped != "":
-		text += " It is not held, as " + s.Capped + "."
-	case s.Hidden != "":
-		text += " It is held for what it may hide: there is " + s.Hidden + "."
-	}
-	return text + e.Thread.joinedWords()
-}
-
-var relationWords = map[score.Relation]string{
-	score.Thread:        "who took part in this conversation",
-	score.Corroborated:  "whom the mail quotes and who wrote to this recipient before",
-	score.Namesake:      "from where this recipient had mail under the same name before",
-	score.Message:       "whom the mail shows",
-	score.Correspondent: "who wrote to this recipient before",
-	score.Own:           "which is ours",
-	score.Protected:     "who is protected",
-	score.Site:          "who wrote to us before",
-}
-
-// rowWords says of one row what was found, as a clause.
-func (e *Evidence) rowWords(row score.Row, s *Score) string {
-	t := &e.Thread
-	author := lookalike.Registrable(e.Author.Domain)
-	target := named(s.Target)
-	switch row {
-	case score.Likeness:
-		return s.similar.words() + ", " + relationWords[s.Relation]
-	case score.UnseenDomain, score.NewDomain, score.EstablishedDomain:
-		return t.knownWords(author, t.Author.State, t.Author.First)
-	case score.OlderDomain:
-		return t.knownWords(author, t.Author.State, t.Author.First) + ", longer than the other, and write to it"
-	case score.Intrusion:
-		return fmt.Sprintf("it answers in a conversation of %s%s in which %s had no part", target, t.Known.words(), named(author))
-	case score.ShownTarget:
-		return "it quotes or cites mail of " + target
-	case score.AddedLookalike:
-		return "recipients that it shows are look-alikes, too"
-	case score.SameName:
-		return "it bears a name of " + target
-	case score.Pretext:
-		return e.pretext(s)
-	case score.ReplyToFreeMail:
-		return fmt.Sprintf("an answer would go to a free mailbox (%s) in the name of %q", named(t.ReplyTo.Domain), t.ReplyTo.Name)
-	case score.ReplyToLookalike:
-		return fmt.Sprintf("an answer would go to %s, which looks like %s", named(t.ReplyTo.Domain), named(t.ReplyTo.Target))
-	case score.ReplyToUnknown:
-		return fmt.Sprintf("an answer would go to %s, which never wrote to us", named(t.ReplyTo.Domain))
-	case score.PaymentWords, score.ChangedAccount:
-		return t.Payment.phrase()
-	case score.ProtectedPerson:
-		return fmt.Sprintf("it bears the name of %q, who is protected", e.Impersonated.Name)
-	}
-	return fmt.Sprintf("an administrator said that it imitates %s", target)
-}
-
-// pretext says what is taken for one.
-func (e *Evidence) pretext(s *Score) string {
-	t := &e.Thread
-	switch {
-	case t.Reply && !t.intrudes(s.Target):
-		return "it answers or forwards something, and we remember no such conversation with it"
-	case t.Payment.changes():
-		return "to speak of payment counts once more beside such a likeness"
-	}
-	return "to bring others of that sort counts once more"
-}
-
 func upperFirst(text string) string {
 	if text == "" {
 		return ""
@@ -274,7 +195,7 @@ func (x *explanation) conversation(e *Evidence, v *Verdict) {
 // similar shows both domains below each other's letters, and since when each is
 // known.
 func (x *explanation) similar(e *Evidence, s *Similar) {
-	text := fmt.Sprintf("%s, %s [%s, confidence %d, in %s].%s", s.words(), relationWords[s.Relation], s.Class, s.Confidence, s.Where, e.Thread.sinceWords(s))
+	text := fmt.Sprintf("%s, %s [%s, confidence %d, in %s].%s", s.words(), s.relation(), s.Class, s.Confidence, s.Where, e.Thread.sinceWords(s))
 	if why := e.excused(s.Domain, s.Target, s.SameOwner); why != "" {
 		text += " Excused: " + why + "."
 	}
@@ -287,7 +208,10 @@ func (x *explanation) score(e *Evidence, s *Score) {
 		return
 	}
 	whom := ""
-	if s.Target != "" {
+	switch {
+	case s.undecided():
+		whom = ", for " + named(s.similar.Domain) + " or " + named(s.Target)
+	case s.Target != "":
 		whom = " for an impostor of " + named(s.Target)
 	}
 	x.line("score", "%d points%s", s.Total, whom)

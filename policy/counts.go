@@ -12,7 +12,8 @@ import (
 // The functions below say which likeness is more than chance, and which is excused.
 
 // learning is how long a memory only learns before the site's correspondents
-// count: everybody is new to it. LOOKALIKE 6.
+// count: everybody is new to it. LOOKALIKE 6. Whom the operator named is nobody
+// new.
 const learning = 14 * 24 * time.Hour
 
 // counts reports whether s is more than chance, by the class rules of its tier.
@@ -21,10 +22,21 @@ func (e *Evidence) counts(s *Similar) bool {
 	if s.Relation == score.Message && !e.Thread.quotes(s.Target) {
 		return countsAs(score.Site, s.Class, s.Confidence)
 	}
-	if s.Relation == score.Site && e.ReceivedAt.Sub(e.Thread.MemorySince) < learning {
+	if s.Relation == score.Site && e.learns() && !s.TargetVouched && !e.shadowOf(s.Target) {
 		return false
 	}
 	return countsAs(s.Relation, s.Class, s.Confidence)
+}
+
+// learns reports whether the memory is new, or empty.
+func (e *Evidence) learns() bool {
+	since := e.Thread.MemorySince
+	return since.IsZero() || e.ReceivedAt.Sub(since) < learning
+}
+
+// shadowOf reports whether the author is remembered as a look-alike of d.
+func (e *Evidence) shadowOf(d mail.Domain) bool {
+	return e.Thread.Author.State == Shadow && e.Thread.Author.ShadowOf == d
 }
 
 // accuses reports whether s counts, and nothing excuses it.

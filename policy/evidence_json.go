@@ -213,6 +213,7 @@ func (w *jsonWriter) thread(t *Thread) {
 		w.count("messages", int64(a.Messages))
 		w.count("to_us", int64(a.ToUs))
 		w.some("shadow_of", string(a.ShadowOf))
+		w.flag("imported", a.Imported)
 		if len(a.ProvenFor) > 0 {
 			w.domains("proven_for", a.ProvenFor)
 		}
@@ -273,6 +274,8 @@ func (w *jsonWriter) similar(s *Similar) {
 	w.moment("since", s.Since)
 	w.some("target_state", string(s.TargetState))
 	w.moment("target_since", s.TargetSince)
+	w.count("target_to_us", int64(s.TargetToUs))
+	w.flag("target_vouched", s.TargetVouched)
 	if len(s.Shown) > 0 {
 		w.texts("shown", s.Shown)
 	}

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"strings"
+
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 )
@@ -14,17 +16,15 @@ func FreeMail(d mail.Domain) bool { return freeMail[lookalike.Registrable(d)] }
 // is not new, and its signature proves no owner. Among themselves they resemble
 // each other (mail.com, gmail.com), and not by intent.
 //
-// It is meant to be short: the providers that most people write from. Others are
-// judged as any domain is.
+// It is meant to be short: the providers that most people write from, with those
+// of each country. Others are judged as any domain is.
 var freeMail = func() map[mail.Domain]bool {
 	m := map[mail.Domain]bool{}
 	for _, d := range []mail.Domain{
 		"gmail.com", "googlemail.com",
-		"outlook.com", "outlook.de", "outlook.fr", "outlook.es", "outlook.it", "hotmail.com", "hotmail.co.uk", "hotmail.de", "hotmail.fr", "hotmail.es", "hotmail.it", "hotmail.nl",
-		"live.com", "live.no", "live.nl", "live.fr", "live.co.uk", "msn.com", "passport.com",
-		"yahoo.com", "yahoo.de", "yahoo.fr", "yahoo.es", "yahoo.it", "yahoo.co.uk", "yahoo.co.jp", "yahoo.co.in", "yahoo.com.br", "ymail.com", "rocketmail.com", "aol.com", "aol.de",
+		"msn.com", "passport.com", "windowslive.com", "ymail.com", "rocketmail.com",
 		"icloud.com", "me.com", "mac.com",
-		"gmx.de", "gmx.net", "gmx.at", "gmx.ch", "gmx.com", "gmx.fr", "web.de", "freenet.de", "t-online.de", "arcor.de", "mailbox.org", "posteo.de", "email.de", "mail.de",
+		"gmx.net", "gmx.org", "gmx.info", "gmx.eu", "gmx.li", "web.de", "freenet.de", "t-online.de", "arcor.de", "mailbox.org", "posteo.de", "email.de", "mail.de",
 		"mail.com", "email.com", "usa.com", "inbox.com", "fastmail.com", "fastmail.fm", "hushmail.com", "zoho.com", "zohomail.com", "zohomail.eu",
 		"proton.me", "protonmail.com", "protonmail.ch", "pm.me", "tutanota.com", "tutanota.de", "tuta.io", "tuta.com",
 		"orange.fr", "wanadoo.fr", "free.fr", "laposte.net", "sfr.fr", "neuf.fr", "bbox.fr",
@@ -37,5 +37,19 @@ var freeMail = func() map[mail.Domain]bool {
 	} {
 		m[d] = true
 	}
+	for _, brand := range []string{"hotmail", "outlook", "live", "yahoo", "aol", "gmx"} {
+		for suffix := range strings.FieldsSeq(countries) {
+			m[mail.Domain(brand+"."+suffix)] = true
+		}
+	}
 	return m
 }()
+
+// countries are the suffixes under which the few providers serve mail that have a
+// domain for most countries. Under suffixes that are no country's the same label
+// may be anybody's; where it is under one of these, nothing is won by it that a
+// mailbox at the provider would not give.
+const countries = `com
+	at be bg ca ch cl cn cz de dk ee es fi fr gr hr hu ie in it jp kr lt lv mx my nl no ph pl pt ro rs ru sa se sg si sk tr tw ua us vn
+	co.id co.il co.in co.jp co.kr co.nz co.th co.uk co.za
+	com.ar com.au com.br com.cn com.co com.gr com.hk com.mx com.my com.pe com.ph com.pt com.sg com.tr com.tw com.ua com.ve com.vn`

@@ -8,6 +8,7 @@ import (
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 	"mxgate/policy/score"
+	"mxgate/policy/thread"
 )
 
 // Score is the sum of what speaks for an impostor, for the one whom the message
@@ -94,6 +95,8 @@ func (r *Rules) scored(e *Evidence, f score.Facts, s *Similar, target mail.Domai
 	why := ""
 	switch by := r.forwarded(e); {
 	case f.Blocked:
+	case s != nil && s.Undecided():
+		why = "nothing but the names tells which of the two imitates the other, and " + s.firstWords()
 	case f.Relation == score.None:
 		why = "its domain resembles nobody's"
 	case by != "":
@@ -133,7 +136,11 @@ func (e *Evidence) hides(s *Similar) bool {
 	if t.Unread == "" || t.MemorySince.IsZero() || t.Author.State == Established || t.Author.State == TwoWay {
 		return false
 	}
-	return t.Reply || inLetters(s.Class) && s.Relation != score.Site
+	disguised := inLetters(s.Class)
+	if t.Unread == thread.MoreIDs {
+		return disguised // a ticket of a year has so many, and a twin by its ending may write it
+	}
+	return t.Reply || disguised && s.Relation != score.Site
 }
 
 // namesOnly reports whether it is for a name alone that s weighs so much, and the

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -314,16 +315,145 @@ func TestAYoungMemoryLearnsOnly(t *testing.T) {
 	}{
 		{"the site's, after half a year", neighbour, 180, Impostor},
 		{"the site's, on day 13", neighbour, 13, Clean},
+		{"the site's, before anything was learned", letter{from: "a@nordw1nd.org", body: paying}, -1, Clean},
 		{"the recipient's, on day 13", letter{from: "a@logostik.net"}, 13, Impostor},
 		{"ours, on day 1", letter{from: "a@examp1e.com"}, 1, LookalikeDomain},
 		{"in a conversation, on day 1", letter{from: "a@he1se.de", cites: stolen}, 1, StolenThread},
 		{"in one message, on day 1", letter{from: "a@he1se.de", body: paying + pasted}, 1, Impostor},
 	} {
 		r := correspondence()
-		r.since = days(c.since)
+		if r.since = days(c.since); c.since < 0 {
+			r.since = time.Time{}
+		}
 		e := tell(t, c.l, with(r))
 		if v := Decide(&Rules{}, &e); v.Reason != c.want {
 			t.Errorf("%s: %v %s: %s\n%+v", c.name, v.Disposition, v.Reason, v.Sentence, v.Score)
+		}
+	}
+}
+
+// Nor is there a wait for whom the operator named, or for who is already known as
+// a look-alike.
+func TestAYoungMemoryProtectsWhomTheOperatorNamed(t *testing.T) {
+	neighbour := letter{from: "a@nordw1nd.org", body: paying}
+	for name, change := range map[string]func(*remembering, *Collector){
+		"imported":  func(r *remembering, _ *Collector) { r.know("nordwind.org", func(k *KnownDomain) { k.Imported = true }) },
+		"protected": func(_ *remembering, c *Collector) { c.Protected = append(c.Protected, "nordwind.org") },
+		"its shadow": func(r *remembering, _ *Collector) {
+			r.known["nordw1nd.org"] = KnownDomain{State: Shadow, First: days(1), ShadowOf: "nordwind.org"}
+		},
+	} {
+		for _, since := range []time.Time{{}, days(0), days(13), days(180)} {
+			r := correspondence()
+			r.since = since
+			e := tell(t, neighbour, func(c *Collector) { c.Memory = r; change(r, c) })
+			if v := decideAgain(t, Rules{}, e); v.Disposition != Tag || v.Reason != Impostor || strings.Contains(v.Sentence, "who wrote to us before") == (name != "its shadow") {
+				t.Errorf("%s, since %v: %v %s: %s", name, since, v.Disposition, v.Reason, v.Sentence)
+			}
+		}
+	}
+	r := correspondence()
+	r.since = days(13)
+	r.known["nordw1nd.org"] = KnownDomain{State: Shadow, First: days(1), ShadowOf: "logistik.net"}
+	if e := tell(t, neighbour, with(r)); Decide(&Rules{}, &e).Reason != Clean {
+		t.Error("the shadow of another is not waited for")
+	}
+}
+
+func (r *remembering) know(d mail.Domain, change func(*KnownDomain)) {
+	k := r.known[d]
+	change(&k)
+	r.known[d] = k
+}
+
+// heise.de wrote first, then he1se.de did, and neither is known well. Anna warns
+// Bob, and quotes the thief.
+func TestWhoWroteFirstIsNotHeldForALikeness(t *testing.T) {
+	warning := letter{from: "Anna Berg <anna@heise.de>", body: paying + strings.ReplaceAll(pasted, "heise.de", "he1se.de"), cites: "<z2@he1se.de>"}
+	theft := letter{from: "Anna Berg <anna@he1se.de>", body: paying + pasted, cites: "<z1@heise.de>"}
+	both := func(partner, thief KnownDomain) *remembering {
+		return &remembering{since: days(40), known: map[mail.Domain]KnownDomain{"heise.de": partner, "he1se.de": thief}, threads: map[string]RememberedThread{
+			"z1@heise.de": {Number: 1, Messages: 1, First: days(0), Last: days(0), Participants: []mail.Domain{"heise.de", "example.com"}},
+			"z2@he1se.de": {Number: 2, Messages: 1, First: days(0), Last: days(0), Participants: []mail.Domain{"he1se.de", "example.com"}},
+		}}
+	}
+	seen := func(since time.Time) KnownDomain { return KnownDomain{State: Seen, First: since, Messages: 1, ToUs: 1} }
+	second := func(n int) time.Time { return days(0).Add(time.Duration(n) * time.Second) }
+	for _, c := range []struct {
+		name   string
+		l      letter
+		r      *remembering
+		change func(*Evidence)
+		want   Disposition
+		says   string
+	}{
+		{"a second before", warning, both(seen(second(-9)), seen(second(-8))), nil, Tag, "heise.de wrote here first, he1se.de after it, on "},
+		{"forty days before", warning, both(seen(days(40)), seen(second(-8))), nil, Tag, "heise.de wrote here first"},
+		{"no sooner and no later", warning, both(seen(second(-8)), seen(second(-8))), nil, Tag, "both wrote here first on"},
+		{"a second after", warning, both(seen(second(-7)), seen(second(-8))), nil, Quarantine, "he1se.de"},
+		{"the thief", theft, both(seen(second(-9)), seen(second(-8))), nil, Quarantine, "but it is from another domain"},
+		{"the thief's first mail", theft, both(seen(second(-9)), KnownDomain{}), nil, Quarantine, "he1se.de"},
+		{"the thief, who is a shadow", theft, both(seen(second(-8)), KnownDomain{State: Shadow, First: days(9), ShadowOf: "heise.de"}), nil, Quarantine, "he1se.de"},
+		{"the thief wrote first, the partner is established", theft, both(KnownDomain{State: Established, First: days(3), ToUs: 4}, seen(days(6))), nil, Quarantine, "he1se.de"},
+		{"the thief wrote first, the partner is vouched for", theft, both(KnownDomain{State: Seen, First: days(3), ToUs: 4, Imported: true}, seen(days(6))), nil, Quarantine, "he1se.de"},
+		{"blocked", warning, both(seen(second(-9)), seen(second(-8))), func(e *Evidence) {
+			e.Thread.Decisions = []Decision{{Sender: "heise.de", Target: "he1se.de", Who: "eve", At: days(1)}}
+		}, Quarantine, "impostor of he1se.de"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := c.r
+			e := tell(t, c.l, with(r))
+			if c.change != nil {
+				c.change(&e)
+			}
+			v := decideAgain(t, Rules{}, e)
+			if v.Disposition != c.want || v.Disposition == Quarantine && v.Reason != Impostor && v.Reason != StolenThread || !strings.Contains(v.Sentence, c.says) {
+				t.Errorf("got %v %s: %s\n%+v\n%+v", v.Disposition, v.Reason, v.Sentence, v.Score, e.Thread)
+			}
+			if blames := strings.Contains(v.Sentence, "an impostor of he1se.de"); c.want == Tag && (blames || !e.Thread.Similar[0].Undecided()) {
+				t.Errorf("%s", v.Sentence)
+			}
+		})
+	}
+	e := tell(t, letter{from: "anna@heise.de", cites: "<z2@he1se.de>"}, with(both(seen(days(9)), seen(days(8)))))
+	if v := Decide(&Rules{Weights: score.Weights{score.QuarantineAt: 1000}}, &e); !strings.Contains(v.Sentence, "Nothing but the names tells which of the two imitates the other; heise.de wrote here first") {
+		t.Errorf("%s", v.Sentence)
+	}
+}
+
+// Whose name is feared to be borrowed is named.
+func TestAnImpostorIsSomebodys(t *testing.T) {
+	for _, c := range []struct {
+		l    letter
+		says string
+	}{
+		{letter{from: "Erika Mustermann <a@gmail.com>", body: paying}, `impostor of "Erika Mustermann" (`},
+		{letter{from: "a@heise.de", cc: "b@he1se.de, c@hei5e.de"}, "may serve an impostor of heise.de ("},
+		{letter{from: "a@heise.de", replyTo: "b@he1se.de", body: paying, cc: "bob@example.com"}, "may serve an impostor of heise.de ("},
+		{letter{from: "a@he1se.de", cites: stolen}, "come from an impostor of heise.de ("},
+	} {
+		e := tell(t, c.l, with(correspondence()))
+		s := (&Rules{}).weigh(&e)
+		if s == nil {
+			t.Errorf("%+v: no score", c.l)
+		} else if text := e.impostorWords(s); !strings.Contains(text, c.says) || strings.Contains(text, "look-alikes, too") {
+			t.Errorf("%+v: %s", c.l, text)
+		}
+	}
+	e := tell(t, letter{from: "a@heise.de"}, with(correspondence()))
+	if text := e.suspicion(&Score{}); text != "The mail may come from an impostor" {
+		t.Error(text)
+	}
+}
+
+// That somebody wrote to this recipient is said only of who did.
+func TestACorrespondentOfTheSiteWroteToOthers(t *testing.T) {
+	r := correspondence()
+	r.known["fernbau.net"] = KnownDomain{State: TwoWay, First: days(90)}
+	for from, want := range map[string]string{"a@fernb4u.net": "with whom we correspond", "a@l0gistik.net": "who wrote to this recipient before"} {
+		e := tell(t, letter{from: from}, with(r))
+		if v := Decide(&Rules{}, &e); !strings.Contains(v.Sentence, want) || !strings.Contains(flat(explained(t, &e)), want) {
+			t.Errorf("%s: %s", from, v.Sentence)
 		}
 	}
 }

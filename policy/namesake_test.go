@@ -116,9 +116,9 @@ func TestAPretextIsTold(t *testing.T) {
 		want string
 	}{
 		{letter{from: "Ole Nord <ole@nordlichtbau.com>", subject: "Re: Invoice"}, "we remember no such conversation with it."},
-		{letter{from: "Ole Nord <ole@nordlichtbau.com>", body: paying}, "to speak of payment counts once more"},
-		{letter{from: "Ole Nord <ole@nordlichtbau.com>", cc: "a@nordlichtbaau.de"}, "to bring others of that sort counts once more"},
-		{letter{from: "Ole Nord <ole@nordlichtbau.com>", cites: "<b1@example.com>", body: paying}, "to speak of payment counts once more"},
+		{letter{from: "Ole Nord <ole@nordlichtbau.com>", body: paying}, "that it speaks of payment weighs double"},
+		{letter{from: "Ole Nord <ole@nordlichtbau.com>", cc: "a@nordlichtbaau.de"}, "that it brings other look-alikes weighs double"},
+		{letter{from: "Ole Nord <ole@nordlichtbau.com>", cites: "<b1@example.com>", body: paying}, "that it speaks of payment weighs double"},
 	} {
 		e := tell(t, c.l, with(builder()))
 		if v := Decide(&Rules{}, &e); v.Disposition != Quarantine || !strings.Contains(v.Sentence, c.want) {

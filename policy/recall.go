@@ -56,11 +56,12 @@ const (
 type KnownDomain struct {
 	Domain    mail.Domain   `json:"domain"`
 	State     State         `json:"state"`
-	First     time.Time     `json:"first,omitzero"` // day of the first aligned message
+	First     time.Time     `json:"first,omitzero"` // when the first aligned message came, to the second where that is known
 	Last      time.Time     `json:"last,omitzero"`
 	Messages  int           `json:"messages,omitempty"`   // aligned, taken from it
 	ToUs      int           `json:"to_us,omitempty"`      // of these, to the recipients of this message
 	ShadowOf  mail.Domain   `json:"shadow_of,omitempty"`  // the older domain it resembles
+	Imported  bool          `json:"imported,omitempty"`   // an administrator vouches for it
 	ProvenFor []mail.Domain `json:"proven_for,omitempty"` // domains whose owner has signed mail of this one, often enough
 }
 

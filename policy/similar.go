@@ -182,10 +182,11 @@ func (s *scene) pair(d, target mail.Domain, where string, r score.Relation) Simi
 	if d == s.author {
 		as = s.recalled.Author
 	}
-	f := Similar{Domain: d, Target: target, Where: where, Relation: r, State: as.State, Since: as.First, TargetState: of.State, TargetSince: of.First}
 	if target == s.author {
-		f.TargetState, f.TargetSince = s.recalled.Author.State, s.recalled.Author.First
+		of = s.recalled.Author
 	}
+	f := Similar{Domain: d, Target: target, Where: where, Relation: r, State: as.State, Since: as.First, TargetState: of.State, TargetSince: of.First, TargetToUs: of.ToUs}
+	f.TargetVouched = of.Imported || withinAny(target, s.c.Protected)
 	if p := s.party(target); p != nil {
 		f.Shown = placeNames(p.where)
 	}

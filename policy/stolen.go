@@ -24,6 +24,9 @@ func stolenThread(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	}
 	for i := range t.Similar {
 		s := &t.Similar[i]
+		if s.Undecided() {
+			continue
+		}
 		if t.intrudes(s.Target) && s.Confidence >= leastStolen && s.Class != string(lookalike.TLD) && !e.poses(s.Target) && e.excused(s.Domain, s.Target, s.SameOwner) == "" {
 			_, of := marked(s.Domain, s.Target)
 			text := fmt.Sprintf("The mail answers in a conversation with %s that we remember%s, but it is from another domain: %s.", of, t.Known.words(), s.words())

@@ -18,7 +18,7 @@ type Thread struct {
 	Reply       bool        `json:"reply,omitempty"`       // it claims to answer or to forward something
 	List        bool        `json:"list,omitempty"`        // it claims to come through a mailing list
 	Personal    bool        `json:"personal,omitempty"`    // To or Cc name a recipient of the envelope
-	Cited       int         `json:"cited,omitempty"`       // how many ids it cites, at most 40
+	Cited       int         `json:"cited,omitempty"`       // how many ids it cites, at most 100
 	Unread      string      `json:"unread,omitempty"`      // the limit that kept some of it from being read or compared
 	MemorySince time.Time   `json:"memory_since,omitzero"` // when our memory began; absent: we had none to ask
 	Author      KnownDomain `json:"author,omitzero"`       // what is remembered of the author domain; absent: not asked
@@ -62,22 +62,32 @@ type Namesake struct {
 // Similar is a pair of domains that resemble each other: one of this message,
 // and one that it may be taken for.
 type Similar struct {
-	Domain      mail.Domain    `json:"domain"`
-	Target      mail.Domain    `json:"target"`
-	As          mail.Domain    `json:"as,omitempty"` // the name below Domain that resembles Target, if it is by its dots
-	Where       string         `json:"where"`        // author, to or cc: where Domain stands
-	Relation    score.Relation `json:"relation"`
-	Class       string         `json:"class"`
-	Confidence  int            `json:"confidence"` // 0 to 100
-	Why         string         `json:"why"`
-	State       State          `json:"state,omitempty"`
-	Since       time.Time      `json:"since,omitzero"` // when Domain first wrote to us
-	TargetState State          `json:"target_state,omitempty"`
-	TargetSince time.Time      `json:"target_since,omitzero"`
-	Shown       []string       `json:"shown,omitempty"`      // where the message shows Target
-	SameLocal   bool           `json:"same_local,omitempty"` // Target has an address of the author's local part here
-	SameOwner   bool           `json:"same_owner,omitempty"` // the operator says so
-	Acquainted  bool           `json:"acquainted,omitempty"` // a recipient had mail of the author's name from Target before, and none from Domain
+	Domain        mail.Domain    `json:"domain"`
+	Target        mail.Domain    `json:"target"`
+	As            mail.Domain    `json:"as,omitempty"` // the name below Domain that resembles Target, if it is by its dots
+	Where         string         `json:"where"`        // author, to or cc: where Domain stands
+	Relation      score.Relation `json:"relation"`
+	Class         string         `json:"class"`
+	Confidence    int            `json:"confidence"` // 0 to 100
+	Why           string         `json:"why"`
+	State         State          `json:"state,omitempty"`
+	Since         time.Time      `json:"since,omitzero"` // when Domain first wrote to us
+	TargetState   State          `json:"target_state,omitempty"`
+	TargetSince   time.Time      `json:"target_since,omitzero"`
+	TargetToUs    int            `json:"target_to_us,omitempty"`   // messages of Target to the recipients of this one
+	TargetVouched bool           `json:"target_vouched,omitempty"` // Target is ours or protected, or an administrator listed it as known
+	Shown         []string       `json:"shown,omitempty"`          // where the message shows Target
+	SameLocal     bool           `json:"same_local,omitempty"`     // Target has an address of the author's local part here
+	SameOwner     bool           `json:"same_owner,omitempty"`     // the operator says so
+	Acquainted    bool           `json:"acquainted,omitempty"`     // a recipient had mail of the author's name from Target before, and none from Domain
+}
+
+// Undecided reports whether nothing but their names tells which of the two
+// imitates the other: Target has written here, too little to be known, and not
+// before Domain. To hold Domain for it would let a stranger's mail condemn whoever
+// wrote first.
+func (s *Similar) Undecided() bool {
+	return s.TargetState == Seen && !s.TargetVouched && s.State != Unseen && s.State != Shadow && !s.Since.After(s.TargetSince)
 }
 
 // Diversion is a Reply-To that leads away from the author.

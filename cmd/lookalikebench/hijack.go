@@ -12,6 +12,7 @@ import (
 	"mxgate/cmd/lookalikebench/internal/hijack"
 	"mxgate/cmd/lookalikebench/internal/report"
 	"mxgate/policy"
+	"mxgate/policy/mail"
 )
 
 // thefts are the classes of disguise, each of one or more ways of generating.
@@ -40,7 +41,8 @@ func disguise(class string) hijack.Disguise {
 		}
 		ways := thefts[class]
 		for _, i := range r.Perm(len(ways)) {
-			if names := generate.Named(ways[i]).Names(t, 1, r.Uint64()); len(names) > 0 {
+			// What is a mail service's own, as yahoo.ca for yahoo.com, no thief can have.
+			if names := generate.Named(ways[i]).Names(t, 1, r.Uint64()); len(names) > 0 && !policy.FreeMail(mail.Domain(names[0])) {
 				return names[0]
 			}
 		}

@@ -196,6 +196,8 @@ func (a *allowing) lookalike(ctx context.Context, rest []string) int {
 		return misused(a.flags, fmt.Sprintf("%s and %s are one domain: mail that claims to be from it and proves nothing is never allowed here", rest[0], rest[2]))
 	case holdsOurs(a.cfg, sender):
 		return misused(a.flags, fmt.Sprintf("%s is yours: what claims to be from there must prove it, and no word here changes that", sender))
+	case a.block && policy.FreeMail(sender):
+		return misused(a.flags, fmt.Sprintf("%s is a mail service: all who have a mailbox there would count as an imitation; protect.people is for whoever borrows a name there", sender))
 	case strings.TrimSpace(a.reason) == "":
 		return misused(a.flags, "expected -reason WHY: whoever finds this later must be able to judge it")
 	case a.by == "":
@@ -254,6 +256,11 @@ func (a *allowing) told(d *policy.Decision, k known, before []policy.Decision) {
 		fmt.Fprint(a.out, policy.Labelled("note", "They do not look alike to mxgate: nothing was held for that, and it is the first thing to check if it was meant to be another pair."))
 	} else {
 		fmt.Fprint(a.out, policy.Labelled("likeness", fmt.Sprintf("%s (confidence %d)", m.Why, m.Confidence)))
+	}
+	for _, x := range []mail.Domain{d.Sender, d.Target} {
+		if policy.FreeMail(x) {
+			fmt.Fprint(a.out, policy.Labelled("of all", string(x)+" is a mail service: this holds for everybody who has a mailbox there."))
+		}
 	}
 	whose := "mail"
 	if d.Recipient != "" {

@@ -28,6 +28,7 @@ type alike struct {
 	domainKnown, targetKnown string      // for people
 	excused                  bool        // the sender may
 	author                   bool        // domain is the author's
+	undecided                bool        // nobody can tell which of the two imitates the other
 }
 
 // alikes lists whom a message resembles, those that a decision can be made on
@@ -45,7 +46,7 @@ func alikes(e *policy.Evidence) []alike {
 	for where, list := range [][]policy.Similar{t.Similar, t.Added} {
 		for i := range list {
 			s := &list[i]
-			add(alike{s.Domain, s.Target, placed(s.Where, knownNote(s.State, s.Since, remembers)), roleNote(string(s.Relation), s.TargetState, s.TargetSince, remembers), s.SameOwner, where == 0})
+			add(alike{s.Domain, s.Target, placed(s.Where, knownNote(s.State, s.Since, remembers)), roleNote(string(s.Relation), s.TargetState, s.TargetSince, remembers), s.SameOwner, where == 0, s.Undecided()})
 		}
 	}
 	for i := range e.Lookalike {
@@ -169,9 +170,15 @@ func nextSteps(out io.Writer, label string, e *policy.Evidence, v policy.Verdict
 	if id != "" {
 		fmt.Fprintf(out, "%smxgate quarantine release -config %s %s\n", pairIndent, file, shellWord(id))
 	}
-	fmt.Fprint(out, policy.Labelled("", "If it is fraud, so that all that comes from there is held:"))
-	fmt.Fprintf(out, "%smxgate block lookalike -config %s %s for %s -reason \"...\"\n", pairIndent, file, shellWord(string(pairs[0].domain)), shellWord(string(pairs[0].target)))
+	blockable := !policy.FreeMail(pairs[0].domain) && !pairs[0].undecided // otherwise everybody there would be held, or the one who wrote first
+	if blockable {
+		fmt.Fprint(out, policy.Labelled("", "If it is fraud, so that all that comes from there is held:"))
+		fmt.Fprintf(out, "%smxgate block lookalike -config %s %s for %s -reason \"...\"\n", pairIndent, file, shellWord(string(pairs[0].domain)), shellWord(string(pairs[0].target)))
+	}
 	if id != "" {
+		if !blockable {
+			fmt.Fprint(out, policy.Labelled("", "If it is fraud:"))
+		}
 		fmt.Fprintf(out, "%smxgate quarantine delete -config %s %s\n", pairIndent, file, shellWord(id))
 	}
 }

@@ -93,6 +93,28 @@ func TestAWordThatDoesNotShowALikenessSaysSo(t *testing.T) {
 	wantIn(t, out, "They do not look alike to mxgate")
 }
 
+// Who blocks a mail service blocks everybody who has a mailbox there.
+func TestAMailServiceIsNotBlockedAndWhoAllowsItIsTold(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	_, errOut := l.words(exitUsage, "block", "lookalike", "gmail.com", "for", "example.com", "-reason", "x")
+	wantIn(t, errOut, "gmail.com is a mail service: all who have a mailbox there would count as an imitation; protect.people is for")
+	const everybody = "of all      gmail.com is a mail service: this holds for everybody who has a mailbox there."
+	out, _ := l.words(exitFine, "allow", "lookalike", "gmail.com", "for", "gmai1.com", "-reason", "x")
+	wantIn(t, out, everybody)
+	out, _ = l.words(exitFine, "block", "lookalike", "gmai1.com", "for", "gmail.com", "-reason", "x")
+	wantIn(t, out, "blocked: gmai1.com imitates gmail.com")
+
+	e := theft()
+	e.Thread.Added, e.Author.Domain, e.Thread.Similar[0].Domain = nil, "gmail.com", "gmail.com"
+	for _, id := range []string{"", "m1"} {
+		var b bytes.Buffer
+		nextSteps(&b, "next", &e, policy.Decide(&policy.Rules{}, &e), "FILE", id)
+		if wantIn(t, b.String(), "mxgate allow lookalike -config FILE gmail.com for heise.de"); strings.Contains(b.String(), "block") {
+			t.Errorf("a step that is refused:\n%s", &b)
+		}
+	}
+}
+
 func TestWordsThatCannotBeSaidAreRefused(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	for args, want := range map[string]string{

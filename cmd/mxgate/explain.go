@@ -204,6 +204,9 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	}
 	fmt.Fprintf(e.out, "%s\n%s%s%s", heading, policy.Labelled("subject", policy.Plain(mail.DecodeWords(r.Subject), 200)),
 		policy.Labelled("to", policy.Plain(r.To, 200)), policy.Labelled("message-id", policy.Plain(r.MessageID, 200)))
+	if r.Unasked != "" {
+		fmt.Fprint(e.out, policy.Labelled("not asked", r.Unasked+"."))
+	}
 	if err := policy.Explain(e.out, &r.Evidence, r.Verdict); err != nil {
 		return err
 	}

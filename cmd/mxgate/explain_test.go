@@ -54,6 +54,38 @@ func TestExplainOneMessage(t *testing.T) {
 	}
 }
 
+// Most mail that people save has no Return-Path. What was not asked convicts nobody.
+func TestExplainWithoutAReversePathDoesNotAskSPF(t *testing.T) {
+	const flag = "-mail-from ADDRESS says the reverse-path"
+	bare := strings.Replace(letter, "Return-Path: <anna@partner.example>\n", "", 1)
+	for name, c := range map[string]struct{ text, why string }{
+		"none":       {bare, "the file has no Return-Path"},
+		"unreadable": {strings.Replace(letter, "<anna@partner.example>", "<anna", 1), "its Return-Path cannot be read"},
+	} {
+		_, out, _ := explain(t, map[string]string{"a.eml": c.text}, "-client", "192.0.2.10", "-helo", "mail.partner.example", "a.eml")
+		text := strings.Join(strings.Fields(out), " ")
+		wantIn(t, text, "not asked the reverse-path is not known: "+c.why+"; SPF was not asked for it, so that the mail itself may have been judged better: "+flag, "verdict: ",
+			"SPF none (mailfrom none): not asked, the reverse-path is not known")
+		if strings.Contains(text, "has no SPF") || strings.Contains(text, "mail.partner.example has") {
+			t.Errorf("%s: told of a check that was not made:\n%s", name, out)
+		}
+	}
+	_, out, _ := explain(t, map[string]string{"a.eml": bare}, "-client", "192.0.2.10", "-json", "a.eml")
+	wantIn(t, out, `"unasked":"the reverse-path is not known: `)
+	for name, args := range map[string][]string{
+		"it is given":            {"-client", "192.0.2.10", "-mail-from", "anna@partner.example"},
+		"HELO proves the author": {"-client", "192.0.2.10", "-helo", "partner.example"},
+	} {
+		if code, out, _ := explain(t, map[string]string{"a.eml": bare}, append(args, "a.eml")...); code != exitFine || strings.Contains(out, flag) {
+			t.Errorf("%s: %d\n%s", name, code, out)
+		}
+	}
+	bounce := strings.Replace(letter, "<anna@partner.example>", "<>", 1)
+	if _, out, _ := explain(t, map[string]string{"a.eml": bounce}, "-client", "192.0.2.10", "a.eml"); strings.Contains(out, flag) {
+		t.Errorf("the null reverse-path is known:\n%s", out)
+	}
+}
+
 // A subject is shown as a reader sees it, less what a terminal obeys.
 func TestExplainDecodesTheSubject(t *testing.T) {
 	text := strings.Replace(letter, "Subject: Hello\x1b[2J", "Subject: =?utf-8?q?Gr=C3=BC=1B[2J?= =?utf-8?b?w59l?=", 1)

@@ -163,7 +163,7 @@ func (r *remembering) importLists(ctx context.Context, paths []string, kinds map
 	if r.dry {
 		verb = "would be taken"
 	}
-	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well%s\n", counted(int64(len(g.entries)), "domain"), counted(int64(g.rows), "row"), counted(int64(report.Domains), "domain"), verb, underWayIf(report.Waiting))
+	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well%s\n", counted(int64(len(g.entries)), "domain"), counted(int64(g.rows), "row"), counted(int64(report.Domains), "domain"), verb, underWay(report.Waiting))
 	for _, line := range []struct {
 		n   int
 		why string
@@ -192,13 +192,6 @@ func named(domains []mail.Domain) string {
 		names = append(names, "and others")
 	}
 	return strings.Join(names, ", ")
-}
-
-func underWayIf(waiting bool) string {
-	if !waiting {
-		return ""
-	}
-	return underWay(1)
 }
 
 // gather reads all lists; a domain that two have is taken once, since the earlier

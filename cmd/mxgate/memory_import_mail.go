@@ -48,7 +48,7 @@ func (t *telling) show(messages int, at int64) {
 
 // importArchives teaches what stored mail says.
 func (r *remembering) importArchives(ctx context.Context, paths []string) int {
-	failed := false
+	failed, empty := false, false
 	trouble := func(err error) {
 		failed = true
 		fail(r.errOut, err)
@@ -64,6 +64,7 @@ func (r *remembering) importArchives(ctx context.Context, paths []string) int {
 	archive := bootstrap.New(config)
 	tell := telling{r: r, terminal: newProgress(r.errOut, files), last: time.Now()}
 	for _, file := range files {
+		before := archive.Counts
 		err := file.Each(ctx, func(m container.Message) error {
 			if m.Provenance == container.Attached { // whoever wrote the outer one wrote it, too
 				return ctx.Err()
@@ -77,6 +78,10 @@ func (r *remembering) importArchives(ctx context.Context, paths []string) int {
 		if err != nil {
 			tell.terminal.clear()
 			trouble(err)
+		} else if n := archive.Messages - before.Messages; n > 0 && archive.Unread-before.Unread == n {
+			empty = true
+			tell.terminal.clear()
+			fmt.Fprintf(r.errOut, "mxgate memory import: %s: is no mail: nothing in it has the header of one; -as says what it is: csv, vcard or mail\n", policy.Plain(called(file.Path), 400))
 		}
 		tell.terminal.add(file.SizeOctets)
 	}
@@ -94,7 +99,7 @@ func (r *remembering) importArchives(ctx context.Context, paths []string) int {
 		return exitCouldNot
 	case failed:
 		return exitCouldNot
-	case found:
+	case found, empty:
 		return exitFindings
 	}
 	return exitFine
@@ -106,7 +111,11 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 	if r.dry {
 		verb = "would be learned from"
 	}
-	fmt.Fprintf(r.out, "%s read, %d %s\n", counted(int64(a.Messages), "message"), a.Learned(), verb)
+	s, err := r.memory.Stats(ctx)
+	if err != nil {
+		return false, err
+	}
+	fmt.Fprintf(r.out, "%s read, %d %s%s\n", counted(int64(a.Messages), "message"), a.Learned(), verb, underWay(!r.dry && s.Waiting > 0))
 	for _, line := range []struct {
 		n   int
 		why string
@@ -114,17 +123,18 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 		{a.Sent, "sent by you: whom they went to is known"},
 		{a.Proven, "whose author was proven when they came, as the provider noted: they teach who writes, as new mail does"},
 		{a.Vouched, "that you vouch for: they teach who writes"},
-		{a.Counts.Unproven, "with nothing that proves the author: they teach conversations, and nothing on who writes (-vouch takes your word)"},
+		{a.Counts.Unproven, "with nothing that proves the author, for what is said below: they teach conversations, and nothing on who writes (-vouch takes your word)"},
 		{a.Ours, "left out, from your own domains: they may be forged (-sent, for a folder of sent mail)"},
 		{a.NotOurs, "left out, not from your own domains, in what is called sent mail"},
 		{a.Ambiguous, "left out, as it cannot be said who wrote them"},
 		{a.Dateless, "left out, as their day is not known or still to come"},
-		{a.Unread, "left out, as no header can be read"},
+		{a.Unread, "left out, as they have no header of a mail"},
 	} {
 		if line.n > 0 {
 			fmt.Fprintf(r.out, "%7d %s\n", line.n, line.why)
 		}
 	}
+	r.showDoubts(a)
 	k, err := knownTo(ctx, r.memory)
 	if err != nil {
 		return false, err
@@ -135,11 +145,29 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 		fmt.Fprintln(r.out)
 		r.showArchivePairs(likenesses, a, k)
 	}
-	s, err := r.memory.Stats(ctx)
-	if err == nil && s.Waiting > 0 {
-		fmt.Fprintf(r.out, "the gateway has still to take over %s\n", counted(int64(s.Waiting), "part"))
+	return len(likenesses) > 0, nil
+}
+
+// doubts are the reasons for which an author is not believed, as they are told.
+var doubts = []struct {
+	doubt bootstrap.Doubt
+	why   string
+}{
+	{bootstrap.NoResults, "no Authentication-Results: nobody noted who was proven"},
+	{bootstrap.NoSource, "no [[source]] is configured whose notes would count"},
+	{bootstrap.Elsewhere, "the Received lines of your own servers (below a [[domain]]) do not show that a [[source]] handed it over: `ranges`, `received_by`"},
+	{bootstrap.Borderless, "no Received line of a server of yours stands above the provider's, so anybody may have written those"},
+	{bootstrap.Unnoted, "the provider noted nothing on DMARC above its border under an id that is believed: `authserv_ids`"},
+	{bootstrap.Failed, "the provider noted that DMARC did not pass, or passed for another domain"},
+}
+
+// showDoubts says why the authors of an archive were not believed.
+func (r *remembering) showDoubts(a *bootstrap.Archive) {
+	for _, d := range doubts {
+		if n := a.Doubts[d.doubt]; n > 0 {
+			fmt.Fprintf(r.out, "%15d %s\n", n, d.why)
+		}
 	}
-	return len(likenesses) > 0, err
 }
 
 // archiveLikenesses finds those that the archive vouches for and who resemble

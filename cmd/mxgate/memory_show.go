@@ -74,6 +74,8 @@ func (r *remembering) stats(ctx context.Context, rest []string) int {
 func (r *remembering) statsTable(s memory.Stats) error {
 	since := "mail since " + s.Since.Format(time.DateOnly)
 	switch {
+	case s.Since.IsZero() && len(s.Domains) == 0 && s.Waiting > 0 && s.IDs+s.Threads+s.Edges+s.Names > 0:
+		since = "nothing soon: what is counted here was forgotten, and is not off the disk yet"
 	case s.Since.IsZero() && len(s.Domains) == 0:
 		since = "nothing yet: it learns from the mail that is relayed, and from `mxgate memory import`"
 	case s.Since.IsZero():
@@ -163,7 +165,8 @@ func (r *remembering) showOne(k known, d mail.Domain) {
 	r.showNear(k, d)
 }
 
-// mailWords says how much was written.
+// mailWords says how much was written. Of contact alone the gateway writes the row
+// once a day.
 func (r remembered) mailWords() string {
 	text := counted(int64(r.Domain.Messages), "message") + " of it"
 	switch {
@@ -174,7 +177,7 @@ func (r remembered) mailWords() string {
 	default:
 		text += ", none of yours to it that mxgate has seen"
 	}
-	return text + "; the last contact was on " + r.Domain.Last.Format(time.DateOnly)
+	return text + "; the last contact was on " + r.Domain.Last.Format(time.DateOnly) + " (as the gateway wrote it down last, at most a day ago)"
 }
 
 // maxNear bounds whom a domain is shown to resemble.

@@ -105,7 +105,7 @@ func TestShowGoesByWhatIsSaidOfOwnersAndFindsAddedWords(t *testing.T) {
 
 func TestAnswersThatWereNotSeenAreNotCountedAsNone(t *testing.T) {
 	r := remembered{Domain: &policy.KnownDomain{State: policy.TwoWay, Messages: 12, Last: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)}}
-	if got := r.mailWords(); got != "12 messages of it, some in answer to yours, which mxgate did not see; the last contact was on 2026-11-02" {
+	if got := r.mailWords(); got != "12 messages of it, some in answer to yours, which mxgate did not see; the last contact was on 2026-11-02 (as the gateway wrote it down last, at most a day ago)" {
 		t.Error(got)
 	}
 	r.Domain.State = policy.Established
@@ -136,7 +136,7 @@ func TestAnArchiveTeachesWhatItProves(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	mbox := l.file("archive", "From a Mon\n"+memoryLetter+"\nFrom b Tue\n"+memorySent)
 	out, _ := l.remember(exitFine, "import", mbox)
-	wantIn(t, out, "2 messages read, 1 learned from\n      1 with nothing that proves the author", "      1 left out, from your own domains", "0 domains vouched for by that; 1 domain wrote without proof\n")
+	wantIn(t, out, "2 messages read, 1 learned from\n      1 with nothing that proves the author", "\n              1 no Authentication-Results: nobody noted who was proven\n", "      1 left out, from your own domains", "0 domains vouched for by that; 1 domain wrote without proof\n")
 	out, _ = l.remember(exitFine, "show", "partner.example")
 	wantIn(t, out, "partner.example: never wrote to us\n")
 	out, _ = l.remember(exitFine, "import", "-sent", mbox)
@@ -152,6 +152,61 @@ func TestAnArchiveTeachesWhatItProves(t *testing.T) {
 	}
 	out, _ = l.remember(exitFine, "stats")
 	wantIn(t, out, "\n      2  conversations\n      2  message ids of them", "\n      1  contacts: ", "\n      1  names ", "\n      0  decisions")
+}
+
+// What is no mail, such as a log, is told of as that.
+func TestWhatIsNoMailIsSaidToBeNone(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	log := l.file("gate.log", "time=2026-11-22T21:11:48.498Z level=INFO msg=\"memory loaded\"\ntime=2026-11-22T21:11:48.500Z level=INFO msg=\"extensions offered\"\n")
+	out, errOut := l.remember(exitFindings, "import", log, l.file("a.eml", memoryLetter))
+	wantIn(t, out, "2 messages read, 1 learned from\n", "      1 left out, as they have no header of a mail\n")
+	wantIn(t, errOut, "mxgate memory import: "+log+": is no mail: ")
+}
+
+// A memory beside the gateway is as it was written last; both kinds of import say so.
+func TestWhatTheGatewayHasStillToDoIsSaidInOneWay(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	server, err := memory.Open(memory.Config{Dir: filepath.Join(l.dir, "memory"), Own: []mail.Domain{"example.com"}, OnError: func(err error) { t.Error(err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	const handed = " (handed to the gateway, which does it within seconds, or a minute for a large memory: `mxgate memory stats` says when nothing waits)\n"
+	for want, args := range map[string][]string{
+		"taken as known well":                     {"import", l.file("v.csv", "heise.de\n")},
+		"1 message read, 1 learned from":          {"import", "-vouch", l.file("a.eml", memoryLetter)},
+		"forgotten: everything but the decisions": {"forget", "-all", "-yes"},
+	} {
+		for try := 0; ; try++ { // now and then the gateway looks just before
+			out, _ := l.remember(exitFine, args...)
+			if strings.Contains(out, want+handed) {
+				break
+			}
+			if try == 5 {
+				t.Fatalf("not %q, but\n%s", want+handed, out)
+			}
+		}
+	}
+	l.remember(exitFine, "forget", "-all", "-yes")
+	out := ""
+	for until := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		out, _ = l.remember(exitFine, "stats")
+		if strings.Contains(out, "remembers nothing yet") && !strings.Contains(out, "requests that") {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("not forgotten:\n%s", out)
+		}
+	}
+	wantIn(t, out, "\n      0  conversations", "\n      0  message ids")
+}
+
+func TestStatsDoNotSayNothingAndCountSomething(t *testing.T) {
+	var b bytes.Buffer
+	r := remembering{out: &b}
+	if err := r.statsTable(memory.Stats{Waiting: 1, Threads: 4, IDs: 18}); err != nil || !strings.HasPrefix(b.String(), "remembers nothing soon: what is counted here was forgotten") {
+		t.Errorf("%v\n%s", err, &b)
+	}
 }
 
 // Two that an archive vouches for and that resemble each other are told.

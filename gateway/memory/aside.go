@@ -10,16 +10,34 @@ import (
 	"time"
 )
 
-// SetAside renames a damaged database and what SQLite has beside it, so that the
-// next Open begins an empty one, and returns its new path. The key stays. Nobody
-// may have the memory open.
+// SetAside renames a damaged database and what SQLite has beside it, puts an empty
+// one in its place, and returns the new path of the old one, "" if there was none.
+// The key stays. Nobody may have the memory open.
 func SetAside(dir string, now time.Time) (string, error) {
 	path := filepath.Join(dir, databaseName)
 	aside := path + ".damaged-" + now.UTC().Format("20060102T150405Z")
+	fresh, err := os.MkdirTemp(dir, "memory.new.")
+	if err != nil {
+		return "", fmt.Errorf("memory: set aside: %w", err)
+	}
+	defer os.RemoveAll(fresh) // it is empty then
+	db, err := openLite(fresh, "")
+	if err == nil {
+		err = db.close()
+	}
+	if err != nil {
+		return "", fmt.Errorf("memory: set aside: %w", err)
+	}
 	for _, suffix := range []string{"-wal", "-shm", ""} { // the database last: until then it can be done again
-		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err = os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return "", fmt.Errorf("memory: set aside: %w", err)
 		}
+	}
+	if err != nil {
+		aside = ""
+	}
+	if err := os.Rename(filepath.Join(fresh, databaseName), path); err != nil {
+		return "", fmt.Errorf("memory: set aside: %w", err)
 	}
 	return aside, nil
 }
@@ -28,6 +46,9 @@ func SetAside(dir string, now time.Time) (string, error) {
 // aside, and reports how many. What was learned comes again by itself; what people
 // have decided does not.
 func (s *Store) Rescue(aside string) (n int, err error) {
+	if aside == "" {
+		return 0, errors.New("memory: rescue: there is no file to read")
+	}
 	old := &lite{path: aside}
 	if old.sure, err = sql.Open("sqlite", dsn(aside)); err != nil {
 		return 0, old.fault("rescue", err)

@@ -68,6 +68,17 @@ func TestWhatToolsDoIsInForceInTheServerWithinTwoSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	soon(t, "forget", func() bool { return w.state(21, "a@hartmann.example") == policy.Unseen })
+	soon(t, "gone from the disk", func() bool {
+		s, err := tool.Stats(t.Context())
+		return err == nil && s.Waiting == 0 && !s.Since.IsZero()
+	})
+	if err := tool.Forget(t.Context(), Forgotten{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "all forgotten, and since when", func() bool {
+		s, err := tool.Stats(t.Context())
+		return err == nil && s.Waiting == 0 && s.Since.IsZero() && s.IDs+s.Threads+s.Edges == 0
+	})
 	if err := tool.Withdraw(t.Context(), policy.Decision{Sender: "hartmanns.example", Target: "hartmann.example"}); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}

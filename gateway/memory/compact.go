@@ -14,9 +14,12 @@ const (
 	nameOctets   = 20
 )
 
-// compactSteps is in how many turns a compaction is done: between them messages
-// are learned.
-const compactSteps = 32
+// A compaction is done in turns, between which messages are learned: as few as
+// they may be, for what was forgotten is on the disk until the last.
+const (
+	compactSteps = 32     // at most
+	turnEntries  = 20_000 // of a turn at least, if there are so many: some 10 ms of work
+)
 
 // compaction writes all that is remembered into new segments, a part each turn,
 // and deletes the old ones with the last. What is learned between is in segments
@@ -29,6 +32,7 @@ type compaction struct {
 
 	running bool
 	step    int
+	steps   int
 	upTo    int64 // last segment that is replaced
 	pages   []uint32
 	ending  []int64 // of forgets
@@ -49,14 +53,16 @@ func (k *desk) tidy() error {
 			return err
 		}
 		forgets := k.forgets
-		k.compaction = compaction{octets: k.octets, stale: k.stale, running: true, upTo: last, pages: k.Threads.Pages(), ending: forgets}
+		steps := min(1+(k.IDs.Len()+k.Threads.Len()+k.Edges.Len()+k.Names.Len())/turnEntries, compactSteps)
+		k.compaction = compaction{octets: k.octets, stale: k.stale, running: true, steps: steps, upTo: last, pages: k.Threads.Pages(), ending: forgets}
 	}
 	if !k.running {
 		return nil
 	}
-	b := batch{segments: k.PackPart(k.step, compactSteps, k.pages)}
-	if k.step == compactSteps-1 {
-		k.writeCounts() // the segments that go hold newer ones than the rows
+	b := batch{segments: k.PackPart(k.step, k.steps, k.pages)}
+	if k.step == k.steps-1 {
+		k.writeCounts()       // the segments that go hold newer ones than the rows
+		k.changed.meta = true // since when it remembers may be forgotten, too
 		if err := k.write(); err != nil {
 			return err
 		}
@@ -68,7 +74,7 @@ func (k *desk) tidy() error {
 	for _, g := range b.segments {
 		k.written += int64(len(g.Body))
 	}
-	if k.step++; k.step == compactSteps {
+	if k.step++; k.step == k.steps {
 		k.running = false
 		k.octets = k.written
 		k.stale = k.stale || len(k.ending) > 0

@@ -27,7 +27,7 @@ type conversation struct {
 // joins them: threads that grew together for good would let one of the attacker's
 // own carry him into another.
 func (l *learner) conversation(g *digest.Digest, author *domain, state policy.State, at time.Time) (c conversation) {
-	var members []uint32
+	var members crowd
 	for i, id := range append(g.Cited[:len(g.Cited):len(g.Cited)], g.ID) {
 		f, ok := l.IDs.Get(id)
 		if !ok || id == 0 {
@@ -45,15 +45,14 @@ func (l *learner) conversation(g *digest.Digest, author *domain, state policy.St
 			c.number, c.thread = number, t
 		}
 		for j := range t.Len() {
-			if id, _ := t.Member(j); !slices.Contains(members, id) {
-				members = append(members, id)
-			}
+			id, _ := t.Member(j)
+			members.add(id)
 		}
 	}
 	if c.number == 0 {
 		c.thread = table.Thread{First: g.Day}
 	}
-	l.vet(g, author, state, members, &c, at)
+	l.vet(g, author, state, members.list, &c, at)
 	return c
 }
 

@@ -112,6 +112,79 @@ func TestARowThatNobodyHasWrittenIsDamage(t *testing.T) {
 	}
 }
 
+// What nobody of ours has written is damage too: an empty file least of all is a
+// memory that begins, where there is a key.
+func TestWhatIsNoMemoryOfOursIsDamageAndItsDecisionsAreTakenOver(t *testing.T) {
+	statement := func(text string) func(path string) error {
+		return func(path string) error {
+			db, err := sql.Open("sqlite", dsn(path))
+			if err == nil {
+				_, err = db.Exec(text)
+				err = errors.Join(err, db.Close())
+			}
+			return err
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		damage  func(path string) error
+		rescued int
+		image   error
+	}{
+		{"no file", os.Remove, 0, ErrNone},
+		{"an empty file", func(path string) error { return os.Truncate(path, 0) }, 0, ErrNone},
+		{"a schema below 0", statement("PRAGMA user_version = -1"), 1, ErrDamaged},
+		{"schema 0 with tables", statement("PRAGMA user_version = 0"), 1, ErrDamaged},
+		{"an older schema without its tables", statement("DROP TABLE domain; PRAGMA user_version = 1"), 1, ErrOlderSchema},
+		{"no domains", statement("DROP TABLE domain"), 1, ErrDamaged},
+		{"no decisions", statement("DROP TABLE decision"), 0, ErrDamaged},
+		{"no changes", statement("DROP TABLE change"), 1, ErrDamaged},
+		{"a column less", statement("ALTER TABLE domain DROP COLUMN second"), 1, ErrDamaged},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.learn(w.from(0, "a@partner.example"))
+			if err := w.Allow(t.Context(), policy.Decision{Sender: "a.example", Target: "b.example", At: day(0)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(w.config.Dir, databaseName)
+			if err := tt.damage(path); err != nil {
+				t.Fatal(err)
+			}
+			if i, err := OpenImage(w.config, day(0)); !errors.Is(err, tt.image) {
+				t.Errorf("to look into: %v, %v", i, err)
+			}
+			for _, beside := range []bool{true, false} {
+				c := w.config
+				c.Beside = beside
+				if s, err := Open(c); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), path) || errors.Is(err, ErrNewerSchema) {
+					t.Fatalf("beside: %t: %v, %v", beside, s, err)
+				}
+			}
+			aside, err := SetAside(w.config.Dir, day(0))
+			if err != nil || (aside == "") != (tt.name == "no file") {
+				t.Fatalf("%q, %v", aside, err)
+			}
+			w.open()
+			if n, err := w.Rescue(aside); n != tt.rescued || (err == nil) != (n > 0) {
+				t.Errorf("%d rescued, %v", n, err)
+			}
+			w.learn(w.from(0, "a@partner.example"))
+			w.again()
+			if r := w.ask(1, "a@partner.example"); r.Author.Messages != 1 {
+				t.Errorf("%+v", r)
+			}
+			left, err := filepath.Glob(filepath.Join(w.config.Dir, "memory.*"))
+			if want := 5; err != nil || len(left)-min(len(aside), 1) != want { // db, -wal, -shm, key, lock
+				t.Errorf("%q, want %d and what was set aside; %v", left, want, err)
+			}
+		})
+	}
+}
+
 func TestABrokenSegmentCostsOnlyWhatItHeld(t *testing.T) {
 	var told []string
 	w := newWorld(t, func(c *Config) { c.OnError = func(err error) { told = append(told, err.Error()) } })

@@ -11,7 +11,8 @@ import (
 // its place. The goroutine that learns calls it, except where said.
 type database interface {
 	// begin makes this process the one that serves: commits of the one before
-	// are refused from now on.
+	// are refused from now on. Where there is no room to write that, it is no
+	// error, and the first commit does it: all can be read.
 	begin() error
 	// load hands over all that is kept.
 	load(to loader) error

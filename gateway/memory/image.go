@@ -162,15 +162,18 @@ func (l *lite) wantSchema() error {
 	if err := l.learn.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
 		return l.fault("open to read", err)
 	}
+	if err := wantVersion(l.learn, version); err != nil {
+		return l.fault("open to read", err)
+	}
 	switch {
 	case version == 0:
 		return fmt.Errorf("%w: %s is empty: the gateway begins one when it starts", ErrNone, l.path)
-	case version < 0 || version > len(steps):
+	case version > len(steps):
 		return fmt.Errorf("%w: %s has schema %d, this program knows up to %d; run the newer mxgate", ErrNewerSchema, l.path, version, len(steps))
 	case version < len(steps):
 		return fmt.Errorf("%w: %s has schema %d, this program reads %d; start the gateway with this program, which brings it up to date", ErrOlderSchema, l.path, version, len(steps))
 	}
-	return nil
+	return l.fault("open to read", wantTables(l.learn))
 }
 
 // Recall answers as of now, whenever the message came: what an administrator has

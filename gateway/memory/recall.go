@@ -161,6 +161,10 @@ func (s *Store) show(name, full mail.Domain, a *asked) policy.KnownDomain {
 			full = mail.Domain(strings.Clone(string(full))) // it is remembered
 		}
 		k.State, k.ShadowOf = s.ram.standing(d, full, &a.eyes, a.at)
+		k.Imported = d.imported
+		if !k.First.IsZero() {
+			k.First = k.First.Add(time.Duration(d.second) * time.Second)
+		}
 		for _, m := range a.mailboxes {
 			if e, ok := s.ram.Edges.Get(table.EdgeKey(m, d.id)); ok {
 				k.ToUs += int(e.In)
@@ -180,6 +184,7 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 	var first, last uint16
 	joined := 0
 	known := make([]bool, len(a.accounts))
+	met := crowd{list: a.members}
 	for _, id := range a.ids {
 		f, ok := s.ram.IDs.Get(id)
 		if !ok {
@@ -212,11 +217,11 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 			_, wrote = t.Find(author.id)
 		}
 		for i := range t.Len() {
-			if id, _ := t.Member(i); !slices.Contains(a.members, id) {
-				a.members = append(a.members, id)
-			}
+			id, _ := t.Member(i)
+			met.add(id)
 		}
 	}
+	a.members = met.list
 	if r.Number == 0 {
 		return policy.RememberedThread{}
 	}
@@ -233,18 +238,20 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 // one. Of too many, as those of several threads may be, the best known stay:
 // nobody can crowd them out with a thread of his own.
 func (s *Store) participants(a *asked) []mail.Domain {
-	ids := a.members
-	if len(ids) > table.MaxMembers {
-		slices.SortStableFunc(ids, func(x, y uint32) int {
-			return int(s.ram.class(s.ram.byID[y], a.at)) - int(s.ram.class(s.ram.byID[x], a.at))
-		})
-	}
-	all := make([]mail.Domain, 0, min(len(ids), table.MaxMembers))
-	for _, id := range ids {
-		if d := s.ram.byID[id]; d != nil && len(all) < table.MaxMembers {
+	many := len(a.members) > table.MaxMembers
+	all := make([]mail.Domain, 0, min(len(a.members), table.MaxMembers))
+	for class := table.ClassTwoWay; class >= table.ClassNew && len(all) < table.MaxMembers; class-- {
+		for _, id := range a.members {
+			d := s.ram.byID[id]
+			if d == nil || many && int(s.ram.class(d, a.at)) != class || len(all) == table.MaxMembers {
+				continue
+			}
 			if state, _ := s.ram.standing(d, "", &a.eyes, a.at); state != policy.Shadow {
 				all = append(all, d.name)
 			}
+		}
+		if !many {
+			break
 		}
 	}
 	return all

@@ -263,6 +263,8 @@ func (k *desk) bring(list []Imported) {
 		}
 		first := min(today, digest.DayOf(i.First))
 		switch {
+		case first == 0 && i.Established && d.imported:
+			first = d.first // a list without days takes none back
 		case first == 0 && i.Established:
 			first = always
 		case first == 0:

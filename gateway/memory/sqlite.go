@@ -3,11 +3,9 @@ package memory
 import (
 	"cmp"
 	"database/sql"
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -30,9 +28,6 @@ const busyTimeout = 10 * time.Second
 // takeAtOnce is how many requests are taken over in one turn.
 const takeAtOnce = 8
 
-//go:embed schema/*.sql
-var migrations embed.FS
-
 // lite is a memory in SQLite. Learning is committed without waiting for the disk
 // (synchronous=normal: a power cut may cost the last commits, never the file);
 // decisions and requests have a connection of their own, which waits.
@@ -44,6 +39,7 @@ type lite struct {
 
 	upsert, insert, fence *sql.Stmt
 	version               int64
+	begun                 bool // the database says that this process serves
 }
 
 func openLite(dir, token string) (*lite, error) {
@@ -67,6 +63,9 @@ func (l *lite) open(dir string) (err error) {
 		return err
 	}
 	if err := migrate(l.sure); err != nil {
+		return err
+	}
+	if err := wantTables(l.sure); err != nil {
 		return err
 	}
 	if l.learn, err = sql.Open("sqlite", dsn(l.path, "_pragma=synchronous(normal)", "_pragma=journal_size_limit(67108864)")); err != nil {
@@ -100,6 +99,9 @@ func dsn(path string, options ...string) string {
 // would give it mode 0644, and its other files take the mode of this one. An
 // existing one is not opened: closing a file drops this process's locks on it.
 func createPrivate(dir, path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil // without a try: the disk may be full
+	}
 	f, err := os.CreateTemp(dir, "memory.db.")
 	if err != nil {
 		return err
@@ -131,45 +133,8 @@ func setWAL(db *sql.DB) error {
 	return nil
 }
 
-// migrate brings the schema up to date; SQLite's user_version is the number of
-// steps done. A step that was ever released is never edited.
-func migrate(db *sql.DB) error {
-	steps, err := fs.Glob(migrations, "schema/*.sql")
-	if err != nil {
-		return err
-	}
-	tx, err := db.Begin()
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // after Commit it does nothing
-	var version int
-	if err := tx.QueryRow("PRAGMA user_version").Scan(&version); err != nil {
-		return err
-	}
-	if version < 0 || version > len(steps) {
-		return fmt.Errorf("%w: it has schema %d, this program knows up to %d; run the newer mxgate", ErrNewerSchema, version, len(steps))
-	}
-	if version == len(steps) {
-		return nil
-	}
-	for _, step := range steps[version:] {
-		text, err := migrations.ReadFile(step)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(string(text)); err != nil {
-			return fmt.Errorf("%s: %w", step, err)
-		}
-	}
-	if _, err := tx.Exec(fmt.Sprintf("PRAGMA user_version = %d", len(steps))); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
-// errContent says that a row is not what we write.
-var errContent = errors.New("a row cannot be read")
+// errContent says that what is there is not what we write.
+var errContent = errors.New("it holds what mxgate does not write")
 
 // fault says what was done, and for a damaged file what to do.
 func (l *lite) fault(op string, err error) error {
@@ -200,11 +165,22 @@ func (l *lite) close() error {
 }
 
 func (l *lite) begin() error {
-	_, err := l.learn.Exec("INSERT OR REPLACE INTO meta VALUES ('serving', ?)", l.token)
-	if err == nil {
+	_, err := l.learn.Exec(takeOver, l.token)
+	l.begun = err == nil
+	if err == nil || noRoom(err) {
 		_, err = l.changed()
 	}
 	return l.fault("begin to serve", err)
+}
+
+// takeOver says in the database who serves from it.
+const takeOver = "INSERT OR REPLACE INTO meta VALUES ('serving', ?)"
+
+// noRoom reports whether the disk did not take what was written. A quota is an
+// input or output error to SQLite.
+func noRoom(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && (e.Code()&0xff == sqlite3.SQLITE_FULL || e.Code()&0xff == sqlite3.SQLITE_IOERR)
 }
 
 func (l *lite) changed() (bool, error) {
@@ -327,6 +303,11 @@ func (l *lite) commit(b batch) error {
 		return l.fault("commit", err)
 	}
 	defer tx.Rollback() // after Commit it does nothing
+	if !l.begun {
+		if _, err := tx.Exec(takeOver, l.token); err != nil {
+			return l.fault("commit", err)
+		}
+	}
 	var serving string
 	if err := tx.Stmt(l.fence).QueryRow().Scan(&serving); err != nil {
 		return l.fault("commit", err)
@@ -343,6 +324,7 @@ func (l *lite) commit(b batch) error {
 	if err == nil {
 		err = tx.Commit()
 	}
+	l.begun = l.begun || err == nil
 	return l.fault("commit", err)
 }
 

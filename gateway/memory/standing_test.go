@@ -3,6 +3,7 @@ package memory
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"mxgate/policy"
 	"mxgate/policy/mail"
@@ -396,5 +397,43 @@ func TestAnAllowanceThatDoesNotMatterFor400DaysEnds(t *testing.T) {
 	}
 	if all, err := w.Changes(t.Context(), 1); err != nil || len(all) != 1 || all[0].Act != Expired || all[0].Sender != "used.example" {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// Two strangers who write on one day are told apart by the second.
+func TestWhoWroteFirstIsToldToTheSecond(t *testing.T) {
+	w := newWorld(t)
+	first, second := w.from(0, "a@maridonia.de"), w.from(0, "a@rnaridonia.de")
+	second.At = second.At.Add(time.Second)
+	w.learn(first, second)
+	for range 2 {
+		one, two := w.ask(1, "a@maridonia.de").Author, w.ask(1, "a@rnaridonia.de").Author
+		if !one.First.Equal(first.At) || !two.First.Equal(second.At) || one.State != policy.Seen || two.State != policy.Seen {
+			t.Errorf("%+v, %+v", one, two)
+		}
+		w.again()
+	}
+}
+
+func TestWhoIsVouchedForIsTold(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.Import(t.Context(), []Imported{{Domain: "maridonia.de", Established: true, First: day(-900)}, {Domain: "undated.example", Established: true}, {Domain: "named.example"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.learn(w.from(0, "a@written.example"))
+	for d, want := range map[string]bool{"maridonia.de": true, "undated.example": true, "named.example": false, "written.example": false, "unheard.example": false} {
+		if k := w.ask(1, "a@"+d).Author; k.Imported != want || d == "undated.example" && !k.First.IsZero() {
+			t.Errorf("%s: %+v", d, k)
+		}
+	}
+	if near := w.ask(1, "a@rnaridonia.de").Near; len(near) != 1 || !near[0].Known.Imported {
+		t.Errorf("%+v", near)
+	}
+	// A list without days takes none back.
+	if _, err := w.Import(t.Context(), []Imported{{Domain: "maridonia.de", Established: true}}); err != nil {
+		t.Fatal(err)
+	}
+	if k := w.ask(1, "a@maridonia.de").Author; k.First.Format(time.DateOnly) != day(-900).Format(time.DateOnly) {
+		t.Errorf("since %v", k.First)
 	}
 }

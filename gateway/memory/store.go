@@ -76,11 +76,14 @@ func Open(c Config) (*Store, error) {
 		return nil, fmt.Errorf("memory: directory: %w", err)
 	}
 	c.Dir = dir
-	_, err = os.Stat(filepath.Join(c.Dir, databaseName))
-	existed := err == nil
+	info, err := os.Stat(filepath.Join(c.Dir, databaseName))
+	existed := err == nil && info.Size() > 0
 	key, fresh, err := digest.LoadKey(c.Dir)
 	if err != nil {
 		return nil, err
+	}
+	if !fresh && !existed {
+		return nil, bare(c.Dir)
 	}
 	db, err := openLite(c.Dir, rand.Text())
 	if err != nil {
@@ -100,6 +103,13 @@ func Open(c Config) (*Store, error) {
 		return nil, errors.Join(err, db.close())
 	}
 	return s, nil
+}
+
+// bare is the damage of a directory that has a key and no database, or an empty
+// one: a memory that begins has neither.
+func bare(dir string) error {
+	l := lite{path: filepath.Join(dir, databaseName)}
+	return l.fault("open", fmt.Errorf("%w: there is a key, %s, and nothing that it is the key of", errContent, filepath.Join(dir, digest.KeyName)))
 }
 
 // start loads the memory and begins to serve from it.

@@ -93,7 +93,7 @@ func (w *mimeWalk) walk(body io.Reader) error {
 // Outside of header sections only lines that may be a boundary are looked at.
 func (w *mimeWalk) lines(b []byte) (taken int, err error) {
 	for {
-		if !w.header && taken < len(b) && b[taken] != '-' {
+		if !w.header && !bytes.HasPrefix(b[taken:], dashed[1:]) {
 			i := bytes.Index(b[taken:], dashed)
 			if i < 0 {
 				i = bytes.LastIndexByte(b[taken:], '\n')
@@ -109,7 +109,7 @@ func (w *mimeWalk) lines(b []byte) (taken int, err error) {
 		}
 		line := b[taken : taken+i+1]
 		taken += i + 1
-		if w.header || line[0] == '-' {
+		if w.header || w.mayBound(line) {
 			if err := w.piece(line); err != nil {
 				return taken, err
 			}
@@ -119,7 +119,20 @@ func (w *mimeWalk) lines(b []byte) (taken int, err error) {
 }
 
 // dashed is the end of a line before one that may be a boundary.
-var dashed = []byte("\n-")
+var dashed = []byte("\n--")
+
+// mayBound reports whether a line that begins with two dashes, its end with it,
+// goes on as the boundary of an open multipart does: few do, and the others need
+// not be looked at closely.
+func (w *mimeWalk) mayBound(line []byte) bool {
+	text := line[len(dashed)-1:]
+	for _, boundary := range w.open {
+		if n := len(boundary); n < len(text) && (text[n] <= ' ' || text[n] == '-') && string(text[:n]) == boundary {
+			return true
+		}
+	}
+	return false
+}
 
 // piece takes a line, or a part of a long one.
 func (w *mimeWalk) piece(b []byte) error {

@@ -48,6 +48,9 @@ func TestWalkMIME(t *testing.T) {
 		{"300 levels are unscannable", nestedMultipart(300), true},
 		{"nested message/rfc822 count too", strings.Repeat("Content-Type: message/rfc822\r\n\r\n", MaxMIMEDepth+1) + "x\r\n", true},
 		{"too many parts are unscannable", many, true},
+		{"boundaries among lines of dashes count", "Content-Type: multipart/mixed; boundary=x\r\n\r\n" + strings.Repeat("-\r\n--\r\n--xy\r\n-x\r\n--x \t\r\n\r\npart\r\n", MaxMIMEParts+1), true},
+		{"boundaries without CR count", "Content-Type: multipart/mixed; boundary=x\n\n" + strings.Repeat("-\n--x\n\npart\n", MaxMIMEParts+1), true},
+		{"what only begins like a boundary does not", "Content-Type: multipart/mixed; boundary=x\r\n\r\n" + strings.Repeat("--xy\r\n--x-\r\n-x\r\n\r\n", MaxMIMEParts+1), false},
 		{"a boundary that is closed and used again does not add depth", "Content-Type: multipart/mixed; boundary=o\r\n\r\n" +
 			strings.Repeat("--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n--i--\r\n", 200), false},
 		{"an outer boundary closes the inner multipart", "Content-Type: multipart/mixed; boundary=o\r\n\r\n" +

@@ -13,7 +13,7 @@ import (
 // check says what is true of every Conversation.
 func check(t *testing.T, c Conversation) {
 	t.Helper()
-	if len(c.Cited) > 1+citedTail || len(c.Parties) > MaxParties || len(c.Accounts) > MaxAccounts || len(c.QuotedAccounts) > MaxAccounts {
+	if len(c.Cited) > maxCited || len(c.Parties) > MaxParties || len(c.Accounts) > MaxAccounts || len(c.QuotedAccounts) > MaxAccounts {
 		t.Errorf("beyond a limit: %+v", c)
 	}
 	for i, p := range c.Parties {

@@ -9,9 +9,15 @@ import (
 
 // Limits of message ids, RFC 5322, Section 3.6.4.
 const (
-	maxID     = 998 // octets: longer than a line may be
-	citedTail = 20  // ids kept beside the first
+	maxID      = 998 // octets: longer than a line may be
+	citedFirst = 50  // ids kept from the beginning
+	citedLast  = 50  // and from the end
+	maxCited   = citedFirst + citedLast
 )
+
+// MoreIDs is the limit on ids as Unread tells it. It hides nothing that counts
+// against a sender: he need not have cited those ids at all.
+const MoreIDs = "more ids than are kept"
 
 // messageID returns the id that the fields give; "" unless there is one.
 func messageID(fields []mail.Field) string {
@@ -32,7 +38,7 @@ func messageID(fields []mail.Field) string {
 }
 
 // citedIDs returns the ids of References and In-Reply-To: the first and the
-// last twenty, without repeats. all is false if there are more.
+// last fifty, without repeats. all is false if there are more.
 func citedIDs(fields []mail.Field) (ids []string, all bool) {
 	var found cited
 	for _, name := range [...]string{"References", "In-Reply-To"} {
@@ -42,7 +48,7 @@ func citedIDs(fields []mail.Field) (ids []string, all bool) {
 			}
 		}
 	}
-	return found.list(), found.n <= 1+citedTail
+	return found.list(), found.n <= maxCited
 }
 
 // value is what stands behind the colon of a field, folded as it is.
@@ -50,19 +56,20 @@ func value(f mail.Field) []byte { return f.Raw[bytes.IndexByte(f.Raw, ':')+1:] }
 
 // cited gathers ids without copying those that are dropped.
 type cited struct {
-	first []byte
-	tail  [citedTail][]byte
-	n     int // ids in all
+	first [citedFirst][]byte
+	last  [citedLast][]byte // a ring of those behind
+	n     int               // ids in all
 }
 
 func (c *cited) add(id []byte) {
 	if len(id) == 0 || len(id) > maxID {
 		return
 	}
-	if c.n == 0 {
-		c.first = id
+	if c.n < citedFirst {
+		c.first[c.n] = id
+	} else {
+		c.last[c.n%citedLast] = id
 	}
-	c.tail[c.n%citedTail] = id
 	c.n++
 }
 
@@ -99,15 +106,17 @@ func (c *cited) list() []string {
 	if c.n == 0 {
 		return nil
 	}
-	kept := make([]string, 0, min(c.n, 1+citedTail))
+	kept := make([]string, 0, min(c.n, maxCited))
 	add := func(raw []byte) {
 		if id := unfolded(raw); id != "" && !slices.Contains(kept, id) {
 			kept = append(kept, id)
 		}
 	}
-	add(c.first)
-	for i := max(0, c.n-citedTail); i < c.n; i++ {
-		add(c.tail[i%citedTail])
+	for _, id := range c.first[:min(c.n, citedFirst)] {
+		add(id)
+	}
+	for i := max(citedFirst, c.n-citedLast); i < c.n; i++ {
+		add(c.last[i%citedLast])
 	}
 	return kept
 }

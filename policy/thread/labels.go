@@ -27,7 +27,7 @@ var labels = table(map[label]string{
 	toLabel:      "to|an|à|a|til|till|aan|para|do|komu|vastaanottaja|кому|címzett|kime|收件人|收件者|宛先|destinataire|destinatario|destinatário|mottaker|modtager|empfänger",
 	ccLabel:      "cc|bcc|kopie|kopi|kopia|copie|copia|cópia|copie à|kopie (cc)|dw|kopio|копия|másolat|bilgi|抄送|副本|copia per conoscenza|kopi til|kopia till|kopie an",
 	dateLabel:    "sent|date|gesendet|gesendet am|datum|envoyé|envoyé le|date d'envoi|sendt|dato|skickat|enviado|enviado el|enviado em|enviada em|fecha|inviato|data|verzonden|verzonden op|lähetetty|päivämäärä|wysłano|odesláno|отправлено|дата|elküldve|dátum|gönderildi|tarih|发送时间|日期|送信日時|sent on|date sent",
-	subjectLabel: "subject|betreff|betrifft|objet|sujet|emne|ämne|asunto|oggetto|onderwerp|assunto|aihe|temat|předmět|тема|tárgy|konu|主题|主旨|件名",
+	subjectLabel: "subject|betreff|betrifft|betr.|betr|objet|sujet|emne|ämne|asunto|oggetto|onderwerp|assunto|aihe|temat|předmět|тема|tárgy|konu|主题|主旨|件名",
 	otherLabel:   "reply-to|antwort an|répondre à|svar til|svara till|importance|priority|priorität|wichtigkeit|prioritet|prioritert|viktighet|priorité|importancia|prioridad|priorità|prioriteit|urgentie|attachments|anlagen|anhang|anlage|pièces jointes|vedlegg|bijlagen|adjuntos|allegati|anexos|bilagor|vedhæftede filer|resent-from|organization|organisation|sender|message-id|x-mailer|categories|kategorien|sensitivity|vertraulichkeit|to|resent-to",
 })
 

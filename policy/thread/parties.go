@@ -1,6 +1,7 @@
 package thread
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -10,6 +11,7 @@ import (
 // Limits of what is read of address lists.
 const (
 	maxHeaderParties = 60       // of MaxParties, so that a long To hides no quotation
+	maxIDParties     = 20       // of these, so that References hides neither
 	maxTries         = 500      // things that look like an address, in all
 	maxForeign       = 100      // of these, names that are no ASCII: they cost a hundred times as much
 	maxListOctets    = 16 << 10 // of the fields of one name
@@ -109,13 +111,7 @@ func (r *reader) entry(s string, where Where) {
 			return
 		}
 	}
-	// The last bracket holds the address; names may have brackets, too.
-	at := strings.LastIndexByte(s, '@')
-	if lt := strings.LastIndexByte(s, '<'); lt >= 0 {
-		if i := strings.IndexByte(s[lt:], '@'); i >= 0 {
-			at = lt + i
-		}
-	}
+	s, at := addressIn(s)
 	if at < 0 { // it was in an encoded word only
 		return
 	}
@@ -273,6 +269,17 @@ func (r *reader) keep(p Party) {
 		return
 	}
 	r.c.Parties = append(parties, p)
+}
+
+// keepCited adds the right side of an id, without repeats. It returns false where
+// there are too many.
+func (r *reader) keepCited(d mail.Domain) bool {
+	p := Party{Domain: d, Where: CitedID}
+	if len(r.c.Parties) >= maxIDParties && !slices.Contains(r.c.Parties, p) {
+		return false
+	}
+	r.keep(p)
+	return true
 }
 
 // shownDomain reads a domain of two labels at least; "" if it is none.

@@ -97,6 +97,10 @@ func (s *scan) take(start, end int) {
 			}
 		}
 		here := hit{s.n, start, stop}
+		if st.both {
+			s.keep(s.phrase(here))
+			return
+		}
 		for lang := range languages {
 			if st.languages&(1<<lang) == 0 {
 				continue
@@ -145,7 +149,15 @@ func (s *scan) tell(a, b hit) {
 	if b.start < a.start {
 		a, b = b, a
 	}
-	words := s.phrase(a) + " " + s.phrase(b)
+	words := s.phrase(a)
+	if b.start >= a.end {
+		words += " " + s.phrase(b)
+	}
+	s.keep(words)
+}
+
+// keep keeps words, and what is said from here on is said anew.
+func (s *scan) keep(words string) {
 	if !slices.Contains(s.words, words) {
 		s.words = append(s.words, words)
 	}

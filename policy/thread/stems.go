@@ -5,36 +5,50 @@ import (
 	"strings"
 )
 
-// languages of the words for payment details, in the order of their bits.
-var languages = [...]string{"en", "de", "fr", "no", "da", "sv", "es", "it", "nl", "pt", "fi", "pl"}
+// languages of the words for payment details, in the order of their bits. The
+// second of a language has words that say it only with each other: "new account"
+// is about money if somebody is to pay to it.
+var languages = [...]string{"en", "de", "fr", "no", "da", "sv", "es", "it", "nl", "pt", "fi", "pl",
+	"en2", "de2", "fr2", "no2", "da2", "sv2", "es2", "it2", "nl2", "pt2"}
 
 // stem is the beginning of a word for a change, or for a payment detail.
 type stem struct {
 	text      string
 	whole     bool     // the word ends there
 	detail    bool     // of a payment; else a change
+	both      bool     // it says all
 	next      []string // stems of which one must follow within two words; nil for none
-	languages uint16
+	languages uint32
 }
 
 // changes and details are lines of a language and its stems: "." ends a whole
 // word, "+" joins the stem that must follow, "/" what may stand in its place.
 const changes = `
-en new. chang updat different. switched revis replac amend alternat
-de neu. neue. neuen. neues. neuer. neuem. geander geaender ander. andern. anderung aender aktualisier umgestellt umstell gewechsel wechsel abweichend.
-fr nouveau. nouvel. nouvelle nouveaux. chang modifi actualis remplac
-no ny. nye. nytt. endr oppdater bytte. byttet. skiftet.
-da ny. nye. nyt. aendr andr opdater skift
-sv ny. nya. nytt. andr uppdater bytt
+en new. change changing. updat different. switched revis replac amend alternat
+de neu. neue. neuen. neues. neuer. neuem. geander geaender ander. andern. anderung aender aktualisier umgestellt umstell gewechsel wechsel abweichend. ab+sofort mehr+aktuell/gultig/gueltig
+fr nouveau. nouvel. nouvelle nouveaux. change changent changer. modifi actualis remplac
+no ny. nye. nytt. endret. endrer. endres. endring endra oppdater bytte. byttet. skiftet.
+da ny. nye. nyt. aendr opdater skift
+sv ny. nya. nytt. andrat. andrats. andras. andrade. andring uppdater bytt
 es nuev cambi modific actualiz distint
 it nuov cambi modific aggiorn variat variazion
 nl nieuw gewijzigd wijzig verander aangepast
 pt novo. nova. novos. novas. alter mudou. mudan mudar atualiz actualiz modific
 fi uusi. uude uudet. muuttu vaihtu vaihda
-pl now zmian zmien zaktualiz`
+en2 new+account old+account different+account subsidiary+account longer+accept
+de2 neues+konto neue+konto neuem+konto anderes+konto altes+konto alte+konto
+fr2 nouveau+compte ancien+compte autre+compte
+no2 ny+konto nytt+konto annen+konto gamle+konto
+da2 ny+konto anden+konto gamle+konto
+sv2 nytt+konto annat+konto gamla+konto
+es2 nueva+cuenta otra+cuenta antigua+cuenta
+it2 nuovo+conto altro+conto vecchio+conto
+nl2 nieuwe+rekening andere+rekening oude+rekening
+pt2 nova+conta outra+conta antiga+conta
+pl nowy. nowa. nowe. nowego. nowej. nowemu. nowym. nowych. nowymi. zmian zmien zaktualiz`
 
 const details = `
-en bank+account/detail/info/data/coord/instruct banking+detail/info/data/instruct/coord account+number/detail/info payment+detail/instruct remittance+detail/instruct/info/address wire+instruct/detail beneficiary. iban. sort+code routing+number
+en bank+account/detail/info/data/coord/instruct banking+detail/info/data/instruct/coord account+number/detail/info payment+detail/instruct remittance+detail/instruct/info/address wire+instruct/detail beneficiary. iban. sort+code routing+number ach+account/detail/routing/instruct/payment
 de bankverbindung kontoverbindung bankdaten kontodaten bankkonto kontonummer geschaftskonto firmenkonto zahlungsdaten zahlungsinformation kontoinformation bankinformation bankdetail kontoangaben bankangaben iban.
 fr rib. coordonnees+bancaire compte+bancaire donnees+bancaire domiciliation+bancaire iban.
 no kontonummer kontonr. bankkonto bankforbindelse kontoopplysning bankopplysning betalingsopplysning betalingsinformasjon kontoinformasjon bankinformasjon bankdetalj iban.
@@ -45,27 +59,54 @@ it conto+corrente/bancari coordinate+bancari dati+bancari iban.
 nl rekeningnummer bankrekening bankgegevens betaalgegevens betalingsgegevens rekeninggegevens iban.
 pt conta+bancari dados+bancari coordenadas+bancari nib. iban.
 fi tilinumero pankkitili pankkiyhtey tilitiedo iban.
+en2 remit remitt wire. wired. wiring. ach. payment+to hold+payment
+de2 uberweis ueberweis bezahl zahlung geschlossen.
+fr2 virement virer. regler. reglement paiement cloture
+no2 betal innbetal overfor avsluttet.
+da2 betal indbetal overfor lukket.
+sv2 betal inbetal overfor avslutat.
+es2 transfer pago. pagos. pagar. ingres
+it2 bonific pagament versament chiuso.
+nl2 betal betaling overmak overschrijv
+pt2 transfer pagament
 pl numer+konta/rachunk rachunek+bankow rachunku+bankow konto+bankow dane+bankow iban.`
+
+// alone are such that say both.
+const alone = `
+en changed+bank changing+bank switched+bank bank+changed disregard+account
+de bank+gewechselt hausbank+gewechselt bankverbindungswechsel. bankwechsel. kontowechsel.
+fr change+banque changeons+banque changement+banque
+no byttet+bank bytter+bank bankbytte. konto+stedet
+da skiftet+bank skifter+bank bankskift. konto+stedet
+sv bytt+bank bytter+bank bankbyte.
+es cambiado+banco cambiamos+banco cambio+banco
+it cambiato+banca cambiamo+banca cambio+banca
+nl bank+veranderd bank+gewisseld bank+overgestapt
+pt mudamos+banco mudado+banco mudanca+banco`
 
 const maxWord = 32
 
 // stems by the first letters of the word.
 var stems = func() map[uint16][]stem {
 	byText := map[string]*stem{}
-	for i, list := range []string{changes, details} {
+	for i, list := range []string{changes, details, alone} {
 		for line := range strings.Lines(list) {
 			words := strings.Fields(line)
 			if len(words) == 0 {
 				continue
 			}
 			for _, word := range words[1:] {
-				st := byText[word]
+				key := word
+				if i == 2 {
+					key += "!" // it may stand in another list, too
+				}
+				st := byText[key]
 				if st == nil {
-					st = &stem{text: strings.TrimSuffix(word, "."), whole: strings.HasSuffix(word, "."), detail: i == 1}
+					st = &stem{text: strings.TrimSuffix(word, "."), whole: strings.HasSuffix(word, "."), detail: i == 1, both: i == 2}
 					if first, next, ok := strings.Cut(word, "+"); ok {
 						st.text, st.next = first, strings.Split(next, "/")
 					}
-					byText[word] = st
+					byText[key] = st
 				}
 				for lang, name := range languages {
 					if name == words[0] {

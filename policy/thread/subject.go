@@ -17,7 +17,7 @@ const maxTags = 3
 // forwarded message, in lower case.
 var prefixes = func() map[string]bool {
 	m := map[string]bool{}
-	for word := range strings.FieldsSeq(`re aw sv vs tr rv fw fwd wg antw antwort ant rif ref res enc r i odp pd ynt ilt vb vl vá fs bls trs
+	for word := range strings.FieldsSeq(`re aw sv svar vs tr rv fw fwd wg antw antwort ant rif ref res enc r i odp pd ynt ilt vb vl vá fs bls trs
 		doorst rép yml továbbí doorgestuurd wtr ha na πρθ απ σχετ hub sb tmb bsl nouv réf отв пд fyw
 		回复 答复 转发 回覆 轉寄 轉發 답장 전달 返信 転送`) {
 		m[word] = true
@@ -36,7 +36,7 @@ func subject(fields []mail.Field) string {
 }
 
 // isReply reports whether a decoded subject begins like that of an answer or a
-// forwarded message: "Re:", "AW: ", "RE[2]:", "Re :", "[list] SV:".
+// forwarded message: "Re:", "AW: ", "RE[2]:", "Re :", "[list] SV:", "(Re: x)".
 func isReply(subject string) bool {
 	subject = strings.Map(shown, subject[:min(len(subject), maxSubject)])
 	for range maxTags {
@@ -50,6 +50,10 @@ func isReply(subject string) bool {
 		}
 		subject = after
 	}
+	if kind, value := labelOf([]byte(subject)); kind == subjectLabel { // "Betr.: AW: x", of programs that write the label, too
+		subject = string(value)
+	}
+	subject = strings.TrimLeft(subject, "( ") // "(Re: x)"
 	end := strings.IndexAny(subject, ":：")
 	if end <= 0 || end > maxPrefix {
 		return false

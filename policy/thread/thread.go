@@ -21,7 +21,7 @@ const (
 // never for one.
 type Conversation struct {
 	ID             string   // Message-ID without angle brackets; "" if there is none, or two, or it is malformed
-	Cited          []string // ids of References and In-Reply-To, without angle brackets and repeats: the first and the last 20; Unread says if there are more
+	Cited          []string // ids of References and In-Reply-To, without angle brackets and repeats: the first and the last 50; Unread says if there are more
 	Reply          bool     // it claims to be part of a conversation: ids cited, a prefix in Subject, or quoted headers in the text
 	List           bool     // List-Id, List-Post or Precedence: list
 	Parties        []Party  // everybody it shows beside From; at most MaxParties, no repeats of an address in one place
@@ -64,7 +64,7 @@ func Read(m *mail.Message) Conversation {
 	r.c.List = isList(r.header)
 	for _, id := range r.c.Cited {
 		if d := idDomain(id); d != "" {
-			r.keep(Party{Domain: d, Where: CitedID})
+			all = r.keepCited(d) && all
 		}
 	}
 	r.fields("Reply-To", ReplyTo)
@@ -74,7 +74,7 @@ func Read(m *mail.Message) Conversation {
 		r.met(unread)
 	}
 	if !all {
-		r.met("more ids than are kept")
+		r.met(MoreIDs)
 	}
 	return r.end()
 }

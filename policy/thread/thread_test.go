@@ -76,34 +76,53 @@ func TestIDsAreReadAsProgramsWriteThem(t *testing.T) {
 	}
 }
 
-func TestOfManyIDsTheFirstAndTheLastTwentyAreKept(t *testing.T) {
-	var refs strings.Builder
-	for i := range 4000 {
-		fmt.Fprintf(&refs, "\n <%d@x%d.example>", i, i)
+func TestOfManyIDsTheFirstAndTheLastFiftyAreKept(t *testing.T) {
+	refs := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "\n <%d@x%d.example>", i, i%7)
+		}
+		return "References:" + b.String() + "\n"
 	}
-	c := Read(message(t, "References:"+refs.String()+"\nIn-Reply-To: <last@y.example>\n\nText\n"))
-	if c.Unread == "" {
-		t.Error("nothing says that there are more")
-	}
-	if c := Read(message(t, "References:"+strings.Join(strings.SplitAfter(refs.String(), ">")[:1+citedTail], "")+"\n\nText\n")); len(c.Cited) != 1+citedTail || c.Unread != "" {
+	if c := Read(message(t, refs(maxCited)+"\nText\n")); len(c.Cited) != maxCited || c.Unread != "" {
 		t.Errorf("%d ids that are kept, unread %q", len(c.Cited), c.Unread)
 	}
-	if len(c.Cited) != 21 || c.Cited[0] != "0@x0.example" || c.Cited[1] != "3981@x3981.example" || c.Cited[20] != "last@y.example" {
-		t.Errorf("%d: %q", len(c.Cited), c.Cited)
+	c := Read(message(t, refs(4000)+"In-Reply-To: <last@y.example>\n\nText\n"))
+	if len(c.Cited) != 100 || c.Cited[0] != "0@x0.example" || c.Cited[49] != "49@x0.example" || c.Cited[50] != "3951@x3.example" || c.Cited[99] != "last@y.example" || c.Unread != MoreIDs {
+		t.Errorf("%d: %q, unread %q", len(c.Cited), c.Cited, c.Unread)
 	}
-	if len(c.Parties) != 21 || c.Parties[20].Where != CitedID || c.Parties[20].Domain != "y.example" {
+	if len(c.Parties) != 8 || c.Parties[7].Where != CitedID || c.Parties[7].Domain != "y.example" {
 		t.Errorf("parties %q", told(c.Parties))
+	}
+}
+
+func TestIDsCrowdOutNoOtherParties(t *testing.T) {
+	var refs, to, text strings.Builder
+	for i := range maxCited {
+		fmt.Fprintf(&refs, "\n <%d@x%d.example>", i, i)
+		fmt.Fprintf(&to, "a%d@b%d.example,\n ", i, i)
+	}
+	for i := range 20 {
+		fmt.Fprintf(&text, "\nFrom: c%d@d%d.example\nTo: e%d@f%d.example\nSubject: x\n\ny\n", i, i, i, i)
+	}
+	c := Read(message(t, "References:"+refs.String()+"\nTo: a@b.example\n\nText\n"))
+	if n := len(c.Parties); n != maxIDParties+1 || c.Parties[n-1].Where != To || c.Unread != MoreIDs || len(c.Cited) != maxCited {
+		t.Errorf("%d ids, parties %q, unread %q", len(c.Cited), told(c.Parties), c.Unread)
+	}
+	c = Read(message(t, "References:"+refs.String()+"\nTo: "+to.String()+"x@y.example\n\n"+text.String()))
+	if n := len(c.Parties); n != MaxParties || c.Parties[n-1].Where != QuotedTo || c.Unread == MoreIDs {
+		t.Errorf("parties %q, unread %q", told(c.Parties), c.Unread)
 	}
 }
 
 func TestSubjectsOfAnswersAreKnown(t *testing.T) {
 	for _, s := range []string{"Re: x", "RE: x", "Re : x", "AW: x", "Sv: x", "VS: x", "TR : x", "RV: x", "Fwd: x", "FW: x", "WG: x", "Antw: x", "R: x", "RES: x", "Re[2]: x", "Re(3): x", "Re^2: x", "[list] Re: x",
-		"[a] [b] AW: x", "=?utf-8?q?Re=3A_x?=", "=?utf-8?b?5Zue5aSN77yaeA==?=", "R\u200be: x", "Réf : x"} {
+		"[a] [b] AW: x", "=?utf-8?q?Re=3A_x?=", "=?utf-8?b?5Zue5aSN77yaeA==?=", "R\u200be: x", "Réf : x", "Svar: x", "(Re: x)", "Betr.: AW: x", "[list] (Fwd: x)", "Betreff: Re: x"} {
 		if !Read(message(t, "Subject: "+s+"\n\nText\n")).Reply {
 			t.Errorf("%q is no reply", s)
 		}
 	}
-	for _, s := range []string{"", "Hello", "Report: x", "Rent: x", "re x", "[list] x", "[list Re: x", "10: Re", "Invoice 4711: Re: x", ":", "Re[x]: y"} {
+	for _, s := range []string{"", "Hello", "Report: x", "Rent: x", "re x", "[list] x", "[list Re: x", "10: Re", "Invoice 4711: Re: x", ":", "Re[x]: y", "Betr.: x", "Betreff: Rechnung", "(x) Re: y", "Betr.: Betr.: Re: x"} {
 		if Read(message(t, "Subject: "+s+"\n\nText\n")).Reply {
 			t.Errorf("%q is a reply", s)
 		}
@@ -147,6 +166,10 @@ func TestPartiesOfTheHeader(t *testing.T) {
 		"one label, a literal":           {"To: a@localhost, b@[192.0.2.1], c@10.0.0.1\n", nil},
 		"folded":                         {"To: A\n <a@b.example>,\n\tc@d.example\n", []string{"to A <a@b.example>", "to <c@d.example>"}},
 		"zero width":                     {"To: E\u200bva <a@b.example>\n", []string{"to Eva <a@b.example>"}},
+		"spaces around the at sign":      {"To: x @ b.example, Eva <y @ c.example>\n", []string{"to <x@b.example>", "to Eva <y@c.example>"}},
+		"comments in an address":         {"To: x@(c)b.example, y (c) @ c.example, z(a)@(b)(c)d.example (Eva), Ole <w@(c)e.example(d)>\n", []string{"to <x@b.example>", "to <y@c.example>", "to Eva <z@d.example>", "to Ole <w@e.example>"}},
+		"a route":                        {"To: <@route.example:x@b.example>, A <@r.example,@s.example:y@c.example>\n", []string{"to <x@b.example>", "to A <y@c.example>"}},
+		"folds in a domain":              {"To: <x@b\n .example>, \"An\n na\" <y@c.\n\texample>\n", []string{"to <x@b.example>", "to An na <y@c.example>"}},
 		"quoted pairs":                   {"To: \"E \\\"x\\\" <y@z.example>\" <a@b.example>\n", []string{"to E x <y@z.example> <a@b.example>", "to <y@z.example>"}},
 	} {
 		t.Run(name, func(t *testing.T) { checkParties(t, Read(message(t, c.header+"\nText\n")), c.want...) })

@@ -14,7 +14,7 @@ import (
 // Limits of what is taken from one message, whatever it shows; of an id or a name
 // in octets.
 const (
-	MaxCited      = 40
+	MaxCited      = 100
 	MaxRecipients = 100
 	MaxParties    = 8
 	MaxAsked      = 64 // domains of a Question

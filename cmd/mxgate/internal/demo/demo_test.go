@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +75,34 @@ func TestTheStoriesEndAsTold(t *testing.T) {
 			t.Fatalf("%q does not come, or not in its place; before it:\n%s", want, b.String()[:len(b.String())-len(text)])
 		}
 		text = after
+	}
+}
+
+// varies is what differs from run to run: ports and days.
+var varies = regexp.MustCompile(`127\.0\.0\.1:\d+|\d{4}-\d\d-\d\d`)
+
+func TestTheReadmeShowsWhatTheDemoPrints(t *testing.T) {
+	readme, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := Run(t.Context(), Options{Out: &b}); err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(readme), "what became of each message:\n\n")
+	shown, _, _ = strings.Cut(shown, "\n`-keep`")
+	want := varies.ReplaceAllString(b.String(), "*")
+	got := varies.ReplaceAllString(strings.ReplaceAll("\n"+shown, "\n    ", "\n")[1:], "*")
+	got, want = strings.TrimSpace(got), strings.TrimSpace(want)
+	lines := strings.Split(want, "\n")
+	for i, line := range strings.Split(got, "\n") {
+		if i >= len(lines) || line != lines[i] {
+			t.Fatalf("README.md, line %d of the demo: %q; `go run ./cmd/mxgate demo` prints\n%s", i+1, line, want)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("README.md ends before the demo does:\n%s", want)
 	}
 }
 

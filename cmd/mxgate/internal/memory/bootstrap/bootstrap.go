@@ -48,6 +48,9 @@ type Config struct {
 	Learn       func(policy.Observation)
 }
 
+// tells are the fields of which a mail has one: a log has lines with colons, too.
+var tells = []string{"From", "Date", "Received", "Message-ID", "Return-Path", "To", "Subject"}
+
 // Counts says what became of the messages.
 type Counts struct {
 	Messages  int `json:"messages"`
@@ -59,7 +62,7 @@ type Counts struct {
 	NotOurs   int `json:"not_ours"` // left out: from elsewhere in an archive of sent mail
 	Dateless  int `json:"dateless"` // left out: no day, or one to come
 	Ambiguous int `json:"ambiguous"`
-	Unread    int `json:"unread"` // left out: no header that can be read
+	Unread    int `json:"unread"` // left out: no header of a mail
 }
 
 // Learned is how many messages taught something.
@@ -71,6 +74,8 @@ type Archive struct {
 	// Taught are the domains that the archive has vouched for: that wrote proven
 	// mail, or that we wrote to. Unproven are other domains that wrote.
 	Taught, Unproven map[mail.Domain]int
+	// Doubts says why the authors of the unproven were not believed.
+	Doubts map[Doubt]int
 
 	config    Config
 	collector policy.Collector
@@ -79,7 +84,7 @@ type Archive struct {
 // New prepares to read.
 func New(c Config) *Archive {
 	return &Archive{
-		Taught: map[mail.Domain]int{}, Unproven: map[mail.Domain]int{}, config: c,
+		Taught: map[mail.Domain]int{}, Unproven: map[mail.Domain]int{}, Doubts: map[Doubt]int{}, config: c,
 		collector: policy.Collector{Resolver: silent{}, Own: c.Own, Lookalike: lookalike.NewIndex(nil), Memory: empty{}, AuthservIDs: c.AuthservIDs},
 	}
 }
@@ -88,7 +93,7 @@ func New(c Config) *Archive {
 func (a *Archive) Message(ctx context.Context, content []byte) error {
 	a.Messages++
 	m, err := mail.ParseMessage(bytes.NewReader(content), int64(len(content)))
-	if err != nil || !slices.ContainsFunc(m.Fields, func(f mail.Field) bool { return f.Name != "" }) {
+	if err != nil || !slices.ContainsFunc(tells, func(name string) bool { return len(m.Named(name)) > 0 }) {
 		a.Unread++
 		return ctx.Err()
 	}
@@ -97,7 +102,7 @@ func (a *Archive) Message(ctx context.Context, content []byte) error {
 		a.Dateless++
 		return ctx.Err()
 	}
-	e, proven, err := a.examine(ctx, m, at)
+	e, doubt, err := a.examine(ctx, m, at)
 	if err != nil {
 		a.Unread++
 		return ctx.Err()
@@ -107,7 +112,7 @@ func (a *Archive) Message(ctx context.Context, content []byte) error {
 		a.Ambiguous++
 		return ctx.Err()
 	}
-	ours := e.OwnDomain != ""
+	ours, proven := e.OwnDomain != "", doubt == believed
 	o.Outbound = ours && a.config.Sent
 	o.Aligned = o.Outbound || !ours && (proven || a.config.Vouch)
 	switch {
@@ -125,6 +130,7 @@ func (a *Archive) Message(ctx context.Context, content []byte) error {
 		a.Vouched++
 	default:
 		a.Counts.Unproven++
+		a.Doubts[doubt]++
 	}
 	a.count(&o)
 	a.config.Learn(o)
@@ -155,22 +161,30 @@ func (a *Archive) count(o *policy.Observation) {
 func (a *Archive) ours(d mail.Domain) bool { return slices.ContainsFunc(a.config.Own, d.Within) }
 
 // examine has policy read the message, as it came from each of the sources until
-// one of them says that its author was proven.
-func (a *Archive) examine(ctx context.Context, m *mail.Message, at time.Time) (e *policy.Evidence, proven bool, err error) {
+// one of them says that its author was proven. The doubt is that of the source that
+// came nearest to it.
+func (a *Archive) examine(ctx context.Context, m *mail.Message, at time.Time) (e *policy.Evidence, least Doubt, err error) {
 	tx := policy.FileTransaction(m, at)
 	tx.Envelope.ForwardPaths = a.recipients(m)
 	sources := a.config.Sources[:min(len(a.config.Sources), maxSources)]
-	if m.First("Authentication-Results") == "" || len(sources) == 0 {
+	asked := m.First("Authentication-Results") != "" && len(sources) > 0
+	if !asked {
 		sources = []provider.Source{{Origin: provider.OriginTrace}}
+	}
+	if m.First("Authentication-Results") != "" {
+		least = NoSource
 	}
 	for _, src := range sources {
 		below, border := a.below(m, src)
 		tx.Message = below
-		if e, err = a.collector.Collect(ctx, tx, src, policy.Given{Peerless: true}); err != nil || noted(e, border) {
-			return e, err == nil, err
+		if e, err = a.collector.Collect(ctx, tx, src, policy.Given{Peerless: true}); err != nil || !asked {
+			return e, least, err
+		}
+		if least = max(least, doubted(e, border)); least == believed {
+			break
 		}
 	}
-	return e, false, nil
+	return e, least, nil
 }
 
 // border says how we know that a source handed a message to us.
@@ -212,28 +226,6 @@ func (a *Archive) below(m *mail.Message, src provider.Source) (*mail.Message, bo
 		}
 	}
 	return m, elsewhere
-}
-
-// noted reports whether the provider wrote that DMARC passed for the author, where
-// only it could write. Without an address that one of our servers saw, the trace
-// must be of a kind that the catalogue knows.
-func noted(e *policy.Evidence, b border) bool {
-	sure := b == seen && e.Origin.IP != "" || b == claimed && (e.Origin.Confidence == string(received.High) || e.Origin.Confidence == string(received.Medium))
-	if !sure || e.Path.Verdict != policy.ViaCurrent {
-		return false
-	}
-	author := lookalike.Registrable(e.Author.Domain)
-	passed := false
-	for _, s := range e.Provider {
-		if s.Method != "dmarc" || s.Via != policy.ViaField {
-			continue
-		}
-		if s.Result != mail.Pass || author == "" || lookalike.Registrable(s.Domain) != author {
-			return false // of several one may be about a domain that the client chose
-		}
-		passed = true
-	}
-	return passed
 }
 
 // recipients are whom the message was for: of mail to us those of ours whom it

@@ -66,23 +66,26 @@ func TestWhatTheProviderNotedAboveItsBorderProvesTheAuthor(t *testing.T) {
 
 // Whatever a stranger writes into his message, it proves nobody.
 func TestWhatMayHaveComeWithTheMessageProvesNobody(t *testing.T) {
-	for name, m := range map[string]string{
-		"no results":                          ownHop + providerHop + letter,
-		"below the border":                    ownHop + providerHop + results + letter,
-		"a planted border, past the provider": strangerHop + results + providerHop + letter,
-		"planted hops of ours, too":           strangerHop + inside + ownHop + results + providerHop + letter,
-		"a client without an address":         nameless + ownHop + results + providerHop + letter,
-		"of another id":                       ownHop + strings.ReplaceAll(results, "mx.provider", "mx.evil") + providerHop + letter,
-		"of our own gateway":                  ownHop + strings.ReplaceAll(results, "mx.provider.example", "gate.example.com") + providerHop + letter,
-		"for another domain":                  ownHop + strings.ReplaceAll(results, "=partner", "=evil") + providerHop + letter,
-		"a failure":                           ownHop + strings.ReplaceAll(results, "pass", "fail") + providerHop + letter,
-		"two that differ":                     ownHop + results + strings.ReplaceAll(results, "pass", "fail") + providerHop + letter,
-		"nothing but results":                 results + letter,
-		"a border that is known by name only": results + providerHop + letter,
+	for name, m := range map[string]struct {
+		doubt Doubt
+		text  string
+	}{
+		"no results":                          {NoResults, ownHop + providerHop + letter},
+		"below the border":                    {Unnoted, ownHop + providerHop + results + letter},
+		"a planted border, past the provider": {Elsewhere, strangerHop + results + providerHop + letter},
+		"planted hops of ours, too":           {Elsewhere, strangerHop + inside + ownHop + results + providerHop + letter},
+		"a client without an address":         {Elsewhere, nameless + ownHop + results + providerHop + letter},
+		"of another id":                       {Unnoted, ownHop + strings.ReplaceAll(results, "mx.provider", "mx.evil") + providerHop + letter},
+		"of our own gateway":                  {Unnoted, ownHop + strings.ReplaceAll(results, "mx.provider.example", "gate.example.com") + providerHop + letter},
+		"for another domain":                  {Failed, ownHop + strings.ReplaceAll(results, "=partner", "=evil") + providerHop + letter},
+		"a failure":                           {Failed, ownHop + strings.ReplaceAll(results, "pass", "fail") + providerHop + letter},
+		"two that differ":                     {Failed, ownHop + results + strings.ReplaceAll(results, "pass", "fail") + providerHop + letter},
+		"nothing but results":                 {Elsewhere, results + letter},
+		"a border that is known by name only": {Borderless, results + providerHop + letter},
 	} {
-		a, learned := read(t, Config{}, m)
-		if a.Counts.Unproven != 1 || len(learned) != 1 || learned[0].Aligned || len(a.Taught) != 0 || a.Unproven["partner.example"] != 1 {
-			t.Errorf("%s: %+v", name, a.Counts)
+		a, learned := read(t, Config{}, m.text)
+		if a.Counts.Unproven != 1 || len(learned) != 1 || learned[0].Aligned || len(a.Taught) != 0 || a.Unproven["partner.example"] != 1 || a.Doubts[m.doubt] != 1 {
+			t.Errorf("%s: %+v, %v", name, a.Counts, a.Doubts)
 		}
 	}
 }

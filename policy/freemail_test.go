@@ -1,0 +1,41 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"mxgate/policy/mail"
+	"mxgate/policy/thread"
+)
+
+func TestProvidersServeMailUnderTheSuffixesOfCountries(t *testing.T) {
+	for _, d := range []mail.Domain{"hotmail.no", "hotmail.se", "hotmail.dk", "yahoo.no", "yahoo.se", "yahoo.ca", "live.se", "live.dk", "outlook.dk", "hotmail.co.uk", "yahoo.com.br", "outlook.com", "gmx.net", "gmx.ch", "aol.com", "mx.yahoo.co.jp"} {
+		if !FreeMail(d) {
+			t.Errorf("%s is no provider's", d)
+		}
+	}
+	for _, d := range []mail.Domain{"hotmail.xyz", "yahoo.app", "live.email", "outlook.zip", "gmail.no", "web.com", "hotmail", "hotmai1.no", "yahoo.no.example", "co.uk"} {
+		if FreeMail(d) {
+			t.Errorf("%s is a provider's", d)
+		}
+	}
+}
+
+// A ticket system cites what it likes; what it does not cite it need not hide.
+func TestManyIDsAloneAreNoReasonToDoubtAStranger(t *testing.T) {
+	var cites strings.Builder
+	for i := range 150 {
+		fmt.Fprintf(&cites, "<%d@stein-kanzlei.net>\r\n ", i)
+	}
+	l := letter{from: "a@stein-kanzlei.net", cites: strings.TrimSpace(cites.String())}
+	e := tell(t, l, with(correspondence()))
+	if v := Decide(&Rules{}, &e); v.Reason != Clean || e.Thread.Unread != thread.MoreIDs || e.Thread.Cited != 100 {
+		t.Errorf("%s: %s\n%+v", v.Reason, v.Sentence, e.Thread)
+	}
+	l.body = strings.Repeat("All is well. ", 256<<10/10)
+	e = tell(t, l, with(correspondence()))
+	if v := Decide(&Rules{}, &e); v.Reason != Unscannable || e.Thread.Unread == thread.MoreIDs {
+		t.Errorf("%s: %s\n%+v", v.Reason, v.Sentence, e.Thread)
+	}
+}
