@@ -88,9 +88,10 @@ func (s *scene) replies(author mail.Author) {
 var severityOf = map[score.Reply]int{score.ReplyUnknown: 1, score.ReplyFreeMail: 2, score.ReplyLookalike: 3}
 
 // freeMailbox reports a free mailbox that bears the name, or the local part, of
-// somebody in the conversation. The author's own name, also if the local part is
-// made of it, counts if he claims to answer, or tells of an account from an address
-// of his own: people who write to a web form are named as its author, too.
+// somebody in the conversation. The author's own name counts if he claims to answer,
+// and, also if the local part is only made of it, if he tells of an account from an
+// address of his own: people who write to a web form are named as its author, too,
+// and a small firm may want its answers there.
 func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *Diversion {
 	hit := func(of mail.Domain, name string) *Diversion {
 		return &Diversion{Domain: d, Kind: score.ReplyFreeMail, Target: of, Name: Plain(name, maxNameShown)}
@@ -99,8 +100,8 @@ func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *
 	same := func(name, local string) bool {
 		return isPersonal(name, shown) && foldName(name) == shown || len(local) >= leastName && strings.EqualFold(local, p.Address.Local)
 	}
-	if (same(author.Display, author.Address.Local) || spells(p.Address.Local, author.Display)) &&
-		(s.conv.Reply || bearsOne(author.Address.Local, author.Display) && s.asksForMoney()) {
+	bears := same(author.Display, author.Address.Local)
+	if bears && s.conv.Reply || (bears || spells(p.Address.Local, author.Display)) && bearsOne(author.Address.Local, author.Display) && s.asksForMoney() {
 		return hit(s.author, or(author.Display, author.Address.Local))
 	}
 	n := 0

@@ -62,12 +62,15 @@ func TestAFreeMailboxMadeOfTheAuthorsName(t *testing.T) {
 		{"an account", anna, true},
 		{"an account, and the name is shown", with(func(l *letter) { l.replyTo = "Anna Nordwind <a77@web.de>" }), true},
 		{"words for another account", with(func(l *letter) { l.body = paying }), true},
-		{"an answer", with(func(l *letter) { l.body, l.subject = "", "Re: Invoice" }), true},
+		{"an answer, as of a small firm", with(func(l *letter) { l.body, l.subject = "", "Re: Invoice" }), false},
+		{"an answer, and the name is shown", with(func(l *letter) { l.body, l.subject, l.replyTo = "", "Re: Invoice", "Anna Nordwind <a77@web.de>" }), true},
 		{"neither", with(func(l *letter) { l.body = "" }), false},
 		{"another's name", with(func(l *letter) { l.replyTo = "berta.nordwind@web.de" }), false},
 		{"no free mailbox", with(func(l *letter) { l.replyTo = "anna.nordwind@nordwind-bau.de" }), false},
 		{"a web form, whose visitor tells his account", with(func(l *letter) { l.from = "Anna Nordwind <form@nordwind-bau.de>" }), false},
-		{"a web form that answers", with(func(l *letter) { l.from, l.subject = "Anna Nordwind <form@nordwind-bau.de>", "Re: Invoice" }), true},
+		{"a web form that answers", with(func(l *letter) {
+			l.from, l.subject, l.replyTo = "Anna Nordwind <form@nordwind-bau.de>", "Re: Invoice", "Anna Nordwind <a77@web.de>"
+		}), true},
 		{"a mailing list", with(func(l *letter) { l.to, l.list, l.cites, l.body = "l@lists.net", "<l.lists.net>", "<x@lists.net>", "" }), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,5 +83,15 @@ func TestAFreeMailboxMadeOfTheAuthorsName(t *testing.T) {
 				t.Errorf("%v %s: %s", v.Disposition, v.Reason, v.Sentence)
 			}
 		})
+	}
+}
+
+// Who has answers sent to the genuine address is not in its place.
+func TestAReplyToAtTheTargetShowsNobodysLocalPart(t *testing.T) {
+	for to, want := range map[string]bool{"": false, "anna@heise.de": true} {
+		e := tell(t, letter{from: "anna@heise-rechnung.de", replyTo: "anna@heise.de", cc: to}, with(correspondence()))
+		if len(e.Thread.Similar) == 0 || e.Thread.Similar[0].Target != "heise.de" || e.Thread.Similar[0].SameLocal != want {
+			t.Errorf("to %q: %+v", to, e.Thread.Similar)
+		}
 	}
 }

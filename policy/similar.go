@@ -210,10 +210,10 @@ func byDots(class string) bool {
 }
 
 // sameLocal reports whether the message shows an address of target with the
-// author's local part.
+// author's local part. Who has the answers sent there is not in its place.
 func (s *scene) sameLocal(target mail.Domain, local string) bool {
 	return slices.ContainsFunc(s.conv.Parties, func(p thread.Party) bool {
-		return p.Address.Local != "" && strings.EqualFold(p.Address.Local, local) && p.Domain.Within(target)
+		return p.Where != thread.ReplyTo && p.Address.Local != "" && strings.EqualFold(p.Address.Local, local) && p.Domain.Within(target)
 	})
 }
 
