@@ -15,6 +15,7 @@ import (
 	"mxgate/gateway/config"
 	"mxgate/gateway/store"
 	"mxgate/policy"
+	"mxgate/policy/mail"
 )
 
 // quarantining is what the quarantine commands share.
@@ -142,7 +143,7 @@ func (q *quarantining) listTable(rows []store.Held) error {
 	t := table{}
 	t.add("", "ID", "RECEIVED", "STATE", "REASON", "AUTHOR", "TO", "SUBJECT")
 	for _, h := range rows {
-		t.add("", h.ID, h.ReceivedAt.Local().Format(stamp), string(h.State), h.Reason, shown(h.Author, 40), shown(recipients(h), 40), shown(h.Subject, 50))
+		t.add("", h.ID, h.ReceivedAt.Local().Format(stamp), string(h.State), h.Reason, shown(h.Author, 40), shown(recipients(h), 40), shown(mail.DecodeWords(h.Subject), 50))
 	}
 	return t.print(q.out)
 }

@@ -10,6 +10,7 @@ import (
 
 	"mxgate/gateway/store"
 	"mxgate/policy"
+	"mxgate/policy/mail"
 )
 
 // maxAdded bounds whom a page names as added to a conversation.
@@ -80,7 +81,7 @@ func (p *heldPage) summary() {
 	}
 	p.say("from", policy.Plain(from, 400))
 	p.say("to", policy.Plain(recipients(*h), 400))
-	p.say("subject", policy.Plain(h.Subject, 200))
+	p.say("subject", policy.Plain(mail.DecodeWords(h.Subject), 200))
 	p.say("received", fmt.Sprintf("%s by %s, %d octets", h.ReceivedAt.Local().Format(stamp), policy.Plain(h.Source, 80), h.Size))
 	if also := p.also(); also != "" {
 		p.say("also", also)

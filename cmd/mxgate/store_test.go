@@ -83,7 +83,7 @@ func (l *lab) hold(id string) {
 	err = l.store.Quarantine(l.t.Context(), store.Held{
 		ID: id, ReceivedAt: time.Now(), Client: netip.MustParseAddr("192.0.2.1"), Source: "the-provider",
 		Envelope: mail.Envelope{ReversePath: anna, ForwardPaths: []mail.Address{bob}}, Reason: "own-domain-spoof", Sentence: "It was so.",
-		Author: "ceo@example.com", Subject: "Pay\x1b[2J", MessageID: "<1@bulk.example>", Evidence: evidence,
+		Author: "ceo@example.com", Subject: "=?utf-8?q?Z=C3=A4hlung?= Pay\x1b[2J", MessageID: "<1@bulk.example>", Evidence: evidence,
 	}, strings.NewReader(content))
 	if err != nil {
 		l.t.Fatal(err)
@@ -210,7 +210,7 @@ func TestQuarantineTellsTheHistoryOfAMessage(t *testing.T) {
 		return out, errOut
 	}
 	out, _ := q(exitFine, "list")
-	wantIn(t, out, time.Now().Local().Format(" MST "), "m1  ", "held", "own-domain-spoof", "Pay?[2J")
+	wantIn(t, out, time.Now().Local().Format(" MST "), "m1  ", "held", "own-domain-spoof", "Zählung Pay?[2J")
 	out, _ = q(exitFine, "show", "m1")
 	wantIn(t, out, "m1: held, for own-domain-spoof\n  why         It was so.\n", "If it is genuine:\n              mxgate quarantine release -config ", "quarantine delete -config ", "show -raw -config ", "show -all -config ")
 	if lines := strings.Count(out, "\n"); lines > 18 || strings.Contains(out, "verdict:") || strings.Contains(out, "history  ") {
