@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -13,7 +12,6 @@ import (
 
 	"mxgate/cmd/mxgate/internal/memory/pair"
 	"mxgate/gateway/config"
-	"mxgate/gateway/memory"
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -22,11 +20,7 @@ import (
 // allowing is what the commands share that say a word on a pair of domains. There
 // is one such word on a pair: block is the mirror of allow.
 type allowing struct {
-	cfg         *config.Config
-	memory      *memory.Store
-	flags       *flag.FlagSet
-	out, errOut io.Writer
-	now         time.Time
+	*beside
 
 	block     bool
 	by        string
@@ -61,19 +55,7 @@ func runBlock(ctx context.Context, args []string, out, errOut io.Writer) int {
 }
 
 func runWord(ctx context.Context, g group[allowing], args []string, out, errOut io.Writer) int {
-	return g.run(args, out, errOut, func(v verb[allowing], args []string) int {
-		a := allowing{out: out, errOut: errOut, now: time.Now(), block: g.name == "block", flags: flags(g.name+" "+v.name, errOut)}
-		v.declare(&a)
-		file := a.flags.String("config", "", "configuration `FILE`")
-		rest, code, ok := parse(a.flags, args)
-		if !ok {
-			return code
-		}
-		return withMemory(*file, errOut, func(cfg *config.Config, m *memory.Store) int {
-			a.cfg, a.memory = cfg, m
-			return v.do(&a, ctx, rest)
-		})
-	})
+	return runBeside(ctx, g, args, out, errOut, func(b *beside) *allowing { return &allowing{beside: b, block: g.name == "block"} })
 }
 
 func (a *allowing) wordFlags() {

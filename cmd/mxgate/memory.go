@@ -22,11 +22,7 @@ import (
 
 // remembering is what the memory commands share.
 type remembering struct {
-	cfg         *config.Config
-	memory      *memory.Store // beside a gateway that may be running
-	flags       *flag.FlagSet
-	out, errOut io.Writer
-	now         time.Time
+	*beside
 
 	as       string
 	sent     bool
@@ -50,17 +46,34 @@ func memoryGroup() group[remembering] {
 }
 
 func runMemory(ctx context.Context, args []string, out, errOut io.Writer) int {
-	return memoryGroup().run(args, out, errOut, func(v verb[remembering], args []string) int {
-		r := remembering{out: out, errOut: errOut, now: time.Now(), flags: flags("memory "+v.name, errOut)}
-		v.declare(&r)
-		file := r.flags.String("config", "", "configuration `FILE`")
-		rest, code, ok := parse(r.flags, args)
+	return runBeside(ctx, memoryGroup(), args, out, errOut, func(b *beside) *remembering { return &remembering{beside: b} })
+}
+
+// beside is what commands work with that open the memory beside a gateway that may
+// be running.
+type beside struct {
+	cfg         *config.Config
+	memory      *memory.Store
+	flags       *flag.FlagSet
+	out, errOut io.Writer
+	now         time.Time
+}
+
+// runBeside runs the verb of g that args name. begin makes what the verbs share;
+// the configuration and the memory are there when the verb is done.
+func runBeside[T any](ctx context.Context, g group[T], args []string, out, errOut io.Writer, begin func(*beside) *T) int {
+	return g.run(args, out, errOut, func(v verb[T], args []string) int {
+		b := &beside{out: out, errOut: errOut, now: time.Now(), flags: flags(g.name+" "+v.name, errOut)}
+		t := begin(b)
+		v.declare(t)
+		file := b.flags.String("config", "", "configuration `FILE`")
+		rest, code, ok := parse(b.flags, args)
 		if !ok {
 			return code
 		}
 		return withMemory(*file, errOut, func(cfg *config.Config, m *memory.Store) int {
-			r.cfg, r.memory = cfg, m
-			return v.do(&r, ctx, rest)
+			b.cfg, b.memory = cfg, m
+			return v.do(t, ctx, rest)
 		})
 	})
 }

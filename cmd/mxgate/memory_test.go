@@ -203,7 +203,7 @@ func TestWhatTheGatewayHasStillToDoIsSaidInOneWay(t *testing.T) {
 
 func TestStatsDoNotSayNothingAndCountSomething(t *testing.T) {
 	var b bytes.Buffer
-	r := remembering{out: &b}
+	r := remembering{beside: &beside{out: &b}}
 	if err := r.statsTable(memory.Stats{Waiting: 1, Threads: 4, IDs: 18}); err != nil || !strings.HasPrefix(b.String(), "remembers nothing soon: what is counted here was forgotten") {
 		t.Errorf("%v\n%s", err, &b)
 	}
@@ -224,7 +224,7 @@ func TestWhatAnArchiveVouchesForIsSaidBeforeTheGatewayKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
-	r := remembering{cfg: cfg, out: &b}
+	r := remembering{beside: &beside{cfg: cfg, out: &b}}
 	a := bootstrap.New(bootstrap.Config{})
 	a.Taught["heise.de"] = 2
 	r.showArchivePairs([]pair.Likeness{{Domain: "heise.de", Target: "he1se.de"}}, a, known{})
