@@ -150,7 +150,7 @@ func (s *Server) wireConfig() wire.Config {
 		MayXclient: func(source string) bool { return s.cfg.Grants[source].Xclient },
 		ClientCAs:  s.cfg.ClientCAs, RequireTLS: s.cfg.TLS.Require, MaxMessageOctets: l.MessageOctets, MaxRecipients: l.Recipients,
 		MaxConns: l.Connections, MaxConnsPerSource: l.ConnectionsPerSource, MaxStrangers: l.StrangerConnections,
-		SpoolDir: s.store.SpoolDir(), MemoryOctets: l.MemoryOctets,
+		SpoolDir: s.store.SpoolDir(), MemoryOctets: l.MemoryOctets, MemoryOctetsTotal: l.MemoryOctetsTotal,
 		CommandTimeout: time.Duration(l.CommandTimeout), ContentTimeout: time.Duration(l.ContentTimeout), Log: s.log,
 	}
 	for _, g := range s.cfg.Grants {

@@ -145,6 +145,7 @@ func (c *Config) checkLimits(k *strict.Problems) {
 	}{
 		{"limits.message_octets", l.MessageOctets, 64 << 10, 1 << 30},
 		{"limits.memory_octets", l.MemoryOctets, 4 << 10, 64 << 20},
+		{"limits.memory_octets_total", l.MemoryOctetsTotal, 1 << 20, 4 << 30},
 		{"retention.quarantine_octets", c.Retention.QuarantineOctets, 64 << 20, 1 << 50},
 		{"limits.recipients", int64(l.Recipients), 100, 10000}, // RFC 5321, Section 4.5.3.1.8
 		{"limits.connections", int64(l.Connections), 1, 1 << 20},

@@ -207,6 +207,7 @@ type Forwarder struct {
 type Limits struct {
 	MessageOctets        int64           `toml:"message_octets"`
 	MemoryOctets         int64           `toml:"memory_octets"`
+	MemoryOctetsTotal    int64           `toml:"memory_octets_total"`
 	Recipients           int             `toml:"recipients"`
 	Connections          int             `toml:"connections"`
 	ConnectionsPerSource int             `toml:"connections_per_source"`
@@ -241,7 +242,7 @@ func Default() *Config {
 		DNS:       DNS{Timeout: strict.Duration(5 * time.Second), CacheEntries: 50000},
 		Policy:    Policy{TimeBudget: strict.Duration(30 * time.Second), DeferAtMost: strict.Duration(time.Hour), ProviderSealer: true},
 		Limits: Limits{
-			MessageOctets: 50 << 20, MemoryOctets: 1 << 20, Recipients: 100,
+			MessageOctets: 50 << 20, MemoryOctets: 8 << 20, MemoryOctetsTotal: 32 << 20, Recipients: 100,
 			Connections: 1000, ConnectionsPerSource: 200, StrangerConnections: 100,
 			CommandTimeout: strict.Duration(5 * time.Minute), ContentTimeout: strict.Duration(3 * time.Minute), DrainTimeout: strict.Duration(time.Minute),
 		},

@@ -80,8 +80,9 @@ type Config struct {
 	MaxErrors         int   // without a finished transaction; 20
 	MaxCommands       int   // without a finished transaction; 100
 
-	SpoolDir     string // for content that does not fit in memory; the system's temporary directory
-	MemoryOctets int64  // of one content held in memory; 1 MiB
+	SpoolDir          string // for content that does not fit in memory; the system's temporary directory
+	MemoryOctets      int64  // of one content held in memory; 8 MiB
+	MemoryOctetsTotal int64  // of all contents together, beyond the first 64 KiB of each; 32 MiB
 
 	CommandTimeout   time.Duration // waiting for one command line; 300 s
 	ContentTimeout   time.Duration // waiting for the next octets of content; 180 s
@@ -119,7 +120,8 @@ func (c *Config) complete() error {
 	orDefault(&c.MaxStrangers, 100)
 	orDefault(&c.MaxErrors, 20)
 	orDefault(&c.MaxCommands, 100)
-	orDefault(&c.MemoryOctets, 1<<20)
+	orDefault(&c.MemoryOctets, 8<<20)
+	orDefault(&c.MemoryOctetsTotal, 32<<20)
 	orDefault(&c.CommandTimeout, 300*time.Second)
 	orDefault(&c.ContentTimeout, 180*time.Second)
 	orDefault(&c.RateGrace, 60*time.Second)

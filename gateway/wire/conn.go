@@ -62,9 +62,10 @@ type Conn struct {
 	origin    syntax.Origin  // by XCLIENT
 	forwarded *syntax.Origin // by XFORWARD, of the next transaction; nil: not told
 	mailOpen  bool
-	utf8      bool // MAIL had SMTPUTF8
-	rcpts     int  // accepted in this transaction
-	tried     int  // RCPT commands in this transaction
+	utf8      bool  // MAIL had SMTPUTF8
+	declared  int64 // octets of content, with MAIL
+	rcpts     int   // accepted in this transaction
+	tried     int   // RCPT commands in this transaction
 	phase     phase
 	lastOne   bool // the connection ends with the answer to this content
 	onAnswer  func(read bool)

@@ -48,7 +48,7 @@ func (c *Conn) Content(ctx context.Context) (*Content, error) {
 	stop := context.AfterFunc(ctx, func() { _ = c.raw.Close() }) // the read says so
 	defer stop()
 	c.phase = inAnswer
-	s := framing.NewSpool(c.l.cfg.SpoolDir, c.l.cfg.MemoryOctets, c.terms.MaxOctets, c.l.roomOnDisk)
+	s := c.l.room.NewSpool(c.declared, c.terms.MaxOctets)
 	var f framing.Framer
 	err := c.receive(&f, s)
 	c.in.Shrink() // what comes of the content may take long

@@ -213,7 +213,7 @@ func (c *Conn) relay(a *answer) {
 		c.in.Limit = c.terms.lineOctets()
 		c.introduce()
 	case verb == "MAIL" && succeeded:
-		c.mailOpen, c.utf8 = true, c.cmd.UTF8
+		c.mailOpen, c.utf8, c.declared = true, c.cmd.UTF8, c.cmd.Size
 		c.out = senderOK.appendTo(c.out)
 	case verb == "MAIL":
 		c.closeMail()
@@ -277,5 +277,5 @@ func (c *Conn) deliver() {
 // closeMail forgets the transaction.
 func (c *Conn) closeMail() {
 	c.wanted = c.giveTurn()
-	c.mailOpen, c.utf8, c.rcpts, c.tried, c.forwarded = false, false, 0, 0, nil
+	c.mailOpen, c.utf8, c.declared, c.rcpts, c.tried, c.forwarded = false, false, 0, 0, 0, nil
 }

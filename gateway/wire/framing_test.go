@@ -234,10 +234,10 @@ func TestDuty_F4_TooLittleSpoolSpace(t *testing.T) {
 	var free atomic.Uint64
 	s.l.SetSpace(func(string) (uint64, error) { return free.Load(), nil })
 	c := s.open(t)
-	c.send("MAIL FROM:<a@client.example> SIZE=2000000\r\n")
+	c.send("MAIL FROM:<a@client.example> SIZE=20000000\r\n")
 	c.expect("452 4.3.1")
 	free.Store(1 << 30)
-	c.send("MAIL FROM:<a@client.example> SIZE=2000000\r\n")
+	c.send("MAIL FROM:<a@client.example> SIZE=20000000\r\n")
 	c.expect("250")
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mxgate/gateway/disk"
+	"mxgate/gateway/wire/framing"
 )
 
 // Socket is what a Listener accepts from, and closes.
@@ -45,6 +46,7 @@ type Listener struct {
 	stopOnce sync.Once
 	doneOnce sync.Once
 	turns    turns
+	room     framing.Room // of content
 	slots
 }
 
@@ -107,6 +109,7 @@ func NewListener(cfg Config, sockets ...Socket) (*Listener, error) {
 		done:     make(chan struct{}),
 		slots:    newSlots(),
 	}
+	l.room = l.newRoom()
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.turns = newTurns(&l.live, l.ctx.Done())
 	l.asks, l.endAsks = context.WithCancel(l.ctx)
@@ -271,13 +274,17 @@ func (l *Listener) refuse(raw net.Conn, line string) {
 	}
 }
 
+func (l *Listener) newRoom() framing.Room {
+	return framing.Room{Memory: framing.NewMemory(l.cfg.MemoryOctetsTotal), Each: l.cfg.MemoryOctets, Dir: l.cfg.SpoolDir, OnDisk: l.roomOnDisk}
+}
+
 // spareOctets is what the spool leaves free on its disk for others.
 const spareOctets = 64 << 20
 
 // roomFor reports whether content of so many octets, as declared, can be
 // stored. A disk that cannot be asked is found out when it is written to.
 func (l *Listener) roomFor(octets int64) bool {
-	return octets <= l.cfg.MemoryOctets || l.roomOnDisk(octets)
+	return l.room.InMemory(octets) || l.roomOnDisk(octets)
 }
 
 // roomOnDisk reports whether the spool may grow by so many octets.

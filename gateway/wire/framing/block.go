@@ -19,7 +19,8 @@ var pools [largest + 1]sync.Pool
 // owner, once, after the last reader is done.
 type block struct {
 	octets []byte
-	class  int // of size: smallOctets<<class octets
+	class  int     // of size: smallOctets<<class octets
+	of     *Memory // which it belongs to; nil: the heap
 }
 
 // take returns a block of a size class; what is in it is another's.
@@ -27,7 +28,13 @@ func take(class int) *block {
 	if b, ok := pools[class].Get().(*block); ok {
 		return b
 	}
-	return &block{make([]byte, smallOctets<<class), class}
+	return &block{octets: make([]byte, smallOctets<<class), class: class}
 }
 
-func (b *block) release() { pools[b.class].Put(b) }
+func (b *block) release() {
+	if b.of != nil {
+		b.of.give(b)
+		return
+	}
+	pools[b.class].Put(b)
+}

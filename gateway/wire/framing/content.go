@@ -32,13 +32,7 @@ func (c *Content) ReadAt(p []byte, off int64) (n int, err error) {
 	if c.stored.file != nil {
 		return c.stored.file.ReadAt(p, off)
 	}
-	for n < len(p) && off < c.Size {
-		b := c.stored.blocks[off/smallOctets].octets
-		valid := min(c.Size-off/smallOctets*smallOctets, smallOctets)
-		m := copy(p[n:], b[off%smallOctets:valid])
-		n += m
-		off += int64(m)
-	}
+	n = c.stored.read(p, off, c.Size)
 	if n < len(p) {
 		return n, io.EOF
 	}

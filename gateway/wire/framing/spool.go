@@ -23,26 +23,42 @@ const spoolPattern = "mxgate-content-*.spool"
 // it has room: what a client declares of its size binds nobody.
 const askOctets = 1 << 20
 
+// Room is where content is kept; all connections share it.
+type Room struct {
+	Memory *Memory // nil: content of more than 64 KiB goes to files
+	Each   int64   // octets of one content held in memory
+	Dir    string  // of the files of the rest
+	// OnDisk reports whether files in Dir may grow by so many octets. It is called
+	// for each 1 MiB of content that does not stay in memory, and where it denies,
+	// nothing is kept: ErrNoRoom.
+	OnDisk func(octets int64) bool
+}
+
+// InMemory reports whether content of so many octets would stay in memory if it
+// came now.
+func (r *Room) InMemory(octets int64) bool {
+	n := largeBlocks(octets)
+	return octets <= r.Each && (n == 0 || r.Memory != nil && r.Memory.has(n))
+}
+
 // Spool takes content as it is framed. Write never fails: trouble and excess
 // are remembered, and what follows is only counted.
 type Spool struct {
-	dir           string
-	memory, limit int64 // octets held in memory; octets taken at all
-	room          func(octets int64) bool
+	in       *Room
+	expected int64 // octets that the client has declared
+	limit    int64 // octets taken at all
 
 	size    int64
-	asked   int64 // the size when room was last called
+	asked   int64 // the size when room on the disk was last asked for
 	stored  store
 	err     error // the disk's
 	dropped bool  // nothing is kept any more
 }
 
-// NewSpool makes a Spool for content of at most limit octets: up to memory
-// octets stay in memory, more goes to a file in dir. room reports whether files
-// in dir may grow by so many octets. It is called for each 1 MiB of content that
-// does not stay in memory, and where it denies, nothing is kept: ErrNoRoom.
-func NewSpool(dir string, memory, limit int64, room func(octets int64) bool) *Spool {
-	return &Spool{dir: dir, memory: memory, limit: limit, room: room}
+// NewSpool makes a Spool for content of at most limit octets, of which the client
+// has declared so many as it will send; 0 if it has not, and it binds nobody.
+func (r *Room) NewSpool(declared, limit int64) *Spool {
+	return &Spool{in: r, expected: min(declared, limit), limit: limit, stored: store{memory: r.Memory}}
 }
 
 // Size counts the octets that were written, kept or not.
@@ -58,13 +74,13 @@ func (s *Spool) Write(p []byte) {
 	if s.dropped {
 		return
 	}
-	if s.size <= s.memory {
+	if s.fits() {
 		s.stored.keep(p, before)
 		return
 	}
 	s.err = cmp.Or(fault.Err(fault.SpoolWrite), s.ask(before))
 	if s.err == nil && s.stored.file == nil {
-		s.err = s.stored.spill(s.dir, before)
+		s.err = s.stored.spill(s.in.Dir, before)
 	}
 	if s.err == nil {
 		_, s.err = s.stored.out.Write(p)
@@ -72,6 +88,15 @@ func (s *Spool) Write(p []byte) {
 	if s.err != nil {
 		s.Drop()
 	}
+}
+
+// fits reports whether all that came stays in memory. What does not begins to be
+// written when it is no longer small, whatever was declared.
+func (s *Spool) fits() bool {
+	if s.stored.file != nil || s.size > s.in.Each {
+		return false
+	}
+	return s.size <= firstOctets || s.expected <= s.in.Each && s.stored.room(s.size, s.expected)
 }
 
 // ask fails if the file, which is to grow from before octets to size and by
@@ -84,7 +109,7 @@ func (s *Spool) ask(before int64) error {
 	if s.stored.file == nil {
 		before = 0 // it is all in memory yet
 	}
-	if !s.room(s.size - before + askOctets) {
+	if !s.in.OnDisk(s.size - before + askOctets) {
 		return ErrNoRoom
 	}
 	return nil

@@ -21,6 +21,12 @@ func random(octets int) []byte {
 // roomy is a disk that has room.
 func roomy(int64) bool { return true }
 
+// spool makes a Spool for content of which nothing was declared.
+func spool(dir string, each, limit int64, onDisk func(int64) bool) *Spool {
+	r := &Room{Memory: NewMemory(32 << 20), Each: each, Dir: dir, OnDisk: onDisk}
+	return r.NewSpool(0, limit)
+}
+
 // files counts what is in dir.
 func files(t *testing.T, dir string) int {
 	t.Helper()
@@ -37,7 +43,7 @@ func TestContentIsWhatWasWritten(t *testing.T) {
 	for _, size := range []int{0, 1, smallOctets - 1, smallOctets, smallOctets + 1, memory, memory + 1, memory + writeOctets, len(all)} {
 		for _, step := range []int{1000, smallOctets, 3*writeOctets + 7} {
 			dir := t.TempDir()
-			s := NewSpool(dir, memory, int64(size), roomy)
+			s := spool(dir, memory, int64(size), roomy)
 			for off := 0; off < size; off += step {
 				p := bytes.Clone(all[off:min(off+step, size)])
 				s.Write(p)
@@ -67,7 +73,7 @@ func TestContentIsWhatWasWritten(t *testing.T) {
 func TestContentThatIsTooLargeLeavesNothing(t *testing.T) {
 	for _, limit := range []int64{10, 2 * smallOctets, 3 * writeOctets} {
 		dir := t.TempDir()
-		s := NewSpool(dir, smallOctets, limit, roomy)
+		s := spool(dir, smallOctets, limit, roomy)
 		s.Write(random(int(limit)))
 		s.Write([]byte("x"))
 		if files(t, dir) != 0 {
@@ -85,7 +91,7 @@ func TestContentThatIsTooLargeLeavesNothing(t *testing.T) {
 func TestADiskThatFailsAtTheEndIsFoundOut(t *testing.T) {
 	for _, octets := range []int{smallOctets + 1, 3 * writeOctets} {
 		dir := t.TempDir()
-		s := NewSpool(dir, smallOctets, 1<<20, roomy)
+		s := spool(dir, smallOctets, 1<<20, roomy)
 		s.Write(random(octets))
 		if err := s.stored.file.Close(); err != nil { // writes fail from now on
 			t.Fatal(err)
@@ -101,7 +107,7 @@ func TestADiskThatFailsAtTheEndIsFoundOut(t *testing.T) {
 }
 
 func TestASpoolDirectoryThatIsMissing(t *testing.T) {
-	s := NewSpool(filepath.Join(t.TempDir(), "missing"), 10, 1<<20, roomy)
+	s := spool(filepath.Join(t.TempDir(), "missing"), 10, 1<<20, roomy)
 	s.Write(random(5))
 	s.Write(random(smallOctets))
 	s.Write(random(5))
@@ -128,7 +134,7 @@ func TestRoomIsAskedForBeforeAFileGrows(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var asked []int64
-			s := NewSpool(t.TempDir(), c.memory, 1<<30, func(octets int64) bool {
+			s := spool(t.TempDir(), c.memory, 1<<30, func(octets int64) bool {
 				asked = append(asked, octets)
 				return true
 			})
@@ -147,7 +153,7 @@ func TestRoomIsAskedForBeforeAFileGrows(t *testing.T) {
 func TestContentThatHasNoRoomLeavesNothing(t *testing.T) {
 	for denied := range 3 {
 		dir, asked := t.TempDir(), 0
-		s := NewSpool(dir, askOctets, 1<<30, func(int64) bool {
+		s := spool(dir, askOctets, 1<<30, func(int64) bool {
 			asked++
 			return asked <= denied
 		})
