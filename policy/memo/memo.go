@@ -20,10 +20,16 @@ const perEntry = 1 << 10
 // floods it costs others their place, never more than the work saved.
 type Memo[K comparable, V any] struct {
 	mu         sync.Mutex
-	young, old map[K]V
+	young, old map[K]entry[V]
 	octets     int // of young
 	most       int
 	own        func(K) K
+}
+
+// entry is what is kept, and how many octets of texts are counted for it.
+type entry[V any] struct {
+	value  V
+	octets int
 }
 
 // New returns a Memo that keeps about octets twice. own returns a key in memory
@@ -33,7 +39,7 @@ func New[K comparable, V any](octets int, own func(K) K) *Memo[K, V] {
 	if own == nil {
 		own = func(k K) K { return k }
 	}
-	return &Memo[K, V]{young: map[K]V{}, most: octets, own: own}
+	return &Memo[K, V]{young: map[K]entry[V]{}, most: octets, own: own}
 }
 
 // Text is New's own for a single text.
@@ -46,39 +52,48 @@ func Texts[K ~string](k [2]K) [2]K { return [2]K{Text(k[0]), Text(k[1])} }
 // length of the texts in key. Two callers may work out the same key at the same
 // time; work must be a function of the key alone and its result is shared.
 func (m *Memo[K, V]) Of(key K, octets int, work func(K) V) V {
-	v, ok := m.get(key, octets)
+	v, ok := m.Get(key)
 	if !ok {
 		key = m.own(key) // the result may hold pieces of it
 		v = work(key)
-		m.mu.Lock()
-		m.keep(key, v, octets)
-		m.mu.Unlock()
+		m.put(key, v, octets)
 	}
 	return v
 }
 
-func (m *Memo[K, V]) get(key K, octets int) (V, bool) {
+// Put remembers v under key, in place of what was there: for what is worked out of
+// more than the key. octets is the length of the texts in both.
+func (m *Memo[K, V]) Put(key K, v V, octets int) { m.put(m.own(key), v, octets) }
+
+func (m *Memo[K, V]) put(key K, v V, octets int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	v, ok := m.young[key]
-	if ok {
-		return v, true
-	}
-	if v, ok = m.old[key]; ok {
-		m.keep(m.own(key), v, octets)
-	}
-	return v, ok
+	m.keep(key, entry[V]{v, octets + perEntry})
 }
 
-// keep puts v into the younger generation.
-func (m *Memo[K, V]) keep(key K, v V, octets int) {
-	octets += perEntry
-	if octets > m.most {
+// Get returns what is remembered under key.
+func (m *Memo[K, V]) Get(key K) (V, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, ok := m.young[key]
+	if ok {
+		return e.value, true
+	}
+	if e, ok = m.old[key]; ok {
+		m.keep(m.own(key), e)
+	}
+	return e.value, ok
+}
+
+// keep puts e into the younger generation.
+func (m *Memo[K, V]) keep(key K, e entry[V]) {
+	if e.octets > m.most {
 		return
 	}
-	if m.octets+octets > m.most {
-		m.young, m.old, m.octets = map[K]V{}, m.young, 0
+	m.octets -= m.young[key].octets
+	if m.octets+e.octets > m.most {
+		m.young, m.old, m.octets = map[K]entry[V]{}, m.young, 0
 	}
-	m.young[key] = v
-	m.octets += octets
+	m.young[key] = e
+	m.octets += e.octets
 }

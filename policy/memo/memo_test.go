@@ -85,9 +85,9 @@ func TestAKeyIsKeptInMemoryOfItsOwn(t *testing.T) {
 	piece := field[10:20]
 	m := New[string, string](10*perEntry, Text)
 	kept := m.Of(piece, 10, func(k string) string { return k[2:] })
-	m.old, m.young = m.young, map[string]string{} // it passes into the younger generation
+	m.old, m.young = m.young, map[string]entry[string]{} // it passes into the younger generation
 	m.Of(piece, 10, func(string) string { t.Error("worked twice"); return "" })
-	for _, generation := range []map[string]string{m.young, m.old} {
+	for _, generation := range []map[string]entry[string]{m.young, m.old} {
 		for k := range generation {
 			if k != piece || unsafe.StringData(k) == unsafe.StringData(piece) {
 				t.Errorf("the key %q is the caller's", k)
@@ -96,5 +96,25 @@ func TestAKeyIsKeptInMemoryOfItsOwn(t *testing.T) {
 	}
 	if unsafe.StringData(kept) == unsafe.StringData(piece[2:]) {
 		t.Error("the result is a piece of the caller's text")
+	}
+}
+
+// What was put under a key takes the place of what was there, with its octets, and
+// is counted for them when it is asked for again.
+func TestWhatIsPutIsCountedOnce(t *testing.T) {
+	m := New[string, int](10*perEntry, nil)
+	for i := range 100 {
+		m.Put("a", i, 3*perEntry)
+		m.Put("b", -i, perEntry)
+	}
+	if m.octets != 6*perEntry || m.old != nil {
+		t.Errorf("%d octets are counted, want %d; an older generation: %v", m.octets, 6*perEntry, m.old)
+	}
+	m.Put("c", 7, 5*perEntry) // the others are now older
+	if v, ok := m.Get("a"); v != 99 || !ok || m.octets != 10*perEntry {
+		t.Errorf("%d, %t; %d octets, want %d", v, ok, m.octets, 10*perEntry)
+	}
+	if v, ok := m.Get("nobody"); v != 0 || ok {
+		t.Errorf("%d, %t", v, ok)
 	}
 }

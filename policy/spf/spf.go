@@ -61,13 +61,26 @@ func Check(ctx context.Context, r dns.Resolver, ip netip.Addr, helo string, reve
 		result.Status, result.Why = mail.None, "the address of the sending host is not known"
 		return result
 	}
+	about := subject{ip, result.Domain, result.Identity}
+	past, ok, now := recall(ctx, r, about)
+	if ok {
+		return past
+	}
+	record := &recorder{Resolver: r, now: now}
+	e := &evaluation{dns: record, client: ip, local: local, domain: result.Domain, helo: heloName(helo)}
+	result = e.check(ctx, result)
+	record.remember(about, result)
+	return result
+}
+
+// check evaluates for the identity that result names.
+func (e *evaluation) check(ctx context.Context, result Result) Result {
 	if ctx.Err() == nil { // otherwise what is in memory has to do, which takes no time
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, maxDuration)
 		defer cancel()
 	}
-	e := &evaluation{dns: r, client: ip, local: local, domain: result.Domain, helo: heloName(helo)}
-	status, err := library.CheckHostWithSender(net.IP(ip.AsSlice()), e.helo, "@"+result.Domain,
+	status, err := library.CheckHostWithSender(net.IP(e.client.AsSlice()), e.helo, "@"+result.Domain,
 		library.WithContext(ctx),
 		library.WithResolver(e),
 		library.WithTraceFunc(e.note),
