@@ -2,6 +2,7 @@ package spf
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -61,8 +62,24 @@ func ask(ctx context.Context, r dns.Resolver, typ, name string) asked {
 	return q
 }
 
+// says reports whether a and b are the same answer, where it may rest on a.
 func (a *asked) says(b *asked) bool {
-	return b.err == nil && slices.Equal(a.txt, b.txt) && slices.Equal(a.addrs, b.addrs) && slices.Equal(a.mx, b.mx)
+	if a.err != nil || b.err != nil {
+		return nothing(a.err) != nil && nothing(a.err) == nothing(b.err)
+	}
+	return slices.Equal(a.txt, b.txt) && slices.Equal(a.addrs, b.addrs) && slices.Equal(a.mx, b.mx)
+}
+
+// nothing is the class of an error that is an answer: there is no such name, or no
+// such record. Nil for others.
+func nothing(err error) error {
+	switch {
+	case errors.Is(err, dns.ErrNoSuchName):
+		return dns.ErrNoSuchName
+	case errors.Is(err, dns.ErrNoData):
+		return dns.ErrNoData
+	}
+	return nil
 }
 
 // recall returns the result of a check of s that rests on what r says now. If
@@ -86,7 +103,7 @@ type recorder struct {
 	dns.Resolver
 	now   []asked // for recall; nobody is asked for it a second time
 	asked []asked
-	more  bool // a question had no answer, or the result may rest on something else
+	more  bool // a question was not answered, or the result may rest on something else
 }
 
 func (r *recorder) ask(ctx context.Context, typ, name string) asked {
@@ -96,7 +113,7 @@ func (r *recorder) ask(ctx context.Context, typ, name string) asked {
 	} else {
 		q = ask(ctx, r.Resolver, typ, name)
 	}
-	r.more = r.more || q.err != nil || slices.ContainsFunc(q.txt, func(txt string) bool { return strings.Contains(txt, "%") })
+	r.more = r.more || q.err != nil && nothing(q.err) == nil || slices.ContainsFunc(q.txt, func(txt string) bool { return strings.Contains(txt, "%") })
 	if !r.more {
 		r.asked = append(r.asked, q)
 	}

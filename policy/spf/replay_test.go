@@ -53,12 +53,12 @@ func TestARepeatedCheckSaysWhatANewOneSays(t *testing.T) {
 	`
 	changes := []string{
 		"", "in.example TXT \"v=spf1 -all\"\n", "host.example A 192.0.2.200\n", "mx.example A 192.0.2.200\n", "changed.example MX 10 other.example\n",
-		"why.example TXT \"ask us\"\n", "in.example TXT SERVFAIL\n", "six.example AAAA 2001:db8::8\n",
+		"why.example TXT \"ask us\"\n", "in.example TXT SERVFAIL\n", "nowhere.example A 192.0.2.7\n", "nowhere.example A SERVFAIL\n", "host.example TXT \"x\"\n", "six.example AAAA 2001:db8::8\n",
 	}
 	records := []string{
 		"v=spf1 ip4:192.0.2.7 -all", "v=spf1 include:in.example -all", "v=spf1 redirect=more.example", "v=spf1 a:host.example ~all", "v=spf1 a:six.example ~all",
 		"v=spf1 mx:changed.example -all", "v=spf1 include:two.example ?all", "v=spf1 exists:%{l}.example -all", "v=spf1 include:%{h} -all", "v=spf1 ptr -all",
-		"v=spf1 -all exp=why.example", "v=spf1 -all exp=mine.example", "v=spf1 a:nowhere.example a:host.example -all", "v=spf1 bad", "no record",
+		"v=spf1 -all exp=why.example", "v=spf1 -all exp=mine.example", "v=spf1 a:nowhere.example a:host.example -all", "v=spf1 a:nowhere.example a:no.where.example a:not.here.example ?all", "v=spf1 bad", "no record",
 	}
 	clients := []string{"192.0.2.7", "192.0.2.99", "2001:db8::7"}
 	senders := []struct{ local, helo string }{{"host", "in.example"}, {"nobody", "why.example"}}
