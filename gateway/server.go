@@ -371,6 +371,7 @@ func (s *Server) registerReadings() {
 	s.metrics.read(counter, "mxgate_dropped_total", "Connections closed without a word: strangers beyond their slots, and peers that are no balancers.", of(func(w wire.Stats) int64 { return w.Dropped }))
 	s.metrics.read(counter, "mxgate_connections_over_limit_total", "Connections refused because a limit was reached.", of(func(w wire.Stats) int64 { return w.OverLimit }))
 	s.metrics.read(counter, "mxgate_tls_handshakes_failed_total", "TLS handshakes that failed.", of(func(w wire.Stats) int64 { return w.TLSFailed }))
+	s.metrics.read(counter, "mxgate_content_spooled_total", "Message contents that were written to a spool file.", of(func(w wire.Stats) int64 { return w.Spooled }))
 	s.metrics.read(counter, "mxgate_transactions_paced_total", "Transactions that waited for a processor before they began.", of(func(w wire.Stats) int64 { return w.Paced }))
 	s.metrics.read(gauge, "mxgate_connections", "Open connections of admitted clients.", of(func(w wire.Stats) int64 { return w.Active }))
 	s.metrics.read(gauge, "mxgate_store_trouble", "1 while the store cannot do its work: see /readyz.", func() float64 {

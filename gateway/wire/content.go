@@ -69,6 +69,9 @@ func (c *Conn) Content(ctx context.Context) (*Content, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrSpool, err)
 	}
+	if content.InFile() {
+		c.l.stats.spooled.Add(1)
+	}
 	fault.At(fault.SpoolDone)
 	return content, nil
 }

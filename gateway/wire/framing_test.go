@@ -275,6 +275,29 @@ func TestDuty_F4_SpoolSpaceThatGoesWhileContentComes(t *testing.T) {
 	c.expect("250")
 }
 
+// What MAIL declares decides where content goes once it is no longer small, for this
+// transaction alone.
+func TestContentThatMemoryIsTooSmallForIsWrittenAtOnce(t *testing.T) {
+	s := start(t, func(cfg *wire.Config) { cfg.MemoryOctets, cfg.MemoryOctetsTotal = 1<<20, 1<<20 })
+	c := s.open(t)
+	text := strings.Repeat(strings.Repeat("x", 126)+"\r\n", 100<<10/128)
+	for _, tc := range []struct {
+		size    string
+		spooled int64
+	}{{"", 0}, {" SIZE=102400", 0}, {" SIZE=2000000", 1}, {"", 1}} {
+		c.send("MAIL FROM:<a@client.example>" + tc.size + "\r\n")
+		c.expect("250")
+		c.send("RCPT TO:<b@example.com>\r\nDATA\r\n")
+		c.expect("250")
+		c.expect("354")
+		c.send(text + ".\r\n")
+		c.expect("250 2.0.0 Taken")
+		if n := s.l.Stats().Spooled; n != tc.spooled {
+			t.Errorf("after MAIL with %q %d contents were written, want %d", tc.size, n, tc.spooled)
+		}
+	}
+}
+
 // writes counts the packets a server sends.
 type writes struct {
 	net.Conn

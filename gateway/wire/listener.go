@@ -52,8 +52,8 @@ type Listener struct {
 
 // counters are read by Stats.
 type counters struct {
-	connections, accepted, strangers, dropped, overLimit, early             atomic.Int64
-	nearMisses, panics, tlsHandshakes, tlsFailed, messages, paced, octetsIn atomic.Int64
+	connections, accepted, strangers, dropped, overLimit, early                      atomic.Int64
+	nearMisses, panics, tlsHandshakes, tlsFailed, messages, paced, spooled, octetsIn atomic.Int64
 }
 
 // Stats counts since the start, except Active and ActiveStrangers, which are of
@@ -71,6 +71,7 @@ type Stats struct {
 	TLSFailed     int64
 	Messages      int64 // contents that were answered
 	Paced         int64 // transactions that waited for a processor before they began
+	Spooled       int64 // contents that were written to a file: too large for memory, or one too many there
 	OctetsIn      int64 // read in sessions, after TLS
 
 	Active          int64 // sessions
@@ -138,7 +139,7 @@ func (l *Listener) Stats() Stats {
 	s := Stats{
 		Connections: n.connections.Load(), Accepted: n.accepted.Load(), OverLimit: n.overLimit.Load(), Early: n.early.Load(),
 		Strangers: n.strangers.Load(), Dropped: n.dropped.Load(), NearMisses: n.nearMisses.Load(), Panics: n.panics.Load(),
-		TLSHandshakes: n.tlsHandshakes.Load(), TLSFailed: n.tlsFailed.Load(), Messages: n.messages.Load(), Paced: n.paced.Load(), OctetsIn: n.octetsIn.Load(),
+		TLSHandshakes: n.tlsHandshakes.Load(), TLSFailed: n.tlsFailed.Load(), Messages: n.messages.Load(), Paced: n.paced.Load(), Spooled: n.spooled.Load(), OctetsIn: n.octetsIn.Load(),
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

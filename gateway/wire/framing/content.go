@@ -39,6 +39,9 @@ func (c *Content) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
+// InFile reports whether the content is in a file, before Close.
+func (c *Content) InFile() bool { return c.stored.file != nil }
+
 // Close gives memory and disk back. It may be called more than once.
 func (c *Content) Close() error {
 	c.mu.Lock()

@@ -57,7 +57,7 @@ func TestLargeContentIsWhatWasWritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			inFile := size > firstOctets+4*largeOctets || size > firstOctets && declared == 4*len(all)
-			if got := files(t, dir) == 1; got != inFile {
+			if got := files(t, dir) == 1; got != inFile || c.InFile() != inFile {
 				t.Errorf("%d octets, %d declared: in a file %t", size, declared, got)
 			}
 			got, err := io.ReadAll(io.NewSectionReader(c, 0, c.Size+1))
