@@ -57,7 +57,8 @@ func OpenMemory(c *config.Config) (*memory.Store, error) {
 // stolen conversations would come through, and nobody would know. One that is
 // damaged does not: nobody may be there for days, and all mail would wait for him.
 // Nor does one that a full disk keeps from being written: it answers, and is
-// written when there is room.
+// written when there is room. To be opened it may spend what the store keeps back
+// for deleting.
 func (s *Server) remember() error {
 	if !s.cfg.Memory.Enabled {
 		s.log.Info("nothing is remembered: memory.enabled = false")
@@ -66,7 +67,7 @@ func (s *Server) remember() error {
 	start := time.Now()
 	settings := memoryConfig(s.cfg)
 	settings.OnError = func(err error) { s.log.Error("memory", "err", err) }
-	m, err := memory.Open(settings)
+	m, err := withRoom(s.store, func() (*memory.Store, error) { return memory.Open(settings) })
 	if errors.Is(err, memory.ErrDamaged) {
 		m, err = s.beginAnew(settings, start, err)
 	}
@@ -87,14 +88,24 @@ func (s *Server) remember() error {
 	return nil
 }
 
+// withRoom does what the start of a memory needs, on a full disk with the room of
+// the reserve.
+func withRoom[T any](st *store.Store, do func() (T, error)) (T, error) {
+	t, err := do()
+	for errors.Is(err, memory.ErrFull) && st.SpendReserve() {
+		t, err = do()
+	}
+	return t, err
+}
+
 // beginAnew keeps a damaged memory beside an empty one, which has the decisions of
 // the damaged one as far as they can be read.
 func (s *Server) beginAnew(settings memory.Config, now time.Time, damage error) (*memory.Store, error) {
-	aside, err := memory.SetAside(settings.Dir, now)
+	aside, err := withRoom(s.store, func() (string, error) { return memory.SetAside(settings.Dir, now) })
 	if err != nil {
 		return nil, errors.Join(damage, err)
 	}
-	m, err := memory.Open(settings)
+	m, err := withRoom(s.store, func() (*memory.Store, error) { return memory.Open(settings) })
 	if err != nil {
 		return nil, errors.Join(damage, err)
 	}

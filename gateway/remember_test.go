@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -137,4 +138,36 @@ func TestAGatewayThatStartsOnAFullDiskRelaysAndRemembersWhatItCanRead(t *testing
 	g.end()
 	again(slog.DiscardHandler)
 	g.wantHeld(g.post(withIDs), policy.StolenThread, "4 messages")
+}
+
+// After a clean stop SQLite has no files beside its databases, and must make them.
+func TestAGatewayStartsOnADiskThatFilledUpAfterItsStop(t *testing.T) {
+	for name, damage := range map[string]func(path string) error{
+		"all as it was":    func(string) error { return nil },
+		"a damaged memory": func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 8192), 0o600) },
+	} {
+		for _, free := range []int64{0, 32 << 10, 40 << 10, 64 << 10} { // from the second on the store needs none of the reserve
+			t.Run(fmt.Sprintf("%s, %d octets free", name, free), func(t *testing.T) {
+				var c calendar
+				disk := smallDisk(t, 16<<20)
+				dir := filepath.Join(disk, "data")
+				g := newStage(t, script{dataDir: dir}, c.plant)
+				g.conversation(&c)
+				g.end()
+				if err := damage(filepath.Join(dir, "memory", "memory.db")); err != nil {
+					t.Fatal(err)
+				}
+				empty := fill(t, disk, free)
+				g.serve(slog.DiscardHandler, c.plant)
+				g.over = false
+				g.wantReply(g.deliver(greta, []string{bob}, letter{from: greta, id: "4@lindqvist.example", cites: "<3@lindqvist.example>"}.content()), "250 2.0.0")
+				empty()
+				eventually(t, "the memory is written", func() bool {
+					_, page := g.get("/metrics")
+					return strings.Contains(page, "\nmxgate_memory_trouble 0\n") && g.remembers().Learned == 1
+				})
+				g.end()
+			})
+		}
+	}
 }

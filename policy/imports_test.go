@@ -37,6 +37,8 @@ func rank(pkg string) int {
 		return 4
 	case strings.HasPrefix(pkg, "mxgate/gateway/"):
 		return 5
+	case pkg == "mxgate/cmd/mxgate/internal/count": // words for numbers, of all that prints
+		return 7
 	case strings.HasPrefix(pkg, "mxgate/cmd/") && strings.Contains(pkg, "/internal/"):
 		return 8
 	}

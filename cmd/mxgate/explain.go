@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/gateway"
 	"mxgate/gateway/archive"
 	"mxgate/policy"
@@ -259,7 +260,7 @@ func (e *explaining) summary() error {
 	for _, r := range results {
 		t.add("", fmt.Sprintf("%7d", e.counts[r]), strings.ToUpper(r.disposition.String()), string(r.reason))
 	}
-	if _, err := fmt.Fprintf(e.out, "%d messages\n", e.total); err != nil {
+	if _, err := fmt.Fprintf(e.out, "%s\n", count.Of(e.total, "message")); err != nil {
 		return err
 	}
 	return t.print(e.out)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"mxgate/gateway/memory"
 	"mxgate/gateway/resolve/dnstest"
+	"mxgate/gateway/store"
 	"mxgate/policy"
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
@@ -147,4 +149,45 @@ func TestExplainSaysWhyAMemoryCannotBeAsked(t *testing.T) {
 	}
 	off := l.file("off.toml", string(text)+"[memory]\nenabled = false\n")
 	wantIn(t, ask(exitCouldNot, "-config", off), "memory.enabled = false: nothing is remembered that could be asked")
+}
+
+// What was remembered when it came is in the evidence; what is remembered today has
+// one way to be asked.
+func TestAHeldMessageIsExplainedByTheMemoryOfTodayAsItsPageSays(t *testing.T) {
+	l, _ := taught(t)
+	evidence, err := json.Marshal(spoof())
+	if err == nil {
+		err = l.store.Quarantine(t.Context(), store.Held{ID: "m1", ReceivedAt: time.Now(), Client: netip.MustParseAddr("192.0.2.1"), Source: "the-provider", Reason: "own-domain-spoof",
+			Envelope: mail.Envelope{ReversePath: mail.Address{Local: "anna\u202e", Domain: "he1se.de"}, ForwardPaths: []mail.Address{bob}}, Evidence: evidence}, strings.NewReader(stolenReply))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := func(args ...string) string {
+		t.Helper()
+		code, out, errOut := mx(t, append([]string{"quarantine", "show", "-config", l.config, "m1"}, args...)...)
+		if code != exitFine {
+			t.Fatal(code, errOut)
+		}
+		return out
+	}
+	if strings.Contains(page(), "mxgate explain") {
+		t.Error("the short page is for who decides")
+	}
+	_, command, ok := strings.Cut(page("-all"), " | mxgate explain ")
+	command, _, _ = strings.Cut(command, "\n")
+	if want := "-memory -config " + l.config + " -source the-provider -rcpt bob@example.com -"; !ok || command != want {
+		t.Fatalf("got %q, want %q", command, want)
+	}
+	args := strings.Fields(command)
+	args[len(args)-1] = l.file("held.eml", page("-raw"))
+	_, out, errOut := l.explainHere(args...)
+	wantIn(t, strings.Join(strings.Fields(out), " "), "verdict: QUARANTINE: stolen-thread", "Asked for bob@example.com.")
+	if errOut != "" {
+		t.Error(errOut)
+	}
+	mx(t, "quarantine", "delete", "-config", l.config, "m1")
+	if strings.Contains(page("-all"), "mxgate explain") {
+		t.Error("a command for what is gone")
+	}
 }

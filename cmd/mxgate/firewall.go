@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/firewall"
 	"mxgate/gateway/config"
 )
@@ -253,6 +254,6 @@ func printChanges(w io.Writer, rules string, changes []firewall.Change) error {
 	if err := t.print(w); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s: %s more, %d fewer\n", called(rules), counted(added, "range"), int64(len(changes))-added)
+	_, err := fmt.Fprintf(w, "%s: %s more, %d fewer\n", called(rules), count.Of(added, "range"), int64(len(changes))-added)
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -104,8 +105,7 @@ func (r *remembering) export(ctx context.Context, rest []string) int {
 		err = closing
 	}
 	if err != nil {
-		os.Remove(r.file)
-		return fail(r.errOut, err)
+		return fail(r.errOut, errors.Join(err, os.Remove(r.file)))
 	}
 	return exitFine
 }

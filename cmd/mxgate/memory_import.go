@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/memory/lot"
 	"mxgate/gateway/memory"
 	"mxgate/policy"
@@ -163,13 +164,13 @@ func (r *remembering) importLists(ctx context.Context, paths []string, kinds map
 	if r.dry {
 		verb = "would be taken"
 	}
-	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well%s\n", counted(int64(len(g.entries)), "domain"), counted(int64(g.rows), "row"), counted(int64(report.Domains), "domain"), verb, underWay(report.Waiting))
+	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well%s\n", count.Of(len(g.entries), "domain"), count.Of(g.rows, "row"), count.Of(report.Domains, "domain"), verb, underWay(report.Waiting))
 	for _, line := range []struct {
 		n   int
 		why string
-	}{{left.ours, "yours: they are known by the configuration"}, {left.held, "left out, as they resemble others"},
+	}{{left.ours, "yours: known by the configuration"}, {left.held, "left out, resembling others"},
 		{len(left.shared), "left out, as everybody may have a mailbox there: " + named(left.shared)},
-		{g.empty, "rows or contacts without an address"}, {g.troubles, "that cannot be read, told above"}} {
+		{g.empty, "without an address"}, {g.troubles, "that cannot be read, told above"}} {
 		if line.n > 0 {
 			fmt.Fprintf(r.out, "%7d %s\n", line.n, line.why)
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/memory/bootstrap"
 	"mxgate/cmd/mxgate/internal/memory/pair"
 	"mxgate/cmd/mxgate/internal/trace/container"
@@ -43,7 +44,7 @@ func (t *telling) show(messages int, at int64) {
 	if t.terminal.total > 0 {
 		share = fmt.Sprintf(", %d %%", min((t.terminal.done+at)*100/t.terminal.total, 100))
 	}
-	fmt.Fprintf(t.r.errOut, "mxgate memory import: %d messages%s\n", messages, share)
+	fmt.Fprintf(t.r.errOut, "mxgate memory import: %s%s\n", count.Of(messages, "message"), share)
 }
 
 // importArchives teaches what stored mail says.
@@ -115,20 +116,20 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 	if err != nil {
 		return false, err
 	}
-	fmt.Fprintf(r.out, "%s read, %d %s%s\n", counted(int64(a.Messages), "message"), a.Learned(), verb, underWay(!r.dry && s.Waiting > 0))
+	fmt.Fprintf(r.out, "%s read, %d %s%s\n", count.Of(a.Messages, "message"), a.Learned(), verb, underWay(!r.dry && s.Waiting > 0))
 	for _, line := range []struct {
 		n   int
 		why string
 	}{
-		{a.Sent, "sent by you: whom they went to is known"},
-		{a.Proven, "whose author was proven when they came, as the provider noted: they teach who writes, as new mail does"},
-		{a.Vouched, "that you vouch for: they teach who writes"},
-		{a.Counts.Unproven, "with nothing that proves the author, for what is said below: they teach conversations, and nothing on who writes (-vouch takes your word)"},
-		{a.Ours, "left out, from your own domains: they may be forged (-sent, for a folder of sent mail)"},
+		{a.Sent, "sent by you: it is known to whom"},
+		{a.Proven, "with an author who was proven on arrival, as the provider noted: such mail teaches who writes, as new mail does"},
+		{a.Vouched, "that you vouch for: such mail teaches who writes"},
+		{a.Counts.Unproven, "with nothing that proves the author, for what is said below: such mail teaches conversations, and nothing on who writes (-vouch takes your word)"},
+		{a.Ours, "left out, from your own domains: such mail may be forged (-sent, for a folder of sent mail)"},
 		{a.NotOurs, "left out, not from your own domains, in what is called sent mail"},
-		{a.Ambiguous, "left out, as it cannot be said who wrote them"},
-		{a.Dateless, "left out, as their day is not known or still to come"},
-		{a.Unread, "left out, as they have no header of a mail"},
+		{a.Ambiguous, "left out, as it cannot be said who wrote"},
+		{a.Dateless, "left out, as the day is not known or still to come"},
+		{a.Unread, "left out, without a header of a mail"},
 	} {
 		if line.n > 0 {
 			fmt.Fprintf(r.out, "%7d %s\n", line.n, line.why)
@@ -139,7 +140,7 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 	if err != nil {
 		return false, err
 	}
-	fmt.Fprintf(r.out, "%s vouched for by that; %s wrote without proof\n", counted(int64(len(a.Taught)), "domain"), counted(int64(len(a.Unproven)), "domain"))
+	fmt.Fprintf(r.out, "%s vouched for by that; %s wrote without proof\n", count.Of(len(a.Taught), "domain"), count.Of(len(a.Unproven), "domain"))
 	likenesses := r.archiveLikenesses(a, k)
 	if len(likenesses) > 0 {
 		fmt.Fprintln(r.out)
@@ -183,13 +184,13 @@ func (r *remembering) showArchivePairs(found []pair.Likeness, a *bootstrap.Archi
 	style := pair.On(r.out, "  ")
 	say := func(d mail.Domain) string {
 		if n := a.Taught[d]; n > 0 && k.domains[d].Domain == nil { // the gateway has still to take it over
-			return "vouched for by " + counted(int64(n), "message") + " of this archive"
+			return "vouched for by " + count.Of(n, "message") + " of this archive"
 		}
 		return k.saying(r.cfg, d)
 	}
 	for i, l := range found {
 		if i == maxPairsShown {
-			fmt.Fprintf(r.out, "and %s more\n\n", counted(int64(len(found)-i), "pair"))
+			fmt.Fprintf(r.out, "and %s more\n\n", count.Of(len(found)-i, "pair"))
 			break
 		}
 		fmt.Fprintln(r.out, "These two resemble each other; which is yours?")

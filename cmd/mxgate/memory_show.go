@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/memory/pair"
 	"mxgate/gateway/memory"
 	"mxgate/policy"
@@ -95,8 +96,9 @@ func (r *remembering) statsTable(s memory.Stats) error {
 		n    int
 		what string
 	}{
-		{s.Threads, "conversations"}, {s.IDs, "message ids of them, kept as digests"}, {s.Edges, "contacts: a mailbox of yours and a domain"},
-		{s.Names, "names under which authors write to a mailbox of yours"}, {s.Decisions, "decisions (`mxgate allow list`)"},
+		{s.Threads, count.Word(s.Threads, "conversation")}, {s.IDs, count.Word(s.IDs, "message id") + " of conversations, kept as a digest"},
+		{s.Edges, count.Word(s.Edges, "contact") + ": a mailbox of yours and a domain"},
+		{s.Names, count.Word(s.Names, "name") + " of authors who write to a mailbox of yours"}, {s.Decisions, count.Word(s.Decisions, "decision") + " (`mxgate allow list`)"},
 	} {
 		t.add("", fmt.Sprintf("%7d", row.n), row.what)
 	}
@@ -105,9 +107,9 @@ func (r *remembering) statsTable(s memory.Stats) error {
 		return err
 	}
 	if s.Waiting > 0 {
-		fmt.Fprintf(r.out, "%7d  requests that the gateway has not taken over yet\n", s.Waiting)
+		fmt.Fprintf(r.out, "%7d  %s that the gateway has not taken over yet\n", s.Waiting, count.Word(s.Waiting, "request"))
 	}
-	_, err := fmt.Fprintf(r.out, "\n%.1f MB on disk\n", float64(s.DiskOctets)/1e6)
+	_, err := fmt.Fprintf(r.out, "\n%s on disk\n", count.Size(s.DiskOctets))
 	return err
 }
 
@@ -165,10 +167,9 @@ func (r *remembering) showOne(k known, d mail.Domain) {
 	r.showNear(k, d)
 }
 
-// mailWords says how much was written. Of contact alone the gateway writes the row
-// once a day.
+// mailWords says how much was written.
 func (r remembered) mailWords() string {
-	text := counted(int64(r.Domain.Messages), "message") + " of it"
+	text := count.Of(r.Domain.Messages, "message") + " of it"
 	switch {
 	case r.Sent > 0:
 		text += fmt.Sprintf(", %d of yours to it", r.Sent)
@@ -177,7 +178,7 @@ func (r remembered) mailWords() string {
 	default:
 		text += ", none of yours to it that mxgate has seen"
 	}
-	return text + "; the last contact was on " + r.Domain.Last.Format(time.DateOnly) + " (as the gateway wrote it down last, at most a day ago)"
+	return text + "; the last contact was on " + r.Domain.Last.Format(time.DateOnly)
 }
 
 // maxNear bounds whom a domain is shown to resemble.

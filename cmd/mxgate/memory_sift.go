@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/memory/lot"
 	"mxgate/cmd/mxgate/internal/memory/pair"
 	"mxgate/gateway/memory"
@@ -78,7 +79,7 @@ func (r *remembering) showLikenesses(found []pair.Likeness, k known) {
 	listed := false
 	for i, l := range found {
 		if i == maxPairsShown {
-			fmt.Fprintf(r.out, "and %s more\n\n", counted(int64(len(found)-i), "pair"))
+			fmt.Fprintf(r.out, "and %s more\n\n", count.Of(len(found)-i, "pair"))
 			break
 		}
 		target := pair.Side{Domain: l.Target, Note: k.saying(r.cfg, l.Target)}

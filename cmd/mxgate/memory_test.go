@@ -44,7 +44,7 @@ func TestAListIsImportedAndLookalikesInItAreAskedFor(t *testing.T) {
 	wantIn(t, out, "remembers nothing yet")
 	out, errOut := l.remember(exitFindings, "import", path)
 	wantIn(t, out, "These two resemble each other; which is yours?\n  he‹i›se.de   listed\n  he‹1›se.de   listed\n", "import again with -take DOMAIN",
-		"4 domains in the 5 rows: 1 domain taken as known well\n", "      1 yours", "      2 left out, as they resemble others\n", "      1 that cannot be read")
+		"4 domains in the 5 rows: 1 domain taken as known well\n", "      1 yours", "      2 left out, resembling others\n", "      1 that cannot be read")
 	if want := path + `:6: "not a domain": expected a domain such as partner.example, or an address such as anna@partner.example` + "\n"; errOut != want {
 		t.Errorf("got %q, want %q", errOut, want)
 	}
@@ -105,7 +105,7 @@ func TestShowGoesByWhatIsSaidOfOwnersAndFindsAddedWords(t *testing.T) {
 
 func TestAnswersThatWereNotSeenAreNotCountedAsNone(t *testing.T) {
 	r := remembered{Domain: &policy.KnownDomain{State: policy.TwoWay, Messages: 12, Last: time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)}}
-	if got := r.mailWords(); got != "12 messages of it, some in answer to yours, which mxgate did not see; the last contact was on 2026-11-02 (as the gateway wrote it down last, at most a day ago)" {
+	if got := r.mailWords(); got != "12 messages of it, some in answer to yours, which mxgate did not see; the last contact was on 2026-11-02" {
 		t.Error(got)
 	}
 	r.Domain.State = policy.Established
@@ -122,7 +122,7 @@ func TestAnAddressBookIsImported(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	path := l.file("people.vcf", "BEGIN:VCARD\nORG:Partner\nEMAIL:anna@partner.example\nEND:VCARD\nBEGIN:VCARD\nFN:X\nEND:VCARD\n")
 	out, _ := l.remember(exitFine, "import", path)
-	wantIn(t, out, "1 domain in the 2 rows: 1 domain taken", "      1 rows or contacts without an address")
+	wantIn(t, out, "1 domain in the 2 rows: 1 domain taken", "      1 without an address")
 	out, _ = l.remember(exitFine, "show", "partner.example")
 	wantIn(t, out, "partner.example: known well, from a list of yours\n  imported    Partner\n")
 }
@@ -151,7 +151,7 @@ func TestAnArchiveTeachesWhatItProves(t *testing.T) {
 		t.Errorf("%v: %+v", err, s)
 	}
 	out, _ = l.remember(exitFine, "stats")
-	wantIn(t, out, "\n      2  conversations\n      2  message ids of them", "\n      1  contacts: ", "\n      1  names ", "\n      0  decisions")
+	wantIn(t, out, "\n      2  conversations\n      2  message ids of conversations", "\n      1  contact: ", "\n      1  name ", "\n      0  decisions", " KB on disk\n")
 }
 
 // What is no mail, such as a log, is told of as that.
@@ -159,7 +159,7 @@ func TestWhatIsNoMailIsSaidToBeNone(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	log := l.file("gate.log", "time=2026-11-22T21:11:48.498Z level=INFO msg=\"memory loaded\"\ntime=2026-11-22T21:11:48.500Z level=INFO msg=\"extensions offered\"\n")
 	out, errOut := l.remember(exitFindings, "import", log, l.file("a.eml", memoryLetter))
-	wantIn(t, out, "2 messages read, 1 learned from\n", "      1 left out, as they have no header of a mail\n")
+	wantIn(t, out, "2 messages read, 1 learned from\n", "      1 left out, without a header of a mail\n")
 	wantIn(t, errOut, "mxgate memory import: "+log+": is no mail: ")
 }
 

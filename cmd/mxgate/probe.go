@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/probe"
 	"mxgate/gateway"
 	"mxgate/gateway/config"
@@ -208,7 +209,7 @@ func printProbe(out io.Writer, results []probe.Result) error {
 			told = append(told, fmt.Sprintf("%d %s", counts[v], v))
 		}
 	}
-	if _, err := fmt.Fprintf(out, "\nasked from here as a stranger, without sending a message: %s of %s\n", strings.Join(told, ", "), addressCount(len(results))); err != nil {
+	if _, err := fmt.Fprintf(out, "\nasked from here as a stranger, without sending a message: %s of %s\n", strings.Join(told, ", "), count.Of(len(results), "address")); err != nil {
 		return err
 	}
 	for _, v := range probe.Verdicts() {
@@ -226,14 +227,6 @@ var probeAdvice = map[probe.Verdict]string{
 	probe.Open:    "let only your sources reach these ports; `mxgate firewall` writes the rules",
 	probe.Unknown: "nothing was learned of these addresses; ask from another network",
 	probe.Closed:  "a firewall on this side that lets only some hosts be reached looks the same; ask from another network as well",
-}
-
-// addressCount is "1 address", "2 addresses".
-func addressCount(n int) string {
-	if n == 1 {
-		return "1 address"
-	}
-	return fmt.Sprintf("%d addresses", n)
 }
 
 // said is what a port answered, and what that means.

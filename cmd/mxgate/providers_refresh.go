@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/providers"
 	"mxgate/policy"
 	"mxgate/policy/provider"
@@ -67,7 +68,7 @@ func (p *providing) printProposal(x providers.Proposal) int {
 	for _, place := range x.List.From {
 		from = append(from, place.String())
 	}
-	fmt.Fprintf(p.out, "%s: %s in %s; %d more and %d fewer than %s\n", x.Source, counted(int64(len(x.List.Ranges)), "range"), strings.Join(from, ", "), len(x.Added), len(x.Removed), against)
+	fmt.Fprintf(p.out, "%s: %s in %s; %d more and %d fewer than %s\n", x.Source, count.Of(len(x.List.Ranges), "range"), strings.Join(from, ", "), len(x.Added), len(x.Removed), against)
 	for _, r := range x.Added {
 		fmt.Fprintf(p.out, "  + %s\n", r)
 	}

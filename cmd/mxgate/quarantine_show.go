@@ -8,13 +8,17 @@ import (
 	"slices"
 	"strings"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/gateway/store"
 	"mxgate/policy"
 	"mxgate/policy/mail"
 )
 
-// maxAdded bounds whom a page names as added to a conversation.
-const maxAdded = 8
+// Bounds of a page.
+const (
+	maxAdded = 8   // whom it names as added to a conversation, and for whom it explains
+	maxFlag  = 320 // characters of an argument in a command: an address
+)
 
 // heldPage is what is shown of one held message.
 type heldPage struct {
@@ -24,6 +28,7 @@ type heldPage struct {
 	now     policy.Verdict // by the rules as they are now
 	out     io.Writer
 	file    string // configuration, for a shell
+	memory  bool   // something is remembered
 }
 
 func (q *quarantining) show(ctx context.Context, ids []string) int {
@@ -40,7 +45,7 @@ func (q *quarantining) show(ctx context.Context, ids []string) int {
 	if q.raw {
 		return q.showRaw(h)
 	}
-	p := heldPage{h: h, out: q.out, file: shellWord(q.cfg.File)}
+	p := heldPage{h: h, out: q.out, file: shellWord(q.cfg.File), memory: q.cfg.Memory.Enabled}
 	if p.history, err = q.store.History(ctx, h.ID); err != nil {
 		return q.failID(h.ID, err)
 	}
@@ -82,7 +87,7 @@ func (p *heldPage) summary() {
 	p.say("from", policy.Plain(from, 400))
 	p.say("to", policy.Plain(recipients(*h), 400))
 	p.say("subject", policy.Plain(mail.DecodeWords(h.Subject), 200))
-	p.say("received", fmt.Sprintf("%s by %s, %d octets", h.ReceivedAt.Local().Format(stamp), policy.Plain(h.Source, 80), h.Size))
+	p.say("received", fmt.Sprintf("%s by %s, %s", h.ReceivedAt.Local().Format(stamp), policy.Plain(h.Source, 80), count.Of(h.Size, "octet")))
 	if also := p.also(); also != "" {
 		p.say("also", also)
 	}
@@ -159,9 +164,31 @@ func (p *heldPage) steps(all bool) {
 	if p.h.State != store.StateDeleted {
 		step("To read it as it came:", "show -raw| | less")
 	}
+	if all && p.memory && p.h.State != store.StateDeleted {
+		step("To judge it by what the memory knows today, and not when it came:", "show -raw|"+p.explain())
+	}
 	if !all {
 		step("All evidence, the points and the history:", "show -all")
 	}
+}
+
+// explain is the command that explains the message as read from standard input, for
+// the envelope that it came with. What a terminal would obey is left out.
+func (p *heldPage) explain() string {
+	text := " | mxgate explain -memory -config " + p.file
+	flag := func(name, value string) {
+		if policy.Plain(value, maxFlag) == value {
+			text += " " + name + " " + shellWord(value)
+		}
+	}
+	if p.h.Source != "" {
+		flag("-source", p.h.Source)
+	}
+	flag("-mail-from", p.h.Envelope.ReversePath.String())
+	for _, to := range p.h.Envelope.ForwardPaths[:min(len(p.h.Envelope.ForwardPaths), maxAdded)] {
+		flag("-rcpt", to.String())
+	}
+	return text + " -"
 }
 
 // evidence is all that was found, for whoever wants to know.

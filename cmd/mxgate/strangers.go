@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/providers"
 	"mxgate/gateway/store"
 )
@@ -118,7 +119,7 @@ func (r strangersReport) print(out io.Writer, a providers.Attempts) error {
 		return err
 	}
 	if more := len(a.Strangers) - int(r.limit); more > 0 {
-		fmt.Fprintf(out, "and %s more: -limit N shows others\n", counted(int64(more), "network"))
+		fmt.Fprintf(out, "and %s more: -limit N shows others\n", count.Of(more, "network"))
 	}
 	if slices.ContainsFunc(top, func(s providers.Stranger) bool { return s.Source.Name != "" && s.State(r.now) == providers.Admitted }) {
 		fmt.Fprintln(out, "\nadmitted now: it came before the configuration was as it is, or the gateway runs with an older one")
@@ -128,10 +129,10 @@ func (r strangersReport) print(out io.Writer, a providers.Attempts) error {
 	}
 	became := "all refused"
 	if a.NearCount > 0 {
-		became = fmt.Sprintf("refused, %d of them as near misses told to wait", a.NearCount)
+		became = fmt.Sprintf("refused, %d of them told to wait: near misses", a.NearCount)
 	}
 	_, err := fmt.Fprintf(out, "\n%s from %s in the last %s, %s\nby %s (UTC):\n\n%s",
-		counted(a.Count, "connection"), counted(int64(len(a.Strangers)), "network"), &r.since, became, unitName(a.Unit), picture(a))
+		count.Of(a.Count, "connection"), count.Of(len(a.Strangers), "network"), &r.since, became, unitName(a.Unit), picture(a))
 	return err
 }
 
@@ -190,13 +191,5 @@ func unitName(unit time.Duration) string {
 	case unit == 7*day:
 		return "the week"
 	}
-	return counted(int64(unit/(7*day)), "week")
-}
-
-// counted is "1 network", "2 networks".
-func counted(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return count.Of(unit/(7*day), "week")
 }

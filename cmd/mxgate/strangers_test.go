@@ -87,7 +87,7 @@ func TestANearMissIsToldFromAnAttacker(t *testing.T) {
 	wantIn(t, lines[1], "198.51.100.77      2 ", "  source the-provider, near miss: told to wait")
 	wantIn(t, lines[2], "203.0.113.9        5 ", "  -")
 	wantIn(t, lines[3], "192.0.2.9          1 ", "  source the-provider, admitted now")
-	wantIn(t, out, "\nnear miss: its name is that of a source", "\n8 connections from 3 networks in the last 7d, refused, 2 of them as near misses told to wait\n")
+	wantIn(t, out, "\nnear miss: its name is that of a source", "\n8 connections from 3 networks in the last 7d, refused, 2 of them told to wait: near misses\n")
 	if _, out, _ := mx(t, "strangers", "-config", l.config, "-limit", "1"); !strings.Contains(out, "near miss: told to wait") {
 		t.Errorf("the limit hides it:\n%s", out)
 	}

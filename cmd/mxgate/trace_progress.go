@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/trace/container"
 )
 
@@ -43,7 +44,7 @@ func (p *progress) show(messages int, at int64) {
 	if p.total > 0 {
 		share = fmt.Sprintf(", %d %%", min((p.done+at)*100/p.total, 100))
 	}
-	fmt.Fprintf(p.w, "\r%d messages%s\x1b[K", messages, share)
+	fmt.Fprintf(p.w, "\r%s%s\x1b[K", count.Of(messages, "message"), share)
 }
 
 // clear makes room for a line of output.

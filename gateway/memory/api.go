@@ -14,6 +14,9 @@ var (
 	ErrBeside = errors.New("memory: opened beside the server, nothing is loaded")
 	// ErrDamaged says that the database cannot be read.
 	ErrDamaged = errors.New("memory: database damaged")
+	// ErrFull says that the file system has no room for what was to be written, be
+	// it for opening the database.
+	ErrFull = errors.New("memory: no room left")
 	// ErrNewerSchema says that a newer program has written the database.
 	ErrNewerSchema = errors.New("memory: the database is of a newer mxgate")
 	// ErrTaken says that another process has begun to serve from the memory.

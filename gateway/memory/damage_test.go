@@ -18,6 +18,27 @@ import (
 	"mxgate/policy/mail"
 )
 
+// closed closes the memory and returns the path of its database.
+func (w *world) closed() string {
+	w.Helper()
+	if err := w.Store.Close(); err != nil {
+		w.Fatal(err)
+	}
+	return filepath.Join(w.config.Dir, databaseName)
+}
+
+// alter runs statements on a database that nobody has open.
+func alter(text string) func(path string) error {
+	return func(path string) error {
+		db, err := sql.Open("sqlite", dsn(path))
+		if err == nil {
+			_, err = db.Exec(text)
+			err = errors.Join(err, db.Close())
+		}
+		return err
+	}
+}
+
 func TestADamagedDatabaseIsAnErrorAndCanBeSetAside(t *testing.T) {
 	w := newWorld(t)
 	for i := range 300 {
@@ -28,10 +49,7 @@ func TestADamagedDatabaseIsAnErrorAndCanBeSetAside(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(w.config.Dir, databaseName)
+	path := w.closed()
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -93,18 +111,8 @@ func TestARowThatNobodyHasWrittenIsDamage(t *testing.T) {
 		if err := w.Allow(t.Context(), policy.Decision{Sender: "a.example", Target: "b.example", At: day(0)}); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Store.Close(); err != nil {
-			t.Fatal(err)
-		}
-		db, err := sql.Open("sqlite", dsn(filepath.Join(w.config.Dir, databaseName)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := db.Exec(damage); err != nil {
+		if err := alter(damage)(w.closed()); err != nil {
 			t.Fatal(damage, err)
-		}
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
 		}
 		if s, err := Open(w.config); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v, %v", damage, s, err)
@@ -115,16 +123,6 @@ func TestARowThatNobodyHasWrittenIsDamage(t *testing.T) {
 // What nobody of ours has written is damage too: an empty file least of all is a
 // memory that begins, where there is a key.
 func TestWhatIsNoMemoryOfOursIsDamageAndItsDecisionsAreTakenOver(t *testing.T) {
-	statement := func(text string) func(path string) error {
-		return func(path string) error {
-			db, err := sql.Open("sqlite", dsn(path))
-			if err == nil {
-				_, err = db.Exec(text)
-				err = errors.Join(err, db.Close())
-			}
-			return err
-		}
-	}
 	for _, tt := range []struct {
 		name    string
 		damage  func(path string) error
@@ -133,13 +131,13 @@ func TestWhatIsNoMemoryOfOursIsDamageAndItsDecisionsAreTakenOver(t *testing.T) {
 	}{
 		{"no file", os.Remove, 0, ErrNone},
 		{"an empty file", func(path string) error { return os.Truncate(path, 0) }, 0, ErrNone},
-		{"a schema below 0", statement("PRAGMA user_version = -1"), 1, ErrDamaged},
-		{"schema 0 with tables", statement("PRAGMA user_version = 0"), 1, ErrDamaged},
-		{"an older schema without its tables", statement("DROP TABLE domain; PRAGMA user_version = 1"), 1, ErrOlderSchema},
-		{"no domains", statement("DROP TABLE domain"), 1, ErrDamaged},
-		{"no decisions", statement("DROP TABLE decision"), 0, ErrDamaged},
-		{"no changes", statement("DROP TABLE change"), 1, ErrDamaged},
-		{"a column less", statement("ALTER TABLE domain DROP COLUMN second"), 1, ErrDamaged},
+		{"a schema below 0", alter("PRAGMA user_version = -1"), 1, ErrDamaged},
+		{"schema 0 with tables", alter("PRAGMA user_version = 0"), 1, ErrDamaged},
+		{"an older schema without its tables", alter("DROP TABLE domain; PRAGMA user_version = 1"), 1, ErrOlderSchema},
+		{"no domains", alter("DROP TABLE domain"), 1, ErrDamaged},
+		{"no decisions", alter("DROP TABLE decision"), 0, ErrDamaged},
+		{"no changes", alter("DROP TABLE change"), 1, ErrDamaged},
+		{"a column less", alter("ALTER TABLE domain DROP COLUMN second"), 1, ErrDamaged},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -147,10 +145,7 @@ func TestWhatIsNoMemoryOfOursIsDamageAndItsDecisionsAreTakenOver(t *testing.T) {
 			if err := w.Allow(t.Context(), policy.Decision{Sender: "a.example", Target: "b.example", At: day(0)}); err != nil {
 				t.Fatal(err)
 			}
-			if err := w.Store.Close(); err != nil {
-				t.Fatal(err)
-			}
-			path := filepath.Join(w.config.Dir, databaseName)
+			path := w.closed()
 			if err := tt.damage(path); err != nil {
 				t.Fatal(err)
 			}
@@ -192,17 +187,7 @@ func TestABrokenSegmentCostsOnlyWhatItHeld(t *testing.T) {
 	w.learn(first)
 	second := w.from(1, "a@partner.example")
 	w.learn(second)
-	if err := w.Store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", dsn(filepath.Join(w.config.Dir, databaseName)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec("UPDATE segment SET body = x'01ff' WHERE seq = (SELECT min(seq) FROM segment WHERE kind = 1)"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
+	if err := alter("UPDATE segment SET body = x'01ff' WHERE seq = (SELECT min(seq) FROM segment WHERE kind = 1)")(w.closed()); err != nil {
 		t.Fatal(err)
 	}
 	w.open()
@@ -220,21 +205,14 @@ func TestALostKeyLosesTheIDsAndAWrongOneIsRefused(t *testing.T) {
 	var told []string
 	w := newWorld(t, func(c *Config) { c.OnError = func(err error) { told = append(told, err.Error()) } })
 	w.establish(0, "a@partner.example")
-	if err := w.Store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	key := filepath.Join(w.config.Dir, digest.KeyName)
-	if err := os.WriteFile(key, bytes.Repeat([]byte{1}, digest.KeyOctets), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(w.config); err == nil || !strings.Contains(err.Error(), key) {
-		t.Errorf("%v", err)
-	}
-	if err := os.WriteFile(key, []byte("short"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(w.config); err == nil || !strings.Contains(err.Error(), key) {
-		t.Errorf("%v", err)
+	key := filepath.Join(filepath.Dir(w.closed()), digest.KeyName)
+	for _, wrong := range [][]byte{bytes.Repeat([]byte{1}, digest.KeyOctets), []byte("short")} {
+		if err := os.WriteFile(key, wrong, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(w.config); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%d octets: %v", len(wrong), err)
+		}
 	}
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
@@ -245,43 +223,28 @@ func TestALostKeyLosesTheIDsAndAWrongOneIsRefused(t *testing.T) {
 			t.Errorf("%+v, %v, %q", st, err, told)
 		}
 		w.flush()
-		if err := w.Store.Close(); err != nil {
-			t.Fatal(err)
-		}
+		w.closed()
 	}
 	w.open()
 }
 
 func TestADatabaseOfAnOlderSchemaIsTakenOver(t *testing.T) {
 	w := newWorld(t)
-	if err := w.Store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(w.config.Dir, databaseName)
+	path := w.closed()
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", dsn(path))
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := digest.DayOf(day(0))
+	var old strings.Builder
 	for _, step := range []string{"schema/0001.sql", "schema/0002.sql"} {
 		text, err := migrations.ReadFile(step)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := db.Exec(string(text)); err != nil {
-			t.Fatal(err)
-		}
+		old.Write(text)
 	}
-	first := digest.DayOf(day(0))
-	if _, err := db.Exec("INSERT INTO domain VALUES (7, 'partner.example', ?, ?, ?, 3, 5, 2, 1, 1, 0, '', '', 'a note', 0)", first, first+20, first); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec("PRAGMA user_version = 2"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
+	fmt.Fprintf(&old, "INSERT INTO domain VALUES (7, 'partner.example', %d, %d, %d, 3, 5, 2, 1, 1, 0, '', '', 'a note', 0); PRAGMA user_version = 2", first, first+20, first)
+	if err := alter(old.String())(path); err != nil {
 		t.Fatal(err)
 	}
 	w.open()

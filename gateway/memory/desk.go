@@ -1,12 +1,12 @@
 package memory
 
 import (
-	"mxgate/gateway/memory/digest"
-
 	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"mxgate/gateway/memory/digest"
 )
 
 // Bounds of a batch, and of what waits while commits fail.

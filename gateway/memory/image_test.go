@@ -299,12 +299,7 @@ func TestWhatCannotBeReadIsSaid(t *testing.T) {
 
 // pragma sets the number of the schema.
 func pragma(version string) func(*testing.T, *world, string, string) error {
-	return func(_ *testing.T, w *world, _, _ string) error {
-		l, err := openLite(w.config.Dir, "test")
-		if err != nil {
-			return err
-		}
-		_, err = l.sure.Exec("PRAGMA user_version = " + version)
-		return errors.Join(err, l.close())
+	return func(_ *testing.T, _ *world, path, _ string) error {
+		return alter("PRAGMA user_version = " + version)(path)
 	}
 }

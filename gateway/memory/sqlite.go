@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
+	"mxgate/gateway/disk"
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
 
@@ -52,8 +54,10 @@ func openLite(dir, token string) (*lite, error) {
 }
 
 func (l *lite) open(dir string) (err error) {
-	if err := createPrivate(dir, l.path); err != nil {
-		return err
+	if _, err := os.Stat(l.path); err != nil { // otherwise without a try: the disk may be full
+		if err := disk.CreateEmpty(dir, l.path); err != nil {
+			return err
+		}
 	}
 	if l.sure, err = sql.Open("sqlite", dsn(l.path, "_pragma=synchronous(full)")); err != nil {
 		return err
@@ -95,27 +99,6 @@ func dsn(path string, options ...string) string {
 	return u.String()
 }
 
-// createPrivate creates an empty file of mode 0600 unless there is one: SQLite
-// would give it mode 0644, and its other files take the mode of this one. An
-// existing one is not opened: closing a file drops this process's locks on it.
-func createPrivate(dir, path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil // without a try: the disk may be full
-	}
-	f, err := os.CreateTemp(dir, "memory.db.")
-	if err != nil {
-		return err
-	}
-	err = f.Close()
-	if err == nil {
-		err = os.Link(f.Name(), path)
-	}
-	if errors.Is(err, os.ErrExist) {
-		err = nil
-	}
-	return errors.Join(err, os.Remove(f.Name()))
-}
-
 func setWAL(db *sql.DB) error {
 	var journal string
 	if err := db.QueryRow("PRAGMA journal_mode").Scan(&journal); err != nil || journal == "wal" {
@@ -136,7 +119,7 @@ func setWAL(db *sql.DB) error {
 // errContent says that what is there is not what we write.
 var errContent = errors.New("it holds what mxgate does not write")
 
-// fault says what was done, and for a damaged file what to do.
+// fault says what was done, and for a damaged file and a full disk what to do.
 func (l *lite) fault(op string, err error) error {
 	if err == nil {
 		return nil
@@ -151,7 +134,25 @@ func (l *lite) fault(op string, err error) error {
 			"no mail is lost; or restore it together with %s, its -wal and its -shm moved aside: %w",
 			ErrDamaged, l.path, op, digest.KeyName, err)
 	}
+	if l.noRoom(err) { // without its own words in the chain: "disk I/O error" is what a broken one says, too
+		return fmt.Errorf("%w: %s: %s: its file system has not the %d KiB free that it takes: remove other files from it, or give it more room (%v)",
+			ErrFull, l.path, op, roomOctets>>10, err)
+	}
 	return fmt.Errorf("memory: %s: %s: %w", l.path, op, err)
+}
+
+// roomOctets is what a memory needs beside itself: to be opened where nobody else
+// has it open (SQLite makes the 32 KiB that its processes share, and a log), and for
+// an empty one in place of one that is damaged.
+const roomOctets = 256 << 10
+
+// noRoom reports whether err comes from a full disk. SQLite calls that an input or
+// output error, as it does a broken one: only a try tells.
+func (l *lite) noRoom(err error) bool {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return true
+	}
+	return unwritten(err) && disk.Full(filepath.Dir(l.path), roomOctets)
 }
 
 func (l *lite) close() error {
@@ -167,7 +168,7 @@ func (l *lite) close() error {
 func (l *lite) begin() error {
 	_, err := l.learn.Exec(takeOver, l.token)
 	l.begun = err == nil
-	if err == nil || noRoom(err) {
+	if err == nil || unwritten(err) {
 		_, err = l.changed()
 	}
 	return l.fault("begin to serve", err)
@@ -176,11 +177,16 @@ func (l *lite) begin() error {
 // takeOver says in the database who serves from it.
 const takeOver = "INSERT OR REPLACE INTO meta VALUES ('serving', ?)"
 
-// noRoom reports whether the disk did not take what was written. A quota is an
-// input or output error to SQLite.
-func noRoom(err error) bool {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	return ok && (e.Code()&0xff == sqlite3.SQLITE_FULL || e.Code()&0xff == sqlite3.SQLITE_IOERR)
+// unwritten reports whether SQLite could not write. That the disk is full, or a
+// quota used up, is an input or output error to it more often than not.
+func unwritten(err error) bool {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+			return true
+		}
+	}
+	return false
 }
 
 func (l *lite) changed() (bool, error) {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -62,23 +61,18 @@ type call struct {
 // Open opens the memory of a directory, and loads it unless Config.Beside.
 //
 // It takes the memory over from a process that serves from it: that one's
-// commits fail with ErrTaken from then on. ErrDamaged and ErrNewerSchema say what
-// to do.
+// commits fail with ErrTaken from then on. ErrDamaged, ErrFull and ErrNewerSchema
+// say what to do.
 func Open(c Config) (*Store, error) {
 	if c.OnError == nil {
 		c.OnError = func(err error) { slog.Error("memory", "err", err) }
 	}
 	dir, err := filepath.Abs(c.Dir) // a URI names the database
-	if err == nil {
-		err = os.MkdirAll(dir, 0o700)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("memory: directory: %w", err)
 	}
 	c.Dir = dir
-	info, err := os.Stat(filepath.Join(c.Dir, databaseName))
-	existed := err == nil && info.Size() > 0
-	key, fresh, err := digest.LoadKey(c.Dir)
+	key, fresh, existed, err := layOut(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +97,22 @@ func Open(c Config) (*Store, error) {
 		return nil, errors.Join(err, db.close())
 	}
 	return s, nil
+}
+
+// layOut makes the directory and the key where they are missing. existed tells
+// whether there was a database.
+func layOut(dir string) (key []byte, fresh, existed bool, err error) {
+	l := lite{path: filepath.Join(dir, databaseName)}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, false, false, l.fault("make the directory", err)
+	}
+	info, err := os.Stat(l.path)
+	existed = err == nil && info.Size() > 0
+	key, fresh, err = digest.LoadKey(dir)
+	if l.noRoom(err) {
+		err = l.fault("make the key", err)
+	}
+	return key, fresh, existed, err
 }
 
 // bare is the damage of a directory that has a key and no database, or an empty
@@ -282,61 +292,4 @@ func (s *Store) Sweep(now time.Time) error {
 		return ErrBeside
 	}
 	return s.do(context.Background(), func() error { return s.desk.sweep(digest.DayOf(now)) })
-}
-
-// Stats counts what is remembered. Beside the server it loads the database to
-// count, in about a second for a million messages.
-func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	st := Stats{Domains: map[string]int{}, Learned: s.learned.Load(), Dropped: s.dropped.Load(), Capped: s.capped.Load(), Evicted: s.evicted.Load()}
-	if text := s.trouble.Load(); text != nil {
-		st.CommitError = *text
-	}
-	var err error
-	if st.DiskOctets, err = s.db.octets(); err != nil {
-		return st, err
-	}
-	if st.Waiting, err = s.db.waiting(); err != nil {
-		return st, err
-	}
-	if !s.beside { // the goroutine that learns needs no lock to read, and so holds up nobody
-		return st, s.do(ctx, func() error { s.ram.tell(&st); return nil })
-	}
-	r, err := s.image()
-	if err == nil {
-		err = s.loadTables(r)
-	}
-	if err == nil {
-		r.tell(&st)
-	}
-	return st, err
-}
-
-// tell counts what is remembered.
-func (r *ram) tell(st *Stats) {
-	now := digest.EndOf(r.newest())
-	for _, d := range r.byName {
-		if !d.ours {
-			st.Domains[string(r.state(d, now))]++
-		}
-	}
-	for _, list := range r.decisions {
-		st.Decisions += len(list)
-	}
-	st.IDs, st.Threads, st.Edges, st.Names, st.Since = r.IDs.Len(), r.Threads.Len(), r.Edges.Len(), r.Names.Len(), digest.TimeOf(r.since)
-	st.RAMOctets = r.bytes()
-}
-
-// Export writes what an administrator may read: one JSON object in a line for
-// each domain and each decision. Ids, mailboxes and names are not among them.
-func (s *Store) Export(ctx context.Context, w io.Writer) error {
-	if !s.beside {
-		if err := s.Flush(ctx); err != nil {
-			return err
-		}
-	}
-	r, err := s.image()
-	if err != nil {
-		return err
-	}
-	return r.export(w)
 }

@@ -13,7 +13,8 @@
 //	mxgate.db        SQLite in WAL mode, with mxgate.db-wal and mxgate.db-shm
 //	blobs/ab/ID.eml  content exactly as received; ab spreads the IDs
 //	tmp/ID.eml       content being written; the same file system as blobs/
-//	reserve          1 MiB given up when the disk is full, so that messages can be deleted
+//	reserve          1 MiB, spent in parts when the disk is full, so that this can be
+//	                 opened and messages can be deleted
 //	spool/           for gateway/wire, which cleans it
 //
 // Several processes may open one data directory: the server, and the quarantine

@@ -157,8 +157,9 @@ func (s *Store) moveHeld(tx *sql.Tx, id, by string, to State, claim string) (Hel
 
 // Delete removes the content of a message that is held or was released; its row
 // stays as evidence. One that is being released is neither, for however long:
-// only another Release, or Expire after an hour, settles a claim. If the file could not be removed after the row was changed,
-// the error says so, and Sweep will try again.
+// only another Release, or Expire after an hour, settles a claim. If the file could
+// not be removed after the row was changed, the error says so, and Sweep will try
+// again.
 func (s *Store) Delete(ctx context.Context, id, by string) error {
 	if by == "" {
 		return fmt.Errorf("store: delete %.80q: who deletes must be said", id)
@@ -185,29 +186,54 @@ func (s *Store) removeContent(id string) error {
 }
 
 // reserveOctets is kept back on the disk: deleting a message must be committed
-// before its content goes, and on a full disk not even that would have room.
-const reserveOctets = 1 << 20
+// before its content goes, and on a full disk not even that would have room. It is
+// spent in parts, so that a start on a full disk leaves some for deleting.
+const (
+	reserveOctets = 1 << 20
+	reservePart   = openOctets
+)
 
 func (s *Store) reserve() string { return filepath.Join(s.dir, "reserve") }
 
 // freeing is change for changes that lead to more room: they may use the reserve.
 func (s *Store) freeing(ctx context.Context, apply func(*sql.Tx) error) error {
 	err := s.change(ctx, apply)
-	if errors.Is(err, ErrFull) && os.Remove(s.reserve()) == nil {
+	for errors.Is(err, ErrFull) && s.SpendReserve() {
 		err = s.change(ctx, apply)
 	}
 	return err
 }
 
-// keepReserve restores the reserve where there is room for it.
+// SpendReserve gives a part of the reserve to whoever cannot do without room, and
+// reports false when nothing is left of it. That is who deletes, and the databases
+// of a gateway that starts. It grows again once there is room.
+func (s *Store) SpendReserve() bool {
+	info, err := os.Stat(s.reserve())
+	if err != nil || info.Size() == 0 {
+		return false
+	}
+	return os.Truncate(s.reserve(), max(info.Size()-reservePart, 0)) == nil
+}
+
+// keepReserve restores the reserve where there is room for it, and for opening a
+// database beside.
 func (s *Store) keepReserve() {
-	if _, err := os.Lstat(s.reserve()); err == nil {
+	f, err := os.OpenFile(s.reserve(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return // the next one tries again
+	}
+	defer f.Close() // nobody reads it
+	info, err := f.Stat()
+	if err != nil || info.Size() >= reserveOctets {
 		return
 	}
-	// Random, so that no file system stores it in less.
-	fill := make([]byte, reserveOctets)
-	rand.Read(fill)
-	if err := os.WriteFile(s.reserve(), fill, 0o600); err != nil {
-		os.Remove(s.reserve()) // still too little room: the next one tries again
+	missing := reserveOctets - info.Size()
+	if free, err := s.freeOctets(); err == nil && free < missing+openOctets {
+		return
+	}
+	fill := make([]byte, missing)
+	rand.Read(fill) // so that no file system stores it in less
+	if _, err := f.Write(fill); err != nil {
+		_ = f.Truncate(info.Size()) // a quota: what is left of it is for the mail
 	}
 }

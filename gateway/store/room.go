@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"mxgate/gateway/disk"
+
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // What Quarantine leaves free where the configuration does not say: all mail
@@ -127,6 +129,20 @@ func (s *Store) noteTrouble(err error) {
 	case err != nil:
 		s.trouble.Store(&failure{s.now(), err})
 	}
+}
+
+// openOctets is what a database needs to be opened where nobody else has it open:
+// SQLite makes the 32 KiB that its processes share, and a log of some pages.
+const openOctets = 128 << 10
+
+// noRoomToOpen reports whether err, of opening the database, comes from a full
+// disk. SQLite calls that an input or output error, as it does a broken one.
+func (s *Store) noRoomToOpen(err error) bool {
+	switch sqliteCode(err) & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+		return disk.Full(s.SpoolDir(), openOctets)
+	}
+	return false
 }
 
 // Stats is what the quarantine holds now, and its room.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"mxgate/gateway/disk"
 	"mxgate/gateway/store/blob"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -84,7 +85,7 @@ func (c Config) open(disk blob.Disk, commit func(*sql.Tx) error) (*Store, error)
 	}
 	blobs, err := layOut(dir, disk)
 	if err != nil {
-		return nil, fault("data_dir "+dir, fmt.Errorf("expected a directory in which the user running mxgate (uid %d) may create files: create it or correct owner and mode (mode 0700), or name another data_dir: %w", os.Getuid(), err))
+		return nil, fault("data_dir "+dir, fmt.Errorf("%s, or name another data_dir: %w", layOutAdvice(err), err))
 	}
 	s := &Store{dir: dir, blobs: blobs, now: time.Now, onError: c.OnError, commit: commit, room: c.newRoom(dir), queue: newQueue()}
 	if s.onError == nil {
@@ -114,15 +115,35 @@ func (s *Store) stands() error {
 	return nil
 }
 
-// openDatabase opens the two handles and brings the schema up to date.
+// openDatabase opens the database, on a full disk with room of the reserve: whoever
+// cannot open it can delete nothing. Without even that it is an error: nobody could
+// see what is held, and no journal would tell what came.
 func (s *Store) openDatabase() error {
+	err := s.connect()
+	for s.noRoomToOpen(err) && s.SpendReserve() {
+		if err = s.closeDatabase(); err == nil {
+			err = s.connect()
+		}
+	}
+	if s.noRoomToOpen(err) {
+		// SQLite's "disk I/O error" alone would send people to look for a broken disk.
+		return fmt.Errorf("store: %w: the file system of %s has not the %d KiB free that it takes to open the database: remove other files from it, or give it more room (%v)", ErrFull, s.dir, openOctets>>10, err)
+	}
+	return err
+}
+
+// connect opens the two handles and brings the schema up to date.
+func (s *Store) connect() error {
 	path := filepath.Join(s.dir, databaseName)
 	var err error
 	if s.write, err = sql.Open("sqlite", dsn(path, "_txlock=immediate", "_pragma=synchronous(full)", "_pragma=foreign_keys(on)", "_pragma=journal_size_limit(67108864)")); err != nil {
 		return fmt.Errorf("store: open %s: %w", path, err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if err := errors.Join(setWAL(s.write), migrate(s.write)); err != nil {
+	if err = setWAL(s.write); err == nil {
+		err = migrate(s.write)
+	}
+	if err != nil {
 		return fmt.Errorf("store: database %s: %w", path, err)
 	}
 	if s.insertOne, err = s.write.Prepare(insertRows(1)); err != nil {
@@ -187,8 +208,8 @@ func dsn(path string, options ...string) string {
 }
 
 // layOut creates what is missing in dir, and checks that it can be written to.
-func layOut(dir string, disk blob.Disk) (*blob.Dir, error) {
-	blobs, err := blob.New(dir, disk)
+func layOut(dir string, files blob.Disk) (*blob.Dir, error) {
+	blobs, err := blob.New(dir, files)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +218,7 @@ func layOut(dir string, disk blob.Disk) (*blob.Dir, error) {
 		return nil, err
 	}
 	db := filepath.Join(dir, databaseName)
-	err = createPrivate(spool, db)
+	err = disk.CreateEmpty(spool, db) // or SQLite would open one that is read-only
 	if _, exists := os.Stat(db); exists == nil && errors.Is(err, syscall.ENOSPC) {
 		err = nil // no reason not to open: messages can still be released and deleted
 	}
@@ -207,25 +228,12 @@ func layOut(dir string, disk blob.Disk) (*blob.Dir, error) {
 	return blobs, nil
 }
 
-// createPrivate creates an empty file of mode 0600 unless it exists, and fails
-// in either case if nothing can be written: SQLite would give it mode 0644 (its
-// other files take the mode of this one) and would open a read-only one.
-//
-// It must not open an existing database: closing a file drops all POSIX locks
-// that this process has on it, those of another Store too.
-func createPrivate(tmp, path string) error {
-	f, err := os.CreateTemp(tmp, "new-")
-	if err != nil {
-		return err
+// layOutAdvice says what to do about an error of layOut.
+func layOutAdvice(err error) string {
+	if errors.Is(fault("", err), ErrFull) {
+		return "expected room for a new database: make room on its file system"
 	}
-	err = f.Close()
-	if err == nil {
-		err = os.Link(f.Name(), path)
-	}
-	if errors.Is(err, os.ErrExist) {
-		err = nil
-	}
-	return errors.Join(err, os.Remove(f.Name()))
+	return fmt.Sprintf("expected a directory in which the user running mxgate (uid %d) may create files: create it or correct owner and mode (mode 0700)", os.Getuid())
 }
 
 // SpoolDir is the directory for gateway/wire, in the same file system.

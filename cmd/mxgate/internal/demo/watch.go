@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/gateway/store"
 	"mxgate/policy"
 )
@@ -127,10 +128,7 @@ func strangerRow(s store.StrangerRow) row {
 }
 
 func attempts(s store.StrangerRow) string {
-	if s.Count == 1 {
-		return fmt.Sprintf("1 attempt from %s", s.Network)
-	}
-	return fmt.Sprintf("%d attempts from %s", s.Count, s.Network)
+	return fmt.Sprintf("%s from %s", count.Of(s.Count, "attempt"), s.Network)
 }
 
 // invitation is what -keep prints. Its dialogue waits for each answer, as SMTP

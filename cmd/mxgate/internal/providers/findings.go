@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/gateway/config"
 	"mxgate/policy/mail"
 )
@@ -114,12 +115,7 @@ func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 func daysTo(now, at time.Time) int { return int(now.Sub(at) / (24 * time.Hour)) }
 
 // came says how many messages came.
-func came(n int64) string {
-	if n == 1 {
-		return "1 message came"
-	}
-	return fmt.Sprintf("%d messages came", n)
-}
+func came(n int64) string { return count.Of(n, "message") + " came" }
 
 // upper makes the first letter of a sentence of ours a capital.
 func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/policy/provider"
 )
 
@@ -51,7 +52,7 @@ func (s *Status) silence(known int, now time.Time) string {
 	if s.Use.Last.IsZero() {
 		return fmt.Sprintf("in the %d days that are known no message came", known)
 	}
-	return fmt.Sprintf("the last message came on %s, %d days ago", day(s.Use.Last), daysTo(now, s.Use.Last))
+	return fmt.Sprintf("the last message came on %s, %s ago", day(s.Use.Last), count.Of(daysTo(now, s.Use.Last), "day"))
 }
 
 // sourceUse tells how a source is used that has recent messages. One that is used

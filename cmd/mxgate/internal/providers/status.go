@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/gateway/store"
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
@@ -166,7 +167,7 @@ func (c Checker) exchangers(ctx context.Context) (of map[mail.Domain][]Exchanger
 		}
 	}
 	if more > 0 {
-		faults = append(faults, fmt.Errorf("MX of %d more domains cannot be learned either", more))
+		faults = append(faults, fmt.Errorf("MX of %s cannot be learned either", count.Of(more, "more domain")))
 	}
 	return of, errors.Join(faults...)
 }
