@@ -190,6 +190,10 @@ func dmarcNoneWeak(r *Rules, e *Evidence) (string, Disposition, bool) {
 }
 
 func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
+	// Whoever is added to a conversation may stand behind them, whoever adds him.
+	if e.Unscannable == "" && e.Thread.Unread == thread.MoreRecipients && e.OwnDomain == "" {
+		return "Not all recipients could be looked at: there are " + e.Thread.Unread + ".", Tag, true
+	}
 	// What a stranger pads his mail with may hide what he quotes; ids hide nothing.
 	if t := &e.Thread; e.Unscannable == "" && t.Unread != "" && t.Unread != thread.MoreIDs && !t.MemorySince.IsZero() && (t.Author.State == Unseen || t.Author.State == Shadow) && e.OwnDomain == "" {
 		return fmt.Sprintf("The conversation was not read whole: %s; %s never wrote here before.", t.Unread, named(e.Author.Domain)), Tag, true

@@ -18,7 +18,7 @@ const (
 	maxSimilar     = 8  // pairs kept of each sort
 	maxNamed       = 8
 	maxNames       = 32  // names held against the author's
-	maxComparisons = 160 // pairs of domains
+	maxComparisons = 256 // pairs of domains
 	maxDecisions   = 16
 	maxThread      = 32 // participants of a remembered conversation
 	maxMore        = 3  // further names shown of one domain
@@ -34,7 +34,10 @@ type scene struct {
 	name     string      // of the author, folded
 	person   bool        // it can be one person's
 	parties  []scened
+	crowd    []scened // recipients besides, whom the memory is not asked about
+	asked    Question
 	recalled Recollection
+	others   []KnownDomain // asked about besides
 	compared int
 }
 
@@ -45,6 +48,7 @@ type scened struct {
 	more   []mail.Domain // as it was shown besides; at most maxMore
 	where  []thread.Where
 	known  KnownDomain
+	plain  bool // it was sifted, and resembles nobody
 }
 
 // conversation asks whose conversation this is, and then whom of it the message
@@ -73,8 +77,14 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 		return nil // ours: if nothing proves it, that is enough
 	}
 	s.names(author)
-	s.resembled(author.Address.Local)
-	s.added()
+	if err := s.resembled(ctx, author.Address.Local); err != nil {
+		return err
+	}
+	present, err := s.sift(ctx)
+	if err != nil {
+		return err
+	}
+	s.added(present)
 	s.replies(author)
 	if e.suspects() {
 		s.words()
@@ -114,6 +124,11 @@ func (s *scene) gather() {
 			}
 		}
 	}
+	for _, p := range s.conv.Crowd {
+		if d := lookalike.Registrable(p.Domain); d != "" && d != s.author && !withinAny(p.Domain, s.c.Own) {
+			s.crowds(d, p.Domain, p.Where)
+		}
+	}
 }
 
 func (s *scene) show(d, full mail.Domain, place thread.Where) {
@@ -121,6 +136,7 @@ func (s *scene) show(d, full mail.Domain, place thread.Where) {
 	switch {
 	case i < 0 && len(s.parties) == maxAsked:
 		s.unread("more domains than are compared")
+		s.crowds(d, full, place)
 		return
 	case i < 0:
 		s.parties = append(s.parties, scened{domain: d, full: full, where: []thread.Where{place}})
@@ -128,8 +144,12 @@ func (s *scene) show(d, full mail.Domain, place thread.Where) {
 	case !slices.Contains(s.parties[i].where, place):
 		s.parties[i].where = append(s.parties[i].where, place)
 	}
-	if p := &s.parties[i]; full != p.full && len(p.more) < maxMore && !slices.Contains(p.more, full) {
+	switch p := &s.parties[i]; {
+	case full == p.full || slices.Contains(p.more, full):
+	case len(p.more) < maxMore:
 		p.more = append(p.more, full)
+	default:
+		s.crowds(d, full, place)
 	}
 }
 
@@ -149,7 +169,7 @@ func (s *scene) recall(ctx context.Context, tx *mail.Transaction, author mail.Au
 	for i := range s.parties {
 		q.Domains[i] = s.parties[i].domain
 	}
-	s.e.learnable = s.observation(q)
+	s.e.learnable, s.asked = s.observation(q), q
 	r, err := s.c.Memory.Recall(ctx, q)
 	if err != nil {
 		return fmt.Errorf("policy: memory: %w", err)
@@ -209,6 +229,14 @@ func (p *scened) isRecipient() bool {
 	return slices.Contains(p.where, thread.To) || slices.Contains(p.where, thread.Cc)
 }
 
+// place is where a recipient stands.
+func (p *scened) place() string {
+	if slices.Contains(p.where, thread.To) {
+		return string(thread.To)
+	}
+	return string(thread.Cc)
+}
+
 // quoted reports whether more shows p than this message's own header: what it
 // quotes, or the id of an older one.
 func (p *scened) quoted() bool {
@@ -243,6 +271,11 @@ func (s *scene) known(d mail.Domain) KnownDomain {
 	for _, n := range s.recalled.Near {
 		if n.Target == d {
 			return n.Known
+		}
+	}
+	for _, k := range s.others {
+		if k.Domain == d {
+			return k
 		}
 	}
 	return KnownDomain{}

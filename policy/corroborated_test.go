@@ -7,6 +7,7 @@ import (
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 	"mxgate/policy/score"
+	"mxgate/policy/thread"
 )
 
 // Whoever wrote once does not vouch for himself: the genuine one may quote him.
@@ -122,6 +123,31 @@ func TestPaddingDoesNotPay(t *testing.T) {
 	e.Thread.Similar[1].Relation, e.Thread.Similar[1].Confidence = score.Correspondent, 55
 	if v := Decide(&Rules{}, &e); v.Disposition != Quarantine || v.Score.Target != "heise.de" {
 		t.Errorf("beside a greater likeness: %v %s: %s", v.Disposition, v.Reason, v.Sentence)
+	}
+}
+
+// A ticket of a year cites more ids than are kept, and its author is known.
+func TestManyIDsHideNothingOfWhoIsKnown(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		state KnownDomain
+		want  Disposition
+	}{
+		{"never seen", KnownDomain{}, Quarantine},
+		{"since three days", KnownDomain{State: Seen, First: days(3), Messages: 1}, Quarantine},
+		{"as a look-alike", KnownDomain{State: Shadow, First: days(60), Messages: 99, ShadowOf: "siemensenergy.com"}, Quarantine},
+		{"for three weeks", KnownDomain{State: Seen, First: days(21), Messages: 2, ToUs: 2}, Tag},
+		{"for long", KnownDomain{State: Established, First: days(90), Messages: 9, ToUs: 9}, Relay},
+	} {
+		for _, n := range []int{22, 60, 110} {
+			r := correspondence()
+			r.known["siemensenergy.com"] = KnownDomain{State: TwoWay, First: days(160), Messages: 90, ToUs: 12}
+			r.known["siemens-energy.com"] = c.state
+			e := tell(t, letter{from: "x@siemens-energy.com", subject: "Re: Ticket", cites: strings.ReplaceAll(many(n, "<p%[1]d@pad%[1]d.net>"), ", ", "\r\n ")}, with(r))
+			if v := decideAgain(t, Rules{}, e); e.Thread.Unread != thread.MoreIDs || v.Disposition != c.want {
+				t.Errorf("%s, %d ids: %v %s: %s\n%q", c.name, n, v.Disposition, v.Reason, v.Sentence, e.Thread.Unread)
+			}
+		}
 	}
 }
 

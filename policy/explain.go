@@ -41,7 +41,7 @@ func (x *explanation) line(key, format string, args ...any) {
 }
 
 func (x *explanation) verdict(e *Evidence, v *Verdict) {
-	fmt.Fprintf(&x.b, "verdict: %s: %s\n", strings.ToUpper(v.Disposition.String()), v.Reason)
+	fmt.Fprintf(&x.b, "verdict: %s: %s%s\n", strings.ToUpper(v.Disposition.String()), v.Reason, e.without(v.Reason))
 	x.line("why", "%s", v.Sentence)
 	told := strings.Contains(v.Sentence, e.proof())
 	// once leaves out what speaks for the author where it was told before.
@@ -67,6 +67,15 @@ func (x *explanation) verdict(e *Evidence, v *Verdict) {
 		}
 		x.line("lifted", "%s", text)
 	}
+}
+
+// without says of a reason that rests on what proves the author that SPF, which
+// might have, could not be asked.
+func (e *Evidence) without(r Reason) string {
+	if (r == OwnDomainSpoof || r == DMARCFail || r == DMARCNoneWeak) && e.SPF.Result == mail.None && strings.HasPrefix(e.SPF.Why, "not ") {
+		return ", without SPF"
+	}
+	return ""
 }
 
 func (x *explanation) author(a *Author) {

@@ -102,3 +102,27 @@ func TestLabelled(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// What rests on proof is told to be without SPF where SPF was not asked.
+func TestTheVerdictSaysThatItIsWithoutSPF(t *testing.T) {
+	for _, c := range []struct {
+		spf  SPF
+		want string
+	}{
+		{SPF{Result: mail.None, Why: "not asked, the reverse-path is not known: the file has no Return-Path"}, "verdict: QUARANTINE: dmarc-fail, without SPF\n"},
+		{SPF{Result: mail.None, Why: "not evaluated, the origin is not known: nobody said"}, "verdict: QUARANTINE: dmarc-fail, without SPF\n"},
+		{SPF{Result: mail.None, Domain: "author.example", Why: "no SPF record"}, "verdict: QUARANTINE: dmarc-fail\n"},
+		{SPF{Result: mail.Fail, Domain: "author.example"}, "verdict: QUARANTINE: dmarc-fail\n"},
+	} {
+		e := unproven("quarantine")
+		e.SPF = c.spf
+		if got := explained(t, &e); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%+v: got\n%s", c.spf, got)
+		}
+		e = proven()
+		e.SPF = c.spf
+		if got := explained(t, &e); !strings.HasPrefix(got, "verdict: RELAY: clean\n") {
+			t.Errorf("%+v: got\n%s", c.spf, got)
+		}
+	}
+}

@@ -97,6 +97,8 @@ func (r *Rules) scored(e *Evidence, f score.Facts, s *Similar, target mail.Domai
 	case f.Blocked:
 	case s != nil && s.Undecided():
 		why = "nothing but the names tells which of the two imitates the other, and " + s.firstWords()
+	case s != nil && s.senior() && f.Added == 0 && f.Reply == "" && !f.Person:
+		why = s.firstWords()
 	case f.Relation == score.None:
 		why = "its domain resembles nobody's"
 	case by != "":
@@ -138,7 +140,7 @@ func (e *Evidence) hides(s *Similar) bool {
 	}
 	disguised := inLetters(s.Class)
 	if t.Unread == thread.MoreIDs {
-		return disguised // a ticket of a year has so many, and a twin by its ending may write it
+		return disguised && t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) // a ticket of a year has so many, and a neighbour may write it
 	}
 	return t.Reply || disguised && s.Relation != score.Site
 }

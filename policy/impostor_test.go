@@ -421,6 +421,62 @@ func TestWhoWroteFirstIsNotHeldForALikeness(t *testing.T) {
 	}
 }
 
+// Who is established here answers in his own conversation, and quotes a look-alike of
+// his own name that came after him: he is told of, not held.
+func TestWhoIsEstablishedIsNotHeldForALookAlikeThatHeQuotes(t *testing.T) {
+	quote := strings.ReplaceAll(pasted, "heise.de", "he1se.de")
+	warning := letter{from: "Anna Berg <anna@heise.de>", subject: "Fwd: Invoice", cites: stolen, body: "Do not pay to the new IBAN " + otherAccount + ", our bank details have not changed.\r\n" + quote}
+	with1 := func(change func(*letter)) letter { l := warning; change(&l); return l }
+	established := func(n int) KnownDomain { return KnownDomain{State: Established, First: days(n), Messages: 9, ToUs: 9} }
+	twoWay := func(n int) KnownDomain { return KnownDomain{State: TwoWay, First: days(n), Messages: 9, ToUs: 9} }
+	seen := func(n int) KnownDomain { return KnownDomain{State: Seen, First: days(n), Messages: 2, ToUs: 2} }
+	for _, c := range []struct {
+		name           string
+		l              letter
+		author, target KnownDomain
+		want           Disposition
+		says           string
+	}{
+		{"never seen", warning, established(90), KnownDomain{}, Tag, "heise.de has written here before, and he1se.de never has."},
+		{"never seen, of a two-way partner", warning, twoWay(90), KnownDomain{}, Tag, "heise.de has written here before, and he1se.de never has."},
+		{"seen", warning, established(90), seen(8), Tag, "heise.de wrote here first"},
+		{"established after him", warning, established(90), established(20), Tag, "It is not held, as heise.de wrote here first, he1se.de after it, on "},
+		{"established after a two-way partner", warning, twoWay(90), established(20), Tag, "heise.de wrote here first"},
+		{"known as a look-alike", warning, established(90), KnownDomain{State: Shadow, First: days(20), ShadowOf: "heise.de"}, Relay, ""},
+
+		{"established before him", warning, established(20), established(90), Quarantine, "impostor of he1se.de"},
+		{"known better than he", warning, established(90), twoWay(20), Quarantine, "impostor of he1se.de"},
+		{"he is hardly known", warning, seen(9), KnownDomain{}, Quarantine, "impostor of he1se.de"},
+		{"the look-alike quotes the genuine one", with1(func(l *letter) { l.from, l.cites = "Anna Berg <anna@heise.de>", "<z@he1se.de>" }), KnownDomain{}, established(90), Quarantine, "impostor of he1se.de"},
+		{"answers go elsewhere", with1(func(l *letter) { l.replyTo = "x@unheard.net" }), established(90), established(20), Quarantine, "impostor of he1se.de"},
+		{"he brings another look-alike", with1(func(l *letter) { l.cc = "x@hei5e.de" }), established(90), established(20), Quarantine, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := correspondence()
+			r.known["heise.de"], r.known["he1se.de"] = c.author, c.target
+			e := tell(t, c.l, with(r))
+			v := decideAgain(t, Rules{}, e)
+			if v.Disposition != c.want || !strings.Contains(v.Sentence, c.says) {
+				t.Errorf("got %v %s: %s\n%v\n%+v", v.Disposition, v.Reason, v.Sentence, v.Score, e.Thread)
+			}
+			if c.want == Tag && strings.Contains(v.Sentence, "impostor of") {
+				t.Errorf("he is blamed: %s", v.Sentence)
+			}
+		})
+	}
+	r := correspondence()
+	r.known["heise.de"], r.known["he1se.de"] = established(90), established(20)
+	r.threads["q1@example.com"] = RememberedThread{Number: 7, Participants: []mail.Domain{"he1se.de", "example.com"}}
+	e := tell(t, warning, with(r))
+	if v := Decide(&Rules{}, &e); v.Disposition != Quarantine {
+		t.Errorf("in the other one's conversation: %v %s: %s", v.Disposition, v.Reason, v.Sentence)
+	}
+	r.decisions = []Decision{{Sender: "heise.de", Target: "he1se.de", Who: "eve", At: days(1)}}
+	if e = tell(t, with1(func(l *letter) { l.cites = "" }), with(r)); Decide(&Rules{}, &e).Disposition != Quarantine {
+		t.Error("a block does not count")
+	}
+}
+
 // Whose name is feared to be borrowed is named.
 func TestAnImpostorIsSomebodys(t *testing.T) {
 	for _, c := range []struct {

@@ -17,8 +17,10 @@ func (e *Evidence) impostorWords(s *Score) string {
 	}
 	text := fmt.Sprintf("%s (%d points): %s.", e.suspicion(s), s.Total, strings.Join(parts, "; "))
 	switch {
-	case s.undecided() && s.Capped == "":
+	case s.undecided() && s.Capped == "" && s.similar.Undecided():
 		text += " Nothing but the names tells which of the two imitates the other; " + s.similar.firstWords() + "."
+	case s.undecided() && s.Capped == "":
+		text += " Of the two, " + s.similar.firstWords() + "."
 	case s.Capped != "":
 		text += " It is not held, as " + s.Capped + "."
 	case s.Hidden != "":
@@ -46,9 +48,10 @@ func (e *Evidence) suspicion(s *Score) string {
 	return "The mail may come from an impostor"
 }
 
-// undecided reports whether s is for a likeness of which nobody knows whose it is.
+// undecided reports whether s is for a likeness of which nobody knows whose it is,
+// or which rather the other one has sought.
 func (s *Score) undecided() bool {
-	return s.similar != nil && s.similar.Undecided() && !s.met(score.Block)
+	return s.similar != nil && (s.similar.Undecided() || s.similar.senior()) && !s.holds && !s.met(score.Block)
 }
 
 func (s *Score) met(row score.Row) bool {
@@ -57,6 +60,9 @@ func (s *Score) met(row score.Row) bool {
 
 // firstWords says who wrote first, as a clause.
 func (s *Similar) firstWords() string {
+	if s.TargetState == Unseen {
+		return fmt.Sprintf("%s has written here before, and %s never has", named(s.Domain), named(s.Target))
+	}
 	if s.Since.Equal(s.TargetSince) {
 		return fmt.Sprintf("both wrote here first on %s", day(s.Since))
 	}

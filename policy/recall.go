@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"mxgate/policy/lookalike"
@@ -51,6 +52,9 @@ const (
 	Established State = "established" // at least 3 aligned messages on 3 days over 14 days
 	TwoWay      State = "two-way"     // established, and we write to it
 )
+
+// rank orders the states: who is known better has more.
+func (s State) rank() int { return slices.Index([]State{Unseen, Shadow, Seen, Established, TwoWay}, s) }
 
 // KnownDomain is what is remembered of one domain.
 type KnownDomain struct {

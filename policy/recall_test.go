@@ -23,6 +23,7 @@ type remembering struct {
 	names     map[string][]mail.Domain    // by folded name
 	decisions []Decision
 	all       []Decision // on whomever the message shows
+	on        []Decision // on whom is asked about
 	asked     []Question
 	err       error
 }
@@ -36,6 +37,11 @@ func (r *remembering) Recall(_ context.Context, q Question) (Recollection, error
 	out := Recollection{Since: r.since, Author: r.of(author), Named: r.names[q.Name]}
 	for _, d := range q.Domains {
 		out.Domains = append(out.Domains, r.of(d))
+		for _, on := range r.on {
+			if on.Sender == d {
+				out.Decisions = append(out.Decisions, on)
+			}
+		}
 	}
 	for target, known := range r.known {
 		if m, ok := lookalike.Compare(q.Author.Domain, target); ok {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -38,9 +39,9 @@ func leastFor(r score.Relation, class string) int {
 // correspondents of the site.
 //
 // The author of a free mailbox did not choose its domain.
-func (s *scene) resembled(local string) {
+func (s *scene) resembled(ctx context.Context, local string) error {
 	if freeMail[s.author] {
-		return
+		return nil
 	}
 	var found []Similar
 	full := s.e.Author.Domain
@@ -62,10 +63,12 @@ func (s *scene) resembled(local string) {
 		f.SameLocal, f.Acquainted = s.sameLocal(target, local), acquainted
 		found = append(found, f)
 	}
-	for _, d := range s.targets() {
-		if m, ok := s.compare(full, d); ok {
-			add(d, m.Class, m.Confidence, m.Why, s.relation(d))
-		}
+	matches, err := s.matches(ctx, full)
+	if err != nil {
+		return err
+	}
+	for _, m := range matches {
+		add(m.Target, m.Class, m.Confidence, m.Why, s.relation(m.Target))
 	}
 	for _, n := range s.recalled.Near {
 		add(n.Target, n.Class, n.Confidence, n.Why, s.relation(n.Target))
@@ -80,6 +83,31 @@ func (s *scene) resembled(local string) {
 		}
 	}
 	s.e.Thread.Similar = best(found)
+	return nil
+}
+
+// matches holds the author, shown as full, against the targets.
+func (s *scene) matches(ctx context.Context, full mail.Domain) ([]lookalike.Match, error) {
+	var all []lookalike.Match
+	var unknown []mail.Domain
+	for _, d := range s.targets() {
+		m, ok := s.compare(full, d)
+		if m.Confidence < leastElse {
+			if f, found := s.faint(full, d); found && f.Confidence > m.Confidence {
+				m, ok = f, true
+				if s.party(d) == nil { // nor do those known include it
+					unknown = append(unknown, d)
+				}
+			}
+		}
+		if ok {
+			m.Target = d
+			all = append(all, m)
+		}
+	}
+	more, err := s.ask(ctx, unknown[:min(len(unknown), maxAsked)])
+	s.others = more
+	return all, err
 }
 
 // disguised reports whether letters were put in the place of others that look the
@@ -160,6 +188,8 @@ func (s *scene) relation(d mail.Domain) score.Relation {
 		return score.Message
 	case known.ToUs > 0 || known.State == TwoWay:
 		return score.Correspondent
+	case withinAny(d, s.c.Protected): // also where the memory knows it
+		return score.Protected
 	}
 	return score.Site
 }
@@ -188,7 +218,7 @@ func (s *scene) pair(d, target mail.Domain, where string, r score.Relation) Simi
 	f := Similar{Domain: d, Target: target, Where: where, Relation: r, State: as.State, Since: as.First, TargetState: of.State, TargetSince: of.First, TargetToUs: of.ToUs}
 	f.TargetVouched = of.Imported || withinAny(target, s.c.Protected)
 	if p := s.party(target); p != nil {
-		f.Shown = placeNames(p.where)
+		f.Shown = slices.DeleteFunc(placeNames(p.where), func(where string) bool { return where == string(thread.ReplyTo) }) // answers go there
 	}
 	f.SameOwner = s.c.sameOwner(d, target)
 	return f
@@ -227,88 +257,4 @@ func best(found []Similar) []Similar {
 		return cmp.Or(weight(&b)-weight(&a), b.Confidence-a.Confidence)
 	})
 	return found[:min(len(found), maxSimilar)]
-}
-
-// added looks for recipients in To and Cc whose domains resemble that of somebody
-// present: put there so that the others seem to know. Whoever is known here for
-// himself, or had a part in the conversation, was not put there.
-func (s *scene) added() {
-	var found []Similar
-	t := &s.e.Thread
-	for i := range s.parties {
-		p := &s.parties[i]
-		if !p.isRecipient() || freeMail[p.domain] || slices.Contains(s.recalled.Thread.Participants, p.domain) ||
-			!t.MemorySince.IsZero() && !t.stranger(p.known.State, p.known.First, s.e.ReceivedAt) {
-			continue
-		}
-		if f, ok := s.resembledBy(p); ok {
-			found = append(found, f)
-		}
-	}
-	for i := range s.e.Lookalike {
-		l := &s.e.Lookalike[i]
-		if l.Where != "to" && l.Where != "cc" || l.Confidence < leastElse {
-			continue
-		}
-		d, target := lookalike.Registrable(l.Domain), lookalike.Registrable(l.Target)
-		p := s.party(d)
-		if p == nil || freeMail[d] ||
-			slices.ContainsFunc(found, func(f Similar) bool { return f.Domain == d }) {
-			continue
-		}
-		f := s.pair(d, target, l.Where, protectedAs(l))
-		f.likened(l.Domain, l.Class, l.Confidence, l.Why)
-		found = append(found, f)
-	}
-	t.Added = found[:min(len(found), maxSimilar)]
-}
-
-// likest compares p, under each name that is shown, and returns the name that
-// resembles target the most. Confidence is 0 if none does.
-func (s *scene) likest(p *scened, target mail.Domain) (most lookalike.Match, as mail.Domain) {
-	hold := func(d mail.Domain) {
-		if m, ok := s.compare(d, target); ok && m.Confidence > most.Confidence {
-			most, as = m, d
-		}
-	}
-	hold(p.full)
-	for _, d := range p.more {
-		hold(d)
-	}
-	return most, as
-}
-
-// resembledBy is whom p resembles the most: the author, if we know him, or whom
-// he resembles, participants of the conversation, parties that are quoted or known.
-func (s *scene) resembledBy(p *scened) (worst Similar, ok bool) {
-	where := "cc"
-	if slices.Contains(p.where, thread.To) {
-		where = "to"
-	}
-	hold := func(target mail.Domain, r score.Relation) {
-		if target == p.domain || freeMail[target] || ok && target == worst.Target {
-			return
-		}
-		m, as := s.likest(p, target)
-		if m.Confidence < leastElse || ok && m.Confidence <= worst.Confidence {
-			return
-		}
-		worst, ok = s.pair(p.domain, target, where, r), true
-		worst.likened(as, string(m.Class), m.Confidence, m.Why)
-	}
-	if t := &s.e.Thread; !slices.Contains(s.recalled.Thread.Participants, s.author) && (t.MemorySince.IsZero() || t.Author.State != Unseen) {
-		hold(s.author, score.Message)
-	}
-	for _, d := range s.recalled.Thread.Participants {
-		hold(d, score.Thread)
-	}
-	for j := range s.e.Thread.Similar {
-		hold(s.e.Thread.Similar[j].Target, s.e.Thread.Similar[j].Relation)
-	}
-	for j := range s.parties {
-		if other := &s.parties[j]; other.quoted() || other.known.State != Unseen {
-			hold(other.domain, s.relation(other.domain))
-		}
-	}
-	return worst, ok
 }

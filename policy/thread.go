@@ -90,6 +90,16 @@ func (s *Similar) Undecided() bool {
 	return s.TargetState == Seen && !s.TargetVouched && s.State != Unseen && s.State != Shadow && !s.Since.After(s.TargetSince)
 }
 
+// senior reports whether Domain is established here, wrote before Target and is
+// known as well at least: an impostor comes after whom he imitates. It is no proof,
+// as a genuine one whose mail is never aligned stays Unseen; who is only Seen may
+// have written a first mail for that. Of who took part in the conversation, or is
+// known by the author's name, the memory is not asked how well it knows him.
+func (s *Similar) senior() bool {
+	return s.Relation != score.Thread && s.Relation != score.Namesake && !s.TargetVouched && s.State.rank() >= Established.rank() && s.State.rank() >= s.TargetState.rank() &&
+		(s.TargetState == Unseen || s.Since.Before(s.TargetSince))
+}
+
 // Diversion is a Reply-To that leads away from the author.
 type Diversion struct {
 	Domain     mail.Domain `json:"domain"`

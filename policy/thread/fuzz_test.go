@@ -33,6 +33,14 @@ func check(t *testing.T, c Conversation) {
 			}
 		}
 	}
+	if len(c.Crowd) > MaxCrowd || len(c.Crowd) > 0 && c.Unread == "" {
+		t.Errorf("a crowd of %d, unread %q", len(c.Crowd), c.Unread)
+	}
+	for i, p := range c.Crowd {
+		if p.Where != To && p.Where != Cc || p.Domain == "" || !p.Address.IsNull() || slices.ContainsFunc(c.Crowd[:i], func(q Party) bool { return q.Domain == p.Domain }) {
+			t.Errorf("in the crowd: %+v", p)
+		}
+	}
 	for _, id := range append(slices.Clone(c.Cited), c.ID) {
 		if len(id) > maxID || strings.ContainsAny(id, " \t\r\n\x00<>") {
 			t.Errorf("id %q", id)

@@ -29,10 +29,13 @@ func (r *reader) fields(name string, where Where) {
 		v := f.Value()
 		if len(v) > left {
 			v = v[:left]
-			r.met("more addresses in the header than are read")
+			r.crowded()
 		}
 		left -= len(v)
 		r.list(v, where)
+	}
+	if r.tries > maxTries || r.foreign > maxForeign {
+		r.crowded()
 	}
 }
 
@@ -266,6 +269,7 @@ func (r *reader) keep(p Party) {
 	}
 	if len(parties) >= most {
 		r.met("more addresses than are kept")
+		r.crowd(p)
 		return
 	}
 	r.c.Parties = append(parties, p)

@@ -12,6 +12,7 @@ import (
 // Limits of what is kept of one message.
 const (
 	MaxParties  = 100
+	MaxCrowd    = 400
 	MaxAccounts = 8
 	MaxPayment  = 4
 )
@@ -25,6 +26,7 @@ type Conversation struct {
 	Reply          bool     // it claims to be part of a conversation: ids cited, a prefix in Subject, or quoted headers in the text
 	List           bool     // List-Id, List-Post or Precedence: list
 	Parties        []Party  // everybody it shows beside From; at most MaxParties, no repeats of an address in one place
+	Crowd          []Party  // domains of To and Cc of which Parties has no address for want of room, each once and without its address; at most MaxCrowd
 	Accounts       []string // IBANs with a valid checksum in its own text, in capitals without spaces; at most MaxAccounts
 	QuotedAccounts []string // those in what it quotes; one may stand in both
 	Unread         string   // the limit that kept some of it from being read; "" if none did
