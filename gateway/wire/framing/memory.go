@@ -1,21 +1,28 @@
 package framing
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
+
+// restAfter is how long nobody holds a block before the system has the memory back.
+const restAfter = time.Second
 
 // Memory is what the contents of all connections together may take of memory
 // beyond their first 64 KiB. It is a slab of blocks that no collector looks at, so
 // that a heap of little else than sessions is not collected as one of large
-// messages. What was used once stays with the process.
+// messages.
 //
 // Blocks are claimed before they are taken, so that content whose size was declared
 // has room to its end or goes to a file from the beginning.
 type Memory struct {
-	mu     sync.Mutex
-	left   int // blocks that nobody has claimed
-	blocks int
-	slab   []byte
-	fresh  int      // blocks of slab that were taken once
-	free   []*block // of them, given back; the last is taken next, for caches have it
+	mu      sync.Mutex
+	left    int // blocks that nobody has claimed
+	blocks  int
+	slab    []byte
+	fresh   int         // blocks of slab that were taken once
+	free    []*block    // of them, given back; the last is taken next, for caches have it
+	resting *time.Timer // set when nobody holds one any more; nil before that
 }
 
 // NewMemory returns Memory of so many octets, in blocks of 64 KiB. None is taken of
@@ -70,6 +77,22 @@ func (m *Memory) take() *block {
 // give takes a block back, and its claim stays.
 func (m *Memory) give(b *block) {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.free = append(m.free, b)
-	m.mu.Unlock()
+	switch {
+	case len(m.free) < m.fresh:
+	case m.resting == nil:
+		m.resting = time.AfterFunc(restAfter, m.rest)
+	default:
+		m.resting.Reset(restAfter)
+	}
+}
+
+// rest gives the memory back to the system, unless a block was taken meanwhile.
+func (m *Memory) rest() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.free) == m.fresh {
+		relinquish(m.slab[:m.fresh*largeOctets])
+	}
 }

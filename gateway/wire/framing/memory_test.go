@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
+	"time"
 )
 
 // whole fails unless all of m is free, and what was taken of it was given back.
@@ -102,6 +104,42 @@ func TestDeclaredContentHasMemoryToItsEnd(t *testing.T) {
 	second.Drop()
 	third.Drop()
 	whole(t, r.Memory)
+}
+
+// One second after the last block was given back the system has the memory, and not
+// while somebody holds one.
+func TestMemoryThatNobodyHoldsIsGivenBack(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems keep it")
+	}
+	m := NewMemory(4 * largeOctets)
+	if !m.claim(2) {
+		t.Fatal("no room")
+	}
+	a, b := m.take(), m.take()
+	a.octets[0], b.octets[largeOctets-1] = 'a', 'b'
+	holds := func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.slab[0] == 'a' && m.slab[2*largeOctets-1] == 'b'
+	}
+	m.give(a)
+	time.Sleep(restAfter + restAfter/5)
+	if !holds() {
+		t.Fatal("given back while a block is held")
+	}
+	m.give(b)
+	b = m.take()
+	time.Sleep(restAfter + restAfter/5)
+	if !holds() {
+		t.Fatal("given back while a block is held again")
+	}
+	m.give(b)
+	for end := time.Now().Add(10 * time.Second); holds(); time.Sleep(restAfter / 10) {
+		if time.Now().After(end) {
+			t.Fatal("not given back")
+		}
+	}
 }
 
 // Whatever becomes of contents that come side by side, their memory comes back and

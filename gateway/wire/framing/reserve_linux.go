@@ -1,5 +1,3 @@
-//go:build unix
-
 package framing
 
 import "syscall"
@@ -10,4 +8,10 @@ func reserve(octets int) []byte {
 		return b
 	}
 	return make([]byte, octets) // a system that maps nothing more: the heap has room or the process ends
+}
+
+// relinquish gives the memory behind b to the system until it is touched again,
+// and then it is empty. b came from reserve.
+func relinquish(b []byte) {
+	_ = syscall.Madvise(b, syscall.MADV_DONTNEED) // else it stays
 }
