@@ -3,7 +3,6 @@ package policy
 import (
 	"slices"
 	"strings"
-	"unicode"
 
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -22,9 +21,6 @@ const (
 // maxBelow bounds the labels that are looked at, from the left, which is what a
 // reader sees.
 const maxBelow = 4
-
-// leastTwice is how long a name must be for two letters to be little of it.
-const leastTwice = 8
 
 // faint compares the author, shown as full, with a target in whose place he may
 // answer: he had no part in the conversation that we remember, and target had. Who is
@@ -69,67 +65,18 @@ func (s *scene) below(full, target mail.Domain) (most lookalike.Match, ok bool) 
 	return most, ok
 }
 
-// twice finds a target of whose name two letters are changed. Numbers are left out:
-// names in a series differ in those.
+// twice finds a target of whose name two letters are changed.
 func (s *scene) twice(target mail.Domain) (lookalike.Match, bool) {
-	name, suffix := labelOf(s.author)
-	other, otherSuffix := labelOf(target)
-	a, b := []rune(lookalike.Skeleton(name)), []rune(lookalike.Skeleton(other))
-	if min(len(a), len(b)) < leastTwice || withoutDigits(name) == withoutDigits(other) || !within2(a, b) {
+	if !lookalike.Twice(s.author, target) {
 		return lookalike.Match{}, false
 	}
 	m := lookalike.Match{Domain: s.author, Target: target, Class: lookalike.Edit, Confidence: confTwice,
 		Why: s.author.Unicode() + " looks like " + target.Unicode() + ": two letters changed"}
-	if suffix != otherSuffix {
+	_, suffix, _ := strings.Cut(string(s.author), ".")
+	if _, other, _ := strings.Cut(string(target), "."); suffix != other {
 		m.Class += "+" + lookalike.TLD
 	}
 	return m, true
-}
-
-// labelOf cuts a registrable domain at its first dot, in letters as they are read.
-func labelOf(d mail.Domain) (label, suffix string) {
-	label, suffix, _ = strings.Cut(d.Unicode(), ".")
-	return label, suffix
-}
-
-func withoutDigits(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsDigit(c) {
-			return -1
-		}
-		return c
-	}, text)
-}
-
-// within2 reports whether at most two letters are added, left out, replaced or
-// swapped with the next one between a and b.
-func within2(a, b []rune) bool {
-	const most = 2
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	if len(b)-len(a) > most || len(b) > maxLabel {
-		return false
-	}
-	var rows [3][maxLabel + 1]int // the row of i letters of a is i % 3
-	for j := range b {
-		rows[0][j+1] = j + 1
-	}
-	for i := 1; i <= len(a); i++ {
-		row, above := &rows[i%3], &rows[(i+2)%3]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], rows[(i+1)%3][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)%3][len(b)] <= most
 }
 
 // maxLabel is how long a label may be: RFC 1035, Section 2.3.4.

@@ -87,21 +87,6 @@ func TestFaintLikenessesCountInAConversation(t *testing.T) {
 	}
 }
 
-func TestTwoLettersApart(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want bool
-	}{
-		{"", "", true}, {"", "ab", true}, {"", "abc", false}, {"abcd", "abcd", true}, {"abcd", "bacd", true}, {"abcd", "badc", true},
-		{"abcd", "xbcy", true}, {"abcd", "xbyz", false}, {"abcdef", "cdef", true}, {"abcdef", "def", false}, {"abcd", "acbxd", true}, {"abcdef", "bcdefa", true}, {"abcdef", "cdefab", false},
-		{strings.Repeat("a", 63), strings.Repeat("a", 61), true}, {strings.Repeat("a", 300), strings.Repeat("a", 300), false},
-	} {
-		if got := within2([]rune(c.a), []rune(c.b)); got != c.want || got != within2([]rune(c.b), []rune(c.a)) {
-			t.Errorf("%q and %q: %t", c.a, c.b, got)
-		}
-	}
-}
-
 // A protected one is protected also where the memory knows it, from mail to others.
 func TestAProtectedOneThatIsKnownIsProtected(t *testing.T) {
 	r := correspondence()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,3 +167,33 @@ func TestASmallSampleNeedNotReachTheBarButMustNotRefuteIt(t *testing.T) {
 		}
 	}
 }
+
+func TestAWarmUpThatBuysAnythingIsCounted(t *testing.T) {
+	all := func(d policy.Disposition) []policy.Disposition {
+		return slices.Repeat([]policy.Disposition{d}, len(variants))
+	}
+	changed := func(i int, d policy.Disposition) []policy.Disposition {
+		list := all(policy.Quarantine)
+		list[i] = d
+		return list
+	}
+	for name, tt := range map[string]struct {
+		attacked
+		want poisoned
+	}{
+		"nothing":                  {attacked{state: policy.Shadow, thefts: all(policy.Quarantine), strangers: all(policy.Quarantine)}, poisoned{share(1), share(1), share(1), share(0)}},
+		"the plainest theft":       {attacked{state: policy.Shadow, thefts: changed(0, policy.Tag), strangers: all(policy.Quarantine)}, poisoned{share(1), share(1), share(0), share(1)}},
+		"another form":             {attacked{state: policy.Unseen, thefts: changed(3, policy.Tag), strangers: all(policy.Quarantine)}, poisoned{share(1), share(1), share(1), share(1)}},
+		"the tag":                  {attacked{state: policy.Shadow, thefts: changed(2, policy.Relay), strangers: changed(2, policy.Tag)}, poisoned{share(1), share(1), share(1), share(1)}},
+		"the state":                {attacked{state: policy.TwoWay, thefts: all(policy.Quarantine), strangers: all(policy.Quarantine)}, poisoned{share(1), share(0), share(1), share(0)}},
+		"what a stranger has, too": {attacked{state: policy.TwoWay, thefts: all(policy.Tag), strangers: all(policy.Tag)}, poisoned{stranger: share(0)}},
+	} {
+		var p poisoned
+		p.count(&bench{misses: map[string][]string{}}, "a way", "vendor.example", tt.attacked)
+		if p != tt.want {
+			t.Errorf("%s: %+v, want %+v", name, p, tt.want)
+		}
+	}
+}
+
+func share(k int) report.Share { return report.Share{K: k, N: 1} }

@@ -10,11 +10,25 @@ import (
 	"mxgate/cmd/lookalikebench/internal/hijack"
 	"mxgate/cmd/lookalikebench/internal/report"
 	"mxgate/policy"
-	"mxgate/policy/mail"
 )
 
-// vendors are whom the attacker imitates; the names are invented.
-var vendors = []string{"northwind-castings.example", "brellawerke.example", "maridonia.example", "quorvista.example"}
+// vendors are whom the attacker imitates; the names are invented, two of them
+// short.
+var vendors = []string{"northwind-castings.example", "brellawerke.example", "maridonia.example", "quorvista.example", "velda.example", "okso.example"}
+
+// poisoners are the ways in which he does, of the classes of disguise and of
+// generating: a house adds words of the weak sort to its own name.
+var poisoners = map[string][]string{
+	"letters":     {"homoglyph x1", "digraph (rn/m, cl/d, vv/w)", "idn, one letter", "swap", "vowel", "replacement", "omission", "doubling"},
+	"structure":   {"hyphen added", "dots to hyphens", "label split", "tld swap", "edit + tld"},
+	"strong word": {"combo, strong, hyphen", "combo, strong, glued", "combo, strong, before", "homoglyph + combo"},
+	"weak word":   {"combo, weak, hyphen", "combo, weak, glued", "combo, weak, before", "combo, weak, glued before", "combo, weak, around"},
+	otherWord:     {"combo, other word, hyphen", "combo, other word, glued"},
+}
+
+// otherWord is shown apart: such a word beside a short name makes a name of its own,
+// and is no disguise by design.
+const otherWord = "other word"
 
 // The attack: LOOKALIKE, Section 6.
 const (
@@ -22,85 +36,95 @@ const (
 	warmMails = 200 // each of them answered
 )
 
+// variants are the ways to steal the conversation, the plainest first.
+var variants = []hijack.Variant{
+	{StolenID: true, Quote: true, Payment: true},
+	{StolenID: true, Payment: true},
+	{Quote: true, Payment: true},
+	{Payment: true},
+	{StolenID: true, Quote: true},
+}
+
 // poison lets an attacker write for 60 days from an aligned look-alike and have
 // every mail answered, before he steals a conversation.
 func (b *bench) poison(ctx context.Context) ([]report.Section, error) {
-	t := report.Table{Title: "After the warm-up", Columns: []string{"look-alike", "of", "class", "mails taken", "answers", "state", "the theft"}}
-	unknown, held := report.Share{}, report.Share{}
-	count := b.less(len(vendors), 1)
-	for _, vendor := range vendors[:count] {
-		for _, class := range append(counted[:len(counted):len(counted)], "tld") {
-			r := generate.Seeded(seed, "poison", vendor, class)
-			fake := disguise(class)(vendor, r)
-			b.say("poison: %s for %s", fake, vendor)
-			a, err := b.attack(ctx, vendor, fake)
-			if err != nil {
-				return nil, err
+	t := report.Table{Title: "After the warm-up", Columns: []string{"class", "look-alikes", "held as strangers", "of these: shadow or unseen", "held", "milder in some form"}}
+	var all poisoned
+	for _, class := range sortedKeys(poisoners) {
+		var of poisoned
+		for _, way := range poisoners[class] {
+			for i, vendor := range vendors[:b.less(len(vendors), 1)] {
+				target, _ := generate.Cut(vendor)
+				for _, fake := range generate.Named(way).Names(target, b.less(2, 1), seed+uint64(i)) {
+					b.say("poison: %s for %s", fake, vendor)
+					a, err := b.attack(ctx, vendor, fake)
+					if err != nil {
+						return nil, err
+					}
+					of.count(b, way, vendor, a)
+				}
 			}
-			t.Add(fake, vendor, class, a.taken, a.answers, string(a.state), a.theft)
-			out := a.state == policy.Shadow || a.state == policy.Unseen // unseen: held from the first mail
-			unknown.Count(out)
-			held.Count(a.theft == "quarantine")
-			if !out || a.theft != "quarantine" {
-				b.miss("poison", "%s for %s (%s): %q, theft: %s: %s", fake, vendor, class, a.state, a.theft, a.sentence)
-			}
+		}
+		t.Add(class, of.stranger.N, of.stranger, of.out, of.held, of.milder)
+		if class != otherWord {
+			all.add(&of)
 		}
 	}
 	honest, err := b.attack(ctx, vendors[0], "plain-stranger.example")
 	if err != nil {
 		return nil, err
 	}
-	t.Add("plain-stranger.example", "nobody", "honest", honest.taken, honest.answers, string(honest.state), honest.theft)
+	houses, sibling, err := b.houses(ctx)
 	return []report.Section{{Title: "Poisoning", Notes: []string{
 		fmt.Sprintf("A vendor is known for two months and answered. Then an aligned look-alike writes %d mails in %d days, and we answer each. In the end it answers in the", warmMails, warmDays),
-		"vendor's conversation and asks for money. An honest newcomer does the same, to show that the schedule makes friends of others.",
-	}, Tables: []report.Table{t}, Bars: []report.Bar{
-		{What: "warmed-up look-alikes that stay in shadow, or unseen", Want: "all", Got: fmt.Sprintf("%d of %d", unknown.K, unknown.N), Met: unknown.K == unknown.N},
-		{What: "their thefts held", Want: "all", Got: fmt.Sprintf("%d of %d", held.K, held.N), Met: held.K == held.N},
+		"vendor's conversation and asks for money. Each theft is judged from a stranger of that name, too. One who is not held then resembles the vendor too",
+		fmt.Sprintf("little and is not counted. For the others the warm-up is to buy nothing, in any of %d forms: with the id, what was written, both or neither; with money or without.", len(variants)),
+		"Shown, and not held against the bars: words that neither fraud nor firms are known to add, as beside a short name they make another name.",
+		fmt.Sprintf("An honest newcomer does the same, to show that the schedule makes friends of others: his theft, which resembles nobody, ends as %s.", honest.thefts[0]),
+	}, Tables: []report.Table{t, houses}, Bars: []report.Bar{
+		{What: "warmed-up look-alikes that stay in shadow, or unseen", Want: "all", Got: fmt.Sprintf("%d of %d", all.out.K, all.out.N), Met: all.out.K == all.out.N},
+		{What: "their thefts held", Want: "all", Got: fmt.Sprintf("%d of %d", all.held.K, all.held.N), Met: all.held.K == all.held.N},
+		{What: "look-alikes for whom the warm-up bought something", Want: "0", Got: fmt.Sprint(all.milder.K), Met: all.milder.K == 0},
 		{What: "an honest newcomer's state", Want: string(policy.TwoWay), Got: string(honest.state), Met: honest.state == policy.TwoWay},
-	}}}, nil
+		{What: "ordinary mail of an honest house that is told", Want: "0", Got: fmt.Sprintf("%d of %d", sibling.K, sibling.N), Met: sibling.K == 0},
+	}}}, err
+}
+
+// poisoned counts what came of attacks: all, and of those that are held of a
+// stranger the rest.
+type poisoned struct{ stranger, out, held, milder report.Share }
+
+func (p *poisoned) count(b *bench, way, vendor string, a attacked) {
+	p.stranger.Count(a.strangers[0] == policy.Quarantine)
+	if a.strangers[0] != policy.Quarantine {
+		return
+	}
+	out := a.state == policy.Shadow || a.state == policy.Unseen // unseen: held from the first mail
+	held, milder := a.thefts[0] == policy.Quarantine, false
+	for i := range variants {
+		milder = milder || a.strangers[i] == policy.Quarantine && a.thefts[i] != policy.Quarantine || a.strangers[i] != policy.Relay && a.thefts[i] == policy.Relay
+	}
+	p.out.Count(out)
+	p.held.Count(held)
+	p.milder.Count(milder)
+	if !out || !held || milder {
+		b.miss("poison", "%s for %s (%s): %q, %d of %d taken, thefts %v, of a stranger %v: %s", a.fake, vendor, way, a.state, a.taken, warmMails, a.thefts, a.strangers, a.sentence)
+	}
+}
+
+func (p *poisoned) add(q *poisoned) {
+	for _, pair := range [][2]*report.Share{{&p.out, &q.out}, {&p.held, &q.held}, {&p.stranger, &q.stranger}, {&p.milder, &q.milder}} {
+		pair[0].K, pair[0].N = pair[0].K+pair[1].K, pair[0].N+pair[1].N
+	}
 }
 
 // attacked is what came of one attack.
 type attacked struct {
-	taken, answers int
-	state          policy.State
-	theft          string
-	sentence       string
-}
-
-// correspondence is mail between us and one domain.
-type correspondence struct {
-	box   *mailbox
-	them  string
-	who   string // display name
-	at    time.Time
-	last  string // id of the newest message
-	n     int
-	taken int
-}
-
-// exchange lets them write once, and us answer if their mail was relayed.
-func (c *correspondence) exchange(ctx context.Context) (answered bool, err error) {
-	c.n++
-	id := fmt.Sprintf("%d@%s", c.n, c.them)
-	raw := fmt.Sprintf("From: %s <ann@%s>\r\nTo: %s\r\nSubject: Re: schedule\r\nMessage-ID: <%s>\r\n%s\r\nThe usual schedule.\r\n", c.who, c.them, victim.Address(), id, cites(c.last))
-	_, v, err := c.box.take(ctx, []byte(raw), "ann@"+c.them, victim.Address(), c.at)
-	if err != nil || v.Disposition != policy.Relay && v.Disposition != policy.Tag {
-		return false, err
-	}
-	c.taken++
-	c.last = fmt.Sprintf("answer-%d-%s@%s", c.n, c.them, victim.Domain)
-	raw = fmt.Sprintf("From: %s\r\nTo: %s <ann@%s>\r\nSubject: Re: schedule\r\nMessage-ID: <%s>\r\n%s\r\nThank you.\r\n", victim.Address(), c.who, c.them, c.last, cites(id))
-	_, v, err = c.box.take(ctx, []byte(raw), victim.Address(), "ann@"+c.them, c.at.Add(time.Hour))
-	return v.Disposition == policy.Relay, err
-}
-
-func cites(id string) string {
-	if id == "" {
-		return ""
-	}
-	return fmt.Sprintf("In-Reply-To: <%s>\r\nReferences: <%[1]s>\r\n", id)
+	fake              string
+	taken, answers    int
+	state             policy.State
+	thefts, strangers []policy.Disposition // by variant; of the one who has warmed up, and before he did
+	sentence          string
 }
 
 func (b *bench) attack(ctx context.Context, vendor, fake string) (a attacked, err error) {
@@ -109,35 +133,46 @@ func (b *bench) attack(ctx context.Context, vendor, fake string) (a attacked, er
 		return a, err
 	}
 	defer box.close()
-	genuine := &correspondence{box: box, them: vendor, who: "Ann Vendor", at: time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)}
-	for range 20 {
-		if _, err := genuine.exchange(ctx); err != nil {
-			return a, err
-		}
-		genuine.at = genuine.at.Add(3 * 24 * time.Hour)
-	}
-	attack := &correspondence{box: box, them: fake, who: "Schedule office", at: genuine.at}
-	for range warmMails {
-		answered, err := attack.exchange(ctx)
-		if err != nil {
-			return a, err
-		}
-		if answered {
-			a.answers++
-		}
-		attack.at = attack.at.Add(warmDays * 24 * time.Hour / warmMails)
-	}
-	a.taken = attack.taken
-	author := mail.Address{Local: "ann", Domain: mail.Domain(fake)}
-	known, err := box.store.Recall(ctx, policy.Question{At: attack.at, Author: author, Recipients: []mail.Address{{Local: victim.Local, Domain: mail.Domain(victim.Domain)}}})
+	genuine, err := box.known(ctx, vendor)
 	if err != nil {
 		return a, err
 	}
-	a.state = known.Author.State
-	stolen := hijack.Mail{From: hijack.Person{Name: "Ann Vendor", Local: "ann", Domain: vendor}, Subject: "Re: schedule", At: genuine.at, ID: genuine.last, Text: []string{"The usual schedule."}}
-	h, _ := hijack.Steal(stolen, nil, victim, hijack.Variant{StolenID: true, Quote: true, Payment: true}, attack.at.Add(time.Hour),
-		func(string, *rand.Rand) string { return fake }, generate.Seeded(seed, fake))
-	_, v, err := box.judge(ctx, h.Raw, h.From.Address(), victim.Address(), h.At)
-	a.theft, a.sentence = v.Disposition.String(), v.Sentence
+	end := genuine.at.Add(warmDays * 24 * time.Hour)
+	if a.strangers, _, err = genuine.stolen(ctx, fake, end.Add(time.Hour)); err != nil {
+		return a, err
+	}
+	attack := &correspondence{box: box, them: fake, who: "Schedule office", at: genuine.at}
+	if a.answers, err = attack.goOn(ctx, warmMails, warmDays*24*time.Hour/warmMails); err != nil {
+		return a, err
+	}
+	a.fake, a.taken = fake, attack.taken
+	if a.state, err = attack.state(ctx, end); err != nil {
+		return a, err
+	}
+	a.thefts, a.sentence, err = genuine.stolen(ctx, fake, end.Add(time.Hour))
 	return a, err
+}
+
+// known is a vendor who has written for two months, and was answered.
+func (m *mailbox) known(ctx context.Context, vendor string) (*correspondence, error) {
+	c := &correspondence{box: m, them: vendor, who: "Ann Vendor", at: time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)}
+	_, err := c.goOn(ctx, 20, 3*24*time.Hour)
+	return c, err
+}
+
+// stolen judges the thefts of the conversation from another name.
+func (c *correspondence) stolen(ctx context.Context, fake string, at time.Time) (all []policy.Disposition, sentence string, err error) {
+	last := hijack.Mail{From: hijack.Person{Name: c.who, Local: "ann", Domain: c.them}, Subject: "Re: schedule", At: c.at, ID: c.last, Text: []string{"The usual schedule."}}
+	for i, variant := range variants {
+		h, _ := hijack.Steal(last, nil, victim, variant, at, func(string, *rand.Rand) string { return fake }, generate.Seeded(seed, fake))
+		_, v, err := c.box.judge(ctx, h.Raw, h.From.Address(), victim.Address(), h.At)
+		if err != nil {
+			return nil, "", err
+		}
+		if i == 0 {
+			sentence = v.Sentence
+		}
+		all = append(all, v.Disposition)
+	}
+	return all, sentence, nil
 }

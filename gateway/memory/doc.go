@@ -22,7 +22,7 @@
 //
 // A State is judged under the name that a message shows (lookalike.Registrable
 // alone does not show what a dot does), and in the eyes of those who have to do
-// with the message: see twins.go. Deviation from LOOKALIKE 6, where each look-alike
+// with the message: see twins.go and kin.go. Deviation from LOOKALIKE 6, where each look-alike
 // of an older domain is a Shadow to all: three of four of those were honest twins
 // that differ in the public suffix alone.
 //

@@ -9,6 +9,7 @@ import (
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
+	"mxgate/policy/memo"
 )
 
 // When a domain is established: so many messages, on so many days, over so many
@@ -73,6 +74,8 @@ type domains struct {
 
 	known     *lookalike.Known                    // the established ones that are no shadows
 	labels    map[string][]*domain                // the same by their label, oldest first: see twins.go
+	listed    uint64                              // counts changes of labels
+	kinsmen   *memo.Memo[kinKey, []kinsman]       // what was found among them
 	near      func(mail.Domain) []lookalike.Match // Near of known, from memory where there is one
 	targets   *lookalike.Index                    // our own and protected ones
 	protected map[mail.Domain]bool
@@ -83,7 +86,8 @@ type domains struct {
 func newDomains(c Config) *domains {
 	t := &domains{
 		byName: map[mail.Domain]*domain{}, byID: map[uint32]*domain{}, next: 1,
-		known: lookalike.NewKnown(), labels: map[string][]*domain{}, protected: map[mail.Domain]bool{}, groups: map[mail.Domain]int{}, decisions: map[mail.Domain][]*decision{},
+		known: lookalike.NewKnown(), labels: map[string][]*domain{}, kinsmen: memo.New[kinKey, []kinsman](kinOctets, kinKey.own),
+		protected: map[mail.Domain]bool{}, groups: map[mail.Domain]int{}, decisions: map[mail.Domain][]*decision{},
 	}
 	t.near = t.known.Near
 	var targets []lookalike.Target
@@ -303,7 +307,7 @@ func (d *domain) ripe() bool {
 // changed anything.
 func (t *domains) signed(d *domain, by []mail.Domain, at time.Time) (changed bool) {
 	for _, signer := range by {
-		if signer != d.shadowOf && (labelOf(signer) != labelOf(d.name) || !t.stands(signer, at)) {
+		if signer != d.shadowOf && (!t.stands(signer, at) || labelOf(signer) != labelOf(d.name) && !t.related(d, signer)) {
 			continue
 		}
 		i := slices.IndexFunc(d.proofs, func(p proof) bool { return p.Domain == signer })

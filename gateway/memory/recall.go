@@ -65,11 +65,14 @@ func (s *Store) Recall(_ context.Context, q policy.Question) (policy.Recollectio
 	if r.Author = s.show(a.author, a.full, a); r.Author.State == policy.Shadow {
 		r.Thread.Wrote = false
 	}
+	a.participants = r.Thread.Participants
+	s.shade(&r.Author, a.full, a, func(old *domain) bool { return s.ram.know(&a.eyes, old) })
 	r.Decisions = s.decisionsOn(nil, a.author, &q)
 	if len(a.domains) > 0 {
 		r.Domains = make([]policy.KnownDomain, len(a.domains))
 		for i, d := range a.domains {
 			r.Domains[i] = s.show(d, q.Domains[i], a)
+			s.shade(&r.Domains[i], q.Domains[i], a, a.shows)
 			if d != a.author && !slices.Contains(a.domains[:i], d) {
 				r.Decisions = s.decisionsOn(r.Decisions, d, &q)
 			}
@@ -122,6 +125,14 @@ type asked struct {
 	domains  []mail.Domain
 	ids      []uint64
 	accounts []uint64 // 0: none of its kind
+
+	participants []mail.Domain // of the conversation, as they are told
+	compared     int           // with those
+}
+
+// shows reports whether the message shows d, or its conversation had it.
+func (a *asked) shows(d *domain) bool {
+	return d.name == a.author || slices.Contains(a.domains, d.name) || slices.Contains(a.members, d.id)
 }
 
 // questions are used again. Nothing of an answer lies in one.
@@ -138,7 +149,7 @@ func (s *Store) prepare(a *asked, q *policy.Question) {
 		a.mailboxes = append(a.mailboxes, g.Mailbox(r))
 	}
 	clear(a.domains) // they may lie in the message before
-	a.domains = a.domains[:0]
+	a.domains, a.participants, a.compared = a.domains[:0], nil, 0
 	for i, d := range q.Domains {
 		registrable := mail.Domain("")
 		if i < maxAsked {
@@ -174,11 +185,28 @@ func (s *Store) show(name, full mail.Domain, a *asked) policy.KnownDomain {
 	return k
 }
 
+// shade makes a Shadow of a known domain that is shown as full and stands in this
+// message beside one that it is kin of: one that matters, or a participant of the
+// conversation; see kin.go. Who took part himself was held against the others then.
+func (s *Store) shade(k *policy.KnownDomain, full mail.Domain, a *asked, matters func(*domain) bool) {
+	d := s.ram.byName[k.Domain]
+	if d == nil || d.ours || k.State == policy.Shadow || k.State == policy.Unseen || s.ram.protected[d.name] {
+		return
+	}
+	of := s.ram.outshone(d, a.at, matters)
+	if of == "" && !slices.Contains(a.participants, d.name) {
+		of = s.ram.besides(d, full, a)
+	}
+	if of != "" {
+		k.State, k.ShadowOf = policy.Shadow, of
+	}
+}
+
 // recallThread joins the threads of the cited ids, and notes their members in a.
 // Whether the author stands there as a shadow is not asked yet.
 func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedThread) {
 	author := s.ram.byName[a.author]
-	wrote := author != nil
+	wrote, part := author != nil, author != nil
 	var seen [digest.MaxCited]uint32
 	var t table.Thread
 	var first, last uint16
@@ -213,8 +241,9 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 		for i, h := range a.accounts {
 			known[i] = known[i] || slices.Contains(t.Accounts(), h)
 		}
-		if wrote {
-			_, wrote = t.Find(author.id)
+		if part {
+			member, wroteIt := t.Find(author.id)
+			wrote, part = wrote && wroteIt, member
 		}
 		for i := range t.Len() {
 			id, _ := t.Member(i)
@@ -225,7 +254,7 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 	if r.Number == 0 {
 		return policy.RememberedThread{}
 	}
-	r.First, r.Last, r.Wrote, r.Participants = digest.TimeOf(first), digest.TimeOf(last), wrote, s.participants(a)
+	r.First, r.Last, r.Wrote, r.Participants = digest.TimeOf(first), digest.TimeOf(last), wrote && part, s.participants(a, part)
 	for i := range a.accounts {
 		if !known[i] {
 			r.NewAccounts = append(r.NewAccounts, q.Accounts[i])
@@ -234,16 +263,17 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 	return r
 }
 
-// participants names the members, shadows excepted: nobody is to be held against
-// one. Of too many, as those of several threads may be, the best known stay:
-// nobody can crowd them out with a thread of his own.
-func (s *Store) participants(a *asked) []mail.Domain {
+// participants names the members. Left out are shadows, as nobody is to be held
+// against one, and the author, unless he has part in each of the threads: who brings
+// one of his own has none in the other. Of too many, as those of several threads may
+// be, the best known stay: nobody can crowd them out with a thread of his own.
+func (s *Store) participants(a *asked, author bool) []mail.Domain {
 	many := len(a.members) > table.MaxMembers
 	all := make([]mail.Domain, 0, min(len(a.members), table.MaxMembers))
 	for class := table.ClassTwoWay; class >= table.ClassNew && len(all) < table.MaxMembers; class-- {
 		for _, id := range a.members {
 			d := s.ram.byID[id]
-			if d == nil || many && int(s.ram.class(d, a.at)) != class || len(all) == table.MaxMembers {
+			if d == nil || d.name == a.author && !author || many && int(s.ram.class(d, a.at)) != class || len(all) == table.MaxMembers {
 				continue
 			}
 			if state, _ := s.ram.standing(d, "", &a.eyes, a.at); state != policy.Shadow {

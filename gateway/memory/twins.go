@@ -34,20 +34,26 @@ func (t *domains) list(d *domain) {
 	if !slices.Contains(all, d) {
 		all = append(all, d)
 		t.labels[labelOf(d.name)] = all
+		t.listed++
 	}
-	slices.SortFunc(all, func(a, b *domain) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(all, older)
 }
+
+// older sorts domains by their first day.
+func older(a, b *domain) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id)) }
 
 func (t *domains) unlist(d *domain) {
 	label := labelOf(d.name)
 	all, i := t.labels[label], slices.Index(t.labels[label], d)
 	switch {
 	case i < 0:
+		return
 	case len(all) == 1:
 		delete(t.labels, label)
 	default:
 		t.labels[label] = slices.Delete(all, i, i+1)
 	}
+	t.listed++
 }
 
 // eyes are in whose eyes a domain is judged: mailboxes, and the members of the

@@ -16,7 +16,7 @@ type step struct {
 // difference is how a label differs from a target's.
 type difference struct {
 	cost   int    // hundredths of a replaced letter
-	edits  int    // 0 or 1
+	edits  int    // 0 or 1; 2 for Twice
 	posed  bool   // the name, not the target, has the digit, pair or foreign character
 	series bool   // the step is in a number: the next of a series, not a slip
 	crowd  int    // other labels about one letter away
@@ -44,9 +44,12 @@ type aligner struct {
 // compare aligns the letters of a label, q, with those of a target's, t. It
 // reports false when more than one typed edit is needed. Both have at most
 // 2*maxGlyphs letters, so the work is bounded by their product.
-func (a *aligner) compare(q, t []glyph) (difference, bool) {
+func (a *aligner) compare(q, t []glyph) (difference, bool) { return a.within(q, t, 1) }
+
+// within is compare with that many typed edits.
+func (a *aligner) within(q, t []glyph, edits uint32) (difference, bool) {
 	d := difference{q: q, t: t}
-	if !d.aside() && !d.oneLetter() && !a.align(&d) {
+	if !d.aside() && !d.oneLetter() && !a.align(&d, edits) {
 		return difference{}, false
 	}
 	for _, s := range d.steps {
@@ -137,9 +140,9 @@ func (d *difference) oneLetter() bool {
 }
 
 // align finds the cheapest of all alignments.
-func (a *aligner) align(d *difference) bool {
+func (a *aligner) align(d *difference, edits uint32) bool {
 	start, end := sharedEnds(d.q, d.t)
-	a.q, a.t, a.qs, a.ts, a.limit = d.q[:len(d.q)-end], d.t[:len(d.t)-end], start, start, 2*editUnit
+	a.q, a.t, a.qs, a.ts, a.limit = d.q[:len(d.q)-end], d.t[:len(d.t)-end], start, start, (edits+1)*editUnit
 	n, m := len(a.q)-start, len(a.t)-start
 	a.cells = slices.Grow(a.cells[:0], (n+1)*(m+1))[:(n+1)*(m+1)]
 	a.cells[0] = cell{}

@@ -154,7 +154,7 @@ func (c *check) recordTarget(id int32, e evidence) {
 	if m.Confidence < minConfidence {
 		return
 	}
-	m.Alone = e.alone(m.Confidence)
+	m.Alone, m.Unlisted = e.alone(m.Confidence), e.form == Combo && e.priced.unknown > 0
 	i := slices.IndexFunc(c.found, func(f finding) bool { return f.id == id })
 	switch {
 	case i < 0:

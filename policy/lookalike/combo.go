@@ -63,22 +63,29 @@ type surroundings struct {
 
 // recordCombo judges a brand together with the words around it.
 func (c *check) recordCombo(k key, from, to int, id int32, d difference) {
-	first, last := int(k.at[from]), int(k.at[to-1])
-	if c.around.first != first || c.around.end != last+1 { // the same for all labels found there
-		words := splitWords(c.name.glyphs, first, last+1)
-		c.around = surroundings{first, last + 1, words, priceOf(words)}
+	if e, ok := c.around.combo(c.name.glyphs, int(k.at[from]), int(k.at[to-1])+1); ok {
+		e.difference = d
+		c.record(id, e)
 	}
-	if len(c.around.words) == 0 || last+1-first < minBrand {
-		return
+}
+
+// combo is what the words around glyphs[first:end], a brand, say. It keeps them: they
+// are the same for all labels found there.
+func (s *surroundings) combo(glyphs []glyph, first, end int) (e evidence, ok bool) {
+	if s.first != first || s.end != end {
+		words := splitWords(glyphs, first, end)
+		*s = surroundings{first, end, words, priceOf(words)}
 	}
-	c.record(id, evidence{
-		difference: d,
-		form:       Combo,
-		words:      c.around.words,
-		priced:     c.around.priced,
-		amid:       first > 0 && last+1 < len(c.name.glyphs),
-		apart:      (first == 0 || c.name.glyphs[first-1].c == '-') && (last+1 == len(c.name.glyphs) || c.name.glyphs[last+1].c == '-'),
-	})
+	if len(s.words) == 0 || end-first < minBrand {
+		return e, false
+	}
+	return evidence{
+		form:   Combo,
+		words:  s.words,
+		priced: s.priced,
+		amid:   first > 0 && end < len(glyphs),
+		apart:  (first == 0 || glyphs[first-1].c == '-') && (end == len(glyphs) || glyphs[end].c == '-'),
+	}, true
 }
 
 // wordsOff takes known words off the ends of the label and looks for what

@@ -66,6 +66,10 @@ func FuzzPair(f *testing.F) {
 		if ok && (m.Confidence < minConfidence || m.Confidence > 100 || m.Class == "" || m.Alone || strings.ContainsAny(m.Why, "\r\n\x00")) {
 			t.Fatalf("%+v", m)
 		}
+		if a == b && Twice(mail.Domain(a), mail.Domain(b)) {
+			t.Fatalf("%q is not itself", a)
+		}
+		Twice(mail.Domain(a), mail.Domain(b))
 		marked, of := Differ(mail.Domain(a), mail.Domain(b))
 		for _, runs := range [][]Run{marked, of} {
 			for i, r := range runs {

@@ -319,7 +319,7 @@ func TestHostileNamesTakeBoundedWork(t *testing.T) {
 	for _, d := range hostile() {
 		began := time.Now()
 		k.Near(d)
-		if took := time.Since(began); took > 20*time.Millisecond { // some 10 us; the machine may be busy
+		if took := time.Since(began); took > time.Second { // some 10 us; the machine may be busy
 			t.Errorf("%.40s: %v", d, took)
 		}
 	}
@@ -336,6 +336,11 @@ func FuzzKnown(f *testing.F) {
 		for _, m := range k.Near(d) {
 			if m.Alone || m.Tier != Site || m.Confidence < minConfidence || m.Confidence > 100 || m.Class == "" || !k.Contains(m.Target) {
 				t.Fatalf("%+v", m)
+			}
+		}
+		for _, label := range k.Kin(d, 35) {
+			if label == "" || strings.Contains(label, ".") {
+				t.Fatalf("%q", label)
 			}
 		}
 		before := k.Len()

@@ -47,5 +47,6 @@ type Match struct {
 	Confidence int    // 0-100
 	Why        string // one sentence; may hold non-ASCII letters
 	Alone      bool   // may quarantine without further evidence
+	Unlisted   bool   // Combo: words were added that neither fraud nor firms are known to add
 	Neighbours int    // other targets about one letter away: how crowded it is there
 }

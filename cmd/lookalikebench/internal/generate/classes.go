@@ -92,6 +92,10 @@ func Classes() []Class {
 		{"combo, weak, hyphen", Other, combo(weak, "-", false)},
 		{"combo, weak, glued", Other, combo(weak, "", false)},
 		{"combo, weak, before", Other, combo(weak, "-", true)},
+		{"combo, weak, glued before", Other, combo(weak, "", true)},
+		{"combo, weak, around", Other, around(weak)},
+		{"combo, other word, hyphen", Other, combo(other, "-", false)},
+		{"combo, other word, glued", Other, combo(other, "", false)},
 		{"homoglyph + combo", Other, disguisedCombo},
 	}
 }

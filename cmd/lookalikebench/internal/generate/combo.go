@@ -14,6 +14,9 @@ var strong = strings.Fields(`login signin secure security account accounts verif
 var weak = strings.Fields(`group global online mail email team corp inc usa uk eu intl international services solutions partners
 	consulting tech digital logistics trading holding finance hr shop store app info direct`)
 
+// other are words that are neither: of places, people and trades.
+var other = strings.Fields(`fjord baltic falcon juniper werner meadow sigma kontor lindgren atelier`)
+
 // combo adds a word behind the label or before it. Half of the names stay under
 // the target's own suffix.
 func combo(words []string, joint string, before bool) func(Target, *rand.Rand) string {
@@ -26,6 +29,15 @@ func combo(words []string, joint string, before bool) func(Target, *rand.Rand) s
 			return word + joint + label + "." + suffix
 		}
 		return label + joint + word + "." + suffix
+	}
+}
+
+// around adds a word on either side, glued to the label or not.
+func around(words []string) func(Target, *rand.Rand) string {
+	return func(t Target, r *rand.Rand) string {
+		joint := oneOf(r, []string{"-", ""})
+		t.Label = oneOf(r, words) + joint + t.Label
+		return combo(words, joint, false)(t, r)
 	}
 }
 

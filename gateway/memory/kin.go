@@ -1,0 +1,133 @@
+package memory
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
+	"mxgate/policy/memo"
+)
+
+// Kin of a domain are known ones that it resembles too little to be their Shadow
+// to all: acme-group.com is mostly acme's own, and short names differ in a letter
+// by chance. Who writes from such a one for months is known for himself, but not in
+// the place of the older one: where he writes to those who correspond with that,
+// or in its conversation, he is a Shadow, as the stranger was who wrote first.
+//
+// What he writes on his own is not told for that: Near leaves him out, and whom a
+// message resembles beyond Near policy asks of its conversation alone. And he
+// remains somebody who can be imitated himself: kin takes nobody out of a
+// conversation, out of what is learned, or off the list of participants.
+
+// The likeness from which a domain is kin: that which counts in a conversation,
+// since those with whom a mailbox corresponds are not many more. A word that no firm
+// is known to add may make a name of its own: aldermill.com is nobody's alder.
+const (
+	kinConfidence      = threadConfidence
+	unlistedConfidence = 45
+)
+
+// akin reports whether a likeness makes kin of two.
+func akin(m *lookalike.Match) bool {
+	return m.Confidence >= kinConfidence && (!m.Unlisted || m.Confidence >= unlistedConfidence)
+}
+
+// Bounds of the kin that are looked at, the oldest first: newer ones crowd nobody
+// out.
+const (
+	maxKin         = 64
+	maxKinCompared = 512 // to find them, the longest parts of a name first
+	maxBesides     = 160 // comparisons of one message with the participants of its conversation
+	kinOctets      = 16 << 20
+)
+
+// kinKey is a look-up among the known domains as they stood.
+type kinKey struct {
+	name  mail.Domain
+	stand uint64
+}
+
+func (k kinKey) own() kinKey {
+	k.name = memo.Text(k.name)
+	return k
+}
+
+// kinsman is one of the kin.
+type kinsman struct {
+	*domain
+	judged bool // judge finds it: an established domain was held against it when it became that
+}
+
+// kin are the kin of a registrable domain, the oldest first. Which are older than
+// itself, known to whom, or free it, is not asked yet. The result is shared.
+func (t *domains) kin(name mail.Domain) []kinsman {
+	return t.kinsmen.Of(kinKey{name, t.listed}, len(name), func(k kinKey) []kinsman {
+		var found []kinsman
+		sure := false
+		t.eachNamed(t.known.Kin(k.name, kinConfidence), func(d *domain) {
+			if m, ok := lookalike.Compare(k.name, d.name); ok && akin(&m) && m.Class != lookalike.TLD { // those are twins
+				found = append(found, kinsman{d, m.Confidence >= shadowConfidence})
+				sure = sure || m.Confidence >= shadowConfidence
+			}
+		})
+		if sure {
+			near := t.known.Near(k.name)
+			for i := range found {
+				found[i].judged = found[i].judged && slices.ContainsFunc(near, func(m lookalike.Match) bool { return m.Target == found[i].name })
+			}
+		}
+		slices.SortFunc(found, func(a, b kinsman) int { return older(a.domain, b.domain) })
+		return slices.Clip(found[:min(len(found), maxKin)])
+	})
+}
+
+// eachNamed yields the known domains with these labels, of each label the oldest.
+func (t *domains) eachNamed(labels []string, yield func(*domain)) {
+	yielded := 0
+	for _, label := range labels {
+		all := t.labels[label]
+		for _, d := range all[:min(len(all), maxTwins)] {
+			if yielded++; yielded > maxKinCompared {
+				return
+			}
+			yield(d)
+		}
+	}
+}
+
+// related reports whether name is among the kin of d.
+func (t *domains) related(d *domain, name mail.Domain) bool {
+	return slices.ContainsFunc(t.kin(d.name), func(k kinsman) bool { return k.name == name })
+}
+
+// outshone is the oldest of the kin of d that puts it into the shade, of those that
+// matter; "" if none.
+func (r *ram) outshone(d *domain, at time.Time, matters func(*domain) bool) mail.Domain {
+	for _, k := range r.kin(d.name) {
+		if !(k.judged && d.established) && matters(k.domain) && r.shadows(k.domain, d, at) && !r.freed(d, k.name, at) {
+			return k.name
+		}
+	}
+	return ""
+}
+
+// besides is which of the participants of a conversation d resembles, if it came
+// here after them: in their own conversation they need not be established. "" if none.
+func (r *ram) besides(d *domain, full mail.Domain, a *asked) mail.Domain {
+	for _, name := range a.participants {
+		old := r.byName[name]
+		if old == nil || old == d || old.ours || old.first == 0 || !old.before(d) || old.imported && d.imported {
+			continue
+		}
+		if a.compared++; a.compared > maxBesides {
+			return ""
+		}
+		m, ok := lookalike.Compare(cmp.Or(full, d.name), name)
+		if (ok && akin(&m) || lookalike.Twice(d.name, name)) && !r.freed(d, name, a.at) {
+			return name
+		}
+	}
+	return ""
+}
