@@ -156,17 +156,22 @@ func (r *recorder) remember(s subject, result Result) {
 	for i := range r.asked {
 		q := &r.asked[i]
 		q.name = strings.Clone(q.name) // it may be a piece of a command
-		octets += len(q.name) + addrOctets*len(q.addrs)
+		octets += questionOctets + len(q.name) + addrOctets*len(q.addrs)
 		for _, txt := range q.txt {
-			octets += len(txt)
+			octets += textOctets + len(txt)
 		}
 		for _, mx := range q.mx {
-			octets += len(mx.Host)
+			octets += mxOctets + len(mx.Host)
 		}
 	}
 	result.Domain = strings.Clone(result.Domain)
 	replays.Put(s, replay{r.asked, result}, octets)
 }
 
-// addrOctets is what an address takes.
-const addrOctets = 24
+// What a question and each of its records take besides their texts.
+const (
+	questionOctets = 128
+	textOctets     = 16
+	addrOctets     = 24
+	mxOctets       = 24
+)

@@ -62,6 +62,11 @@ func Check(ctx context.Context, r dns.Resolver, ip netip.Addr, helo string, reve
 		return result
 	}
 	about := subject{ip, result.Domain, result.Identity}
+	if ctx.Err() == nil { // otherwise what is in memory has to do, which takes no time
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, maxDuration)
+		defer cancel()
+	}
 	past, ok, now := recall(ctx, r, about)
 	if ok {
 		return past
@@ -75,11 +80,6 @@ func Check(ctx context.Context, r dns.Resolver, ip netip.Addr, helo string, reve
 
 // check evaluates for the identity that result names.
 func (e *evaluation) check(ctx context.Context, result Result) Result {
-	if ctx.Err() == nil { // otherwise what is in memory has to do, which takes no time
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, maxDuration)
-		defer cancel()
-	}
 	status, err := library.CheckHostWithSender(net.IP(e.client.AsSlice()), e.helo, "@"+result.Domain,
 		library.WithContext(ctx),
 		library.WithResolver(e),

@@ -121,11 +121,14 @@ func (s *Spool) Drop() {
 	s.err = errors.Join(s.err, s.stored.release())
 }
 
-// Content hands the stored octets over. It fails with ErrTooLarge, ErrNoRoom or the
-// error of the disk; then nothing is stored any more.
+// Content hands the stored octets over, once. It fails with ErrTooLarge, ErrNoRoom,
+// os.ErrClosed after Drop, or the error of the disk; then nothing is stored any more.
 func (s *Spool) Content(eightBit bool) (*Content, error) {
 	if s.size > s.limit {
 		return nil, ErrTooLarge
+	}
+	if s.err == nil && s.dropped {
+		s.err = os.ErrClosed
 	}
 	if s.err == nil {
 		s.err = s.stored.finish()
@@ -135,7 +138,7 @@ func (s *Spool) Content(eightBit bool) (*Content, error) {
 		return nil, s.err
 	}
 	c := &Content{Size: s.size, EightBit: eightBit, stored: s.stored}
-	s.stored = store{}
+	s.stored, s.dropped = store{}, true
 	return c, nil
 }
 

@@ -168,3 +168,27 @@ func TestContentThatHasNoRoomLeavesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestContentThatWasDroppedOrHandedOverIsNotThere(t *testing.T) {
+	for _, size := range []int{0, 10, 3 * smallOctets} {
+		s := spool(t.TempDir(), smallOctets, 1<<20, roomy)
+		s.Write(random(size))
+		s.Drop()
+		if c, err := s.Content(false); c != nil || !errors.Is(err, os.ErrClosed) {
+			t.Errorf("dropped: %v, %v", c, err)
+		}
+		s = spool(t.TempDir(), smallOctets, 1<<20, roomy)
+		s.Write(random(size))
+		c, err := s.Content(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Write([]byte("more"))
+		if c, err := s.Content(false); c != nil || !errors.Is(err, os.ErrClosed) {
+			t.Errorf("handed over: %v, %v", c, err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
