@@ -29,14 +29,14 @@ const catchUpTimeout = 10 * time.Second
 // Begin starts a transaction at MAIL. It implements session.Gate.
 func (p *pipeline) Begin(ctx context.Context, c mail.Client, env mail.Envelope) (session.Transaction, error) {
 	if p.store.Behind() && !p.catchUp(ctx) {
-		return nil, storeFull // what cannot be recorded is not begun
+		return nil, p.refuseMail(c, env, storeFull) // what cannot be recorded is not begun
 	}
 	now := p.now()
 	if refusal := p.checkSource(c, now); refusal != nil {
 		return nil, refusal
 	}
 	if refusal := p.checkSender(ctx, env.ReversePath, now); refusal != nil {
-		return nil, refusal
+		return nil, p.refuseMail(c, env, refusal)
 	}
 	c.Name = p.names.peek(c.Addr) // known by the time it is written down, mostly
 	return &transaction{p: p, tx: mail.Transaction{ID: newID(now), Client: c, Envelope: env, ReceivedAt: now}}, nil

@@ -22,6 +22,7 @@ import (
 type metrics struct {
 	registry        *prometheus.Registry
 	transactions    *prometheus.CounterVec
+	mailRefused     *prometheus.CounterVec
 	octets          prometheus.Counter
 	collect         prometheus.Histogram
 	nextHopFailures *prometheus.CounterVec
@@ -60,11 +61,12 @@ func newMetrics() *metrics {
 			Help: "Connections deferred because their host name belongs to a source that does not list their address."}),
 	}
 	m.providerResults = counters("mxgate_provider_results_total", "Results of the provider, by whether ours agree and, if not, why.", "method", "agreement", "cause")
+	m.mailRefused = counters("mxgate_mail_refused_total", "MAIL commands refused or deferred before a transaction began: these are in no journal.", "reason")
 	m.lifted = counters("mxgate_lifted_total", "Reasons that did not count because a sealer or a forwarder is believed.", "reason", "by")
 	m.arc = counters("mxgate_arc_total", "Judged messages by the state of their ARC chain.", "result")
 	m.breakage = counters("mxgate_dkim_breakage_total", "DKIM signatures that do not hold, by what is broken.", "breakage")
 	m.paths = counters("mxgate_path_total", "Judged messages, and connections refused before there was one, by the way they came.", "path", "source")
-	m.registry.MustRegister(m.providerResults, m.lifted, m.arc, m.breakage, m.paths)
+	m.registry.MustRegister(m.mailRefused, m.providerResults, m.lifted, m.arc, m.breakage, m.paths)
 	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics, m.expired, m.nearMisses, m.hostFailures,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m

@@ -231,7 +231,11 @@ func (t *transaction) Refused(_ context.Context, why error) *smtp.SMTPError {
 	if r.Code < 500 {
 		outcome = store.Deferred
 	}
-	return t.end(r, record{outcome: outcome, err: why})
+	rec := record{outcome: outcome, err: why}
+	if u, ok := errors.AsType[*wire.Untaken](why); ok {
+		rec.size, rec.err = u.Octets, inWords(u)
+	}
+	return t.end(r, rec)
 }
 
 // Abort ends a transaction without content: RSET, EHLO, QUIT, a lost client. If

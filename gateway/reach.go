@@ -12,15 +12,18 @@ import (
 
 	"mxgate/gateway/config"
 	"mxgate/gateway/relay"
+	"mxgate/gateway/store"
 	"mxgate/policy/dns"
 )
 
-// CheckReachable asks what Load cannot see: data directory, resolver, next
-// hops. It changes nothing, and returns one problem for each with its key.
+// CheckReachable asks what Load cannot see: data directory and its room, resolver,
+// next hops. It changes nothing, and returns one problem for each with its key.
 func CheckReachable(ctx context.Context, cfg *config.Config) []config.Problem {
 	var problems []config.Problem
 	if err := checkDataDir(cfg.DataDir); err != nil {
 		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: err.Error()})
+	} else if err := (store.Config{Dir: cfg.DataDir}).Room(); err != nil {
+		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: fmt.Sprintf("%v; until then mail that would be quarantined is deferred", err)})
 	}
 	resolver, err := NewResolver(cfg, "")
 	if err != nil {

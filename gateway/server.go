@@ -66,7 +66,8 @@ func (s *Server) open() error {
 	if s.resolver, err = NewResolver(s.cfg, ""); err != nil {
 		return err
 	}
-	if s.store, err = (store.Config{Dir: s.cfg.DataDir, MaxOctets: s.cfg.Retention.QuarantineOctets, OnError: func(err error) { s.log.Error("store", "err", err) }}).Open(); err != nil {
+	if s.store, err = (store.Config{Dir: s.cfg.DataDir, MaxOctets: s.cfg.Retention.QuarantineOctets, OnError: func(err error) { s.log.Error("store", "err", err) },
+		OnMended: func(since time.Time) { s.log.Info("the journal is written again", "failed_since", since.UTC()) }}).Open(); err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.File, s.cfg.DataDir, err)
 	}
 	if s.unlock, err = lock(s.cfg.DataDir); err != nil {
@@ -145,7 +146,7 @@ func newCollector(c *config.Config, r dns.Resolver, m *memory.Store) *policy.Col
 func (s *Server) wireConfig() wire.Config {
 	l := s.cfg.Limits
 	w := wire.Config{
-		Hostname: s.cfg.Hostname, Admit: s.admit, OnStranger: s.stranger, OnNearMiss: s.nearMissed, OnProxyFault: s.proxyFault,
+		Hostname: s.cfg.Hostname, Admit: s.admit, OnStranger: s.stranger, OnNearMiss: s.nearMissed, OnProxyFault: s.proxyFault, OnMailRefused: s.pipeline.mailRefused,
 		Offer:      s.pipeline.offers.now,
 		MayXclient: func(source string) bool { return s.cfg.Grants[source].Xclient },
 		ClientCAs:  s.cfg.ClientCAs, RequireTLS: s.cfg.TLS.Require, MaxMessageOctets: l.MessageOctets, MaxRecipients: l.Recipients,
@@ -230,6 +231,7 @@ func (s *Server) Serve(ctx context.Context) (err error) {
 	}
 	wg.Go(func() { s.keepHouse(httpCtx) })
 	wg.Go(func() { s.lookAround(httpCtx) })
+	wg.Go(func() { s.watchRoom(httpCtx) })
 	wg.Go(func() { s.pipeline.offers.keep(httpCtx) })
 	wg.Go(func() { s.told("watchdog", systemd.Watchdog(httpCtx, s.alive)) })
 	s.told("ready", systemd.Ready())

@@ -14,7 +14,7 @@
 //	blobs/ab/ID.eml  content exactly as received; ab spreads the IDs
 //	tmp/ID.eml       content being written; the same file system as blobs/
 //	reserve          1 MiB, spent in parts when the disk is full, so that this can be
-//	                 opened and messages can be deleted
+//	                 opened, messages can be deleted, and the journal closed
 //	spool/           for gateway/wire, which cleans it
 //
 // Several processes may open one data directory: the server, and the quarantine

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,5 +116,81 @@ func TestANewStoreOnAFullDiskAsksForRoom(t *testing.T) {
 		if !errors.Is(err, ErrFull) || errors.Is(err, ErrNotWritable) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "mode 0700") {
 			t.Errorf("%s: %v, %v", options, s, err)
 		}
+	}
+}
+
+// What was journaled on a full disk is not lost by a stop, and the next start has
+// room all the same.
+func TestAStoreThatIsClosedOnAFullDiskWritesItsJournal(t *testing.T) {
+	dir := mount(t, "size=8m")
+	failed := make(chan error, 100)
+	s, err := Config{Dir: dir, OnError: func(err error) { failed <- err }}.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	quarantine(t, s, "A", content)
+	fill(t, dir, 0)
+	const entries = 50
+	evidence := []byte(`"` + strings.Repeat("x", 3000) + `"`)
+	for i := range entries {
+		s.Journal(Entry{ID: fmt.Sprint("J", i), At: noon, Evidence: evidence})
+	}
+	if err := <-failed; !errors.Is(err, ErrFull) {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if info, err := os.Stat(s.reserve()); err != nil || info.Size() < closeLeaves || info.Size() == reserveOctets {
+		t.Errorf("the reserve: %v, %v", info, err)
+	}
+	s = openStore(t, dir)
+	got, err := s.Entries(t.Context(), Filter{})
+	if err != nil || len(got) != entries {
+		t.Errorf("%d entries, %v; want %d", len(got), err, entries)
+	}
+	if err := s.Delete(t.Context(), "A", "erika"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A release on a full disk either says what to do and sends nothing, or is written
+// down: else it would be delivered again.
+func TestAReleaseOnAFullDiskIsNotDeliveredTwice(t *testing.T) {
+	dir := mount(t, "size=6m")
+	s := openStore(t, dir)
+	for _, id := range []string{"A", "B"} {
+		quarantine(t, s, id, content)
+	}
+	if err := s.Release(t.Context(), "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
+		fill(t, dir, 0)
+		return Delivered{NextHop: "mail", Refused: []string{strings.Repeat("x", 60<<10)}}, nil
+	}); err != nil {
+		t.Errorf("delivered, and not written down: %v", err)
+	}
+	for s.SpendReserve() {
+		fillMore(t, dir)
+	}
+	err := s.Release(t.Context(), "B", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
+		t.Error("sent")
+		return Delivered{}, nil
+	})
+	if !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "nothing was sent") || !strings.Contains(err.Error(), "delete messages or make room on the file system of "+dir) {
+		t.Errorf("%v", err)
+	}
+}
+
+// fillMore takes what room there is.
+func fillMore(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(dir, "filler"), os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for block := make([]byte, 4096); err == nil; {
+		_, err = f.Write(block)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -84,6 +84,9 @@ func (s *Store) Release(ctx context.Context, id, by string, deliver func(context
 		}
 		return s.audit(tx, id, by, "release started", "")
 	})
+	if errors.Is(err, ErrFull) {
+		return fmt.Errorf("store: release %s: nothing was sent, for a release has to be written down: delete messages or make room on the file system of %s: %w", id, s.dir, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -113,9 +116,10 @@ func (s *Store) deliver(ctx context.Context, h Held, deliver func(context.Contex
 }
 
 // settle ends a claim and says in the history what happened. It does so even if
-// ctx has ended: deliver has happened.
+// ctx has ended: deliver has happened. It may use the reserve: what is not written
+// down is delivered again.
 func (s *Store) settle(ctx context.Context, h Held, by, claim string, to State, changes ...Change) error {
-	return s.change(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
+	return s.freeing(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
 		res, err := tx.Exec("UPDATE quarantine SET state = ?, changed_at = ?, changed_by = ?, claim = '' WHERE id = ? AND state = 'releasing' AND claim = ?",
 			string(to), nanos(s.now()), by, h.ID, claim)
 		if err != nil {
@@ -181,21 +185,24 @@ func (s *Store) removeContent(id string) error {
 	if err := s.blobs.Remove(id); err != nil {
 		return fmt.Errorf("store: the row of %s is deleted, its content not yet: %w", id, err)
 	}
-	s.keepReserve()
+	s.KeepReserve()
 	return nil
 }
 
 // reserveOctets is kept back on the disk: deleting a message must be committed
 // before its content goes, and on a full disk not even that would have room. It is
-// spent in parts, so that a start on a full disk leaves some for deleting.
+// spent in parts, so that a start on a full disk leaves some for deleting, and a
+// stop some for the next start.
 const (
 	reserveOctets = 1 << 20
 	reservePart   = openOctets
+	closeLeaves   = reserveOctets / 2
 )
 
 func (s *Store) reserve() string { return filepath.Join(s.dir, "reserve") }
 
-// freeing is change for changes that lead to more room: they may use the reserve.
+// freeing is change for changes that lead to more room, or must not fail for lack of
+// it: they may use the reserve.
 func (s *Store) freeing(ctx context.Context, apply func(*sql.Tx) error) error {
 	err := s.change(ctx, apply)
 	for errors.Is(err, ErrFull) && s.SpendReserve() {
@@ -207,17 +214,23 @@ func (s *Store) freeing(ctx context.Context, apply func(*sql.Tx) error) error {
 // SpendReserve gives a part of the reserve to whoever cannot do without room, and
 // reports false when nothing is left of it. That is who deletes, and the databases
 // of a gateway that starts. It grows again once there is room.
-func (s *Store) SpendReserve() bool {
+func (s *Store) SpendReserve() bool { return s.spendReserve(0) }
+
+// spendReserve is SpendReserve for who leaves so many octets of it to others.
+func (s *Store) spendReserve(leave int64) bool {
 	info, err := os.Stat(s.reserve())
-	if err != nil || info.Size() == 0 {
+	if err != nil || info.Size() <= leave {
 		return false
 	}
-	return os.Truncate(s.reserve(), max(info.Size()-reservePart, 0)) == nil
+	return os.Truncate(s.reserve(), max(info.Size()-reservePart, leave)) == nil
 }
 
-// keepReserve restores the reserve where there is room for it, and for opening a
-// database beside.
-func (s *Store) keepReserve() {
+// KeepReserve restores the reserve where there is room for it, and for opening a
+// database beside. It is cheap: the server calls it now and then.
+func (s *Store) KeepReserve() {
+	if info, err := os.Stat(s.reserve()); err == nil && info.Size() >= reserveOctets {
+		return
+	}
 	f, err := os.OpenFile(s.reserve(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return // the next one tries again

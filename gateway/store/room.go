@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -87,6 +90,29 @@ func (s *Store) freeOctets() (int64, error) {
 	return clampOctets(free), err
 }
 
+// usualOctets is more than most messages have.
+const usualOctets = 16 << 10
+
+// Room reports why nothing can be quarantined now for lack of room, nil if a message
+// of the usual size can. What is not known is no lack.
+func (s *Store) Room(ctx context.Context) error {
+	if err := s.roomFor(ctx, usualOctets); errors.Is(err, ErrFull) {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
+}
+
+// Room is Store.Room before a start, as far as the disk can tell: of Dir, or of the
+// directory in which Open will create it.
+func (c Config) Room() error {
+	dir := c.Dir
+	if _, err := os.Stat(dir); err != nil {
+		dir = filepath.Dir(filepath.Clean(dir))
+	}
+	c.MaxOctets = 0 // what is kept the database knows
+	return (&Store{dir: dir, room: c.newRoom(dir)}).Room(context.Background())
+}
+
 // failure is trouble that lasts.
 type failure struct {
 	since time.Time
@@ -124,6 +150,7 @@ func (s *Store) noteTrouble(err error) {
 	switch {
 	case err == nil && last != nil:
 		s.trouble.Store(nil)
+		s.onMended(last.since)
 	case err != nil && last != nil:
 		s.trouble.Store(&failure{last.since, err})
 	case err != nil:

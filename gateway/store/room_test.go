@@ -286,3 +286,61 @@ func TestRoomCannotBeAskedOfADirectoryThatIsNone(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestRoomIsWhatAMessageOfTheUsualSizeNeeds(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	free := uint64(900 + usualOctets)
+	s.room.minFree = 900
+	s.room.free = func(string) (uint64, error) { return free, nil }
+	if err := s.Room(t.Context()); err != nil {
+		t.Error(err)
+	}
+	free--
+	if err := s.Room(t.Context()); !errors.Is(err, ErrFull) {
+		t.Errorf("%v", err)
+	}
+	s.room.free = func(string) (uint64, error) { return 0, syscall.EIO }
+	if err := s.Room(t.Context()); err != nil {
+		t.Errorf("not known is no lack: %v", err)
+	}
+	s.room.maxOctets = usualOctets
+	quarantine(t, s, "A", content)
+	if err := s.Room(t.Context()); !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "the quarantine has") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAJournalThatStaysUnwrittenIsToldOnceAMinuteAndItsEndOnce(t *testing.T) {
+	told := 0
+	s, d := openFaulty(t, func(error) { told++ })
+	var now atomic.Int64
+	now.Store(noon.Unix())
+	s.now = func() time.Time { return time.Unix(now.Load(), 0) }
+	var mended []time.Time
+	s.onMended = func(since time.Time) { mended = append(mended, since) }
+	for round := range 2 {
+		d.set("commit", syscall.ENOSPC)
+		s.Journal(Entry{ID: fmt.Sprint("J", round), At: noon})
+		for i, want := range []int{1, 1, 1, 2, 2} {
+			if err := s.Flush(t.Context()); err == nil {
+				t.Fatal("committed")
+			}
+			if told != want+2*round {
+				t.Errorf("try %d: told %d times", i, told-2*round)
+			}
+			now.Add(20)
+		}
+		d.set("", nil)
+		if len(mended) != round {
+			t.Errorf("mended too early: %v", mended)
+		}
+		for range 2 {
+			if err := s.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(mended) != round+1 || mended[round].Unix() != noon.Unix()+int64(round)*100 {
+			t.Errorf("mended %v", mended)
+		}
+	}
+}

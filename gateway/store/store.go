@@ -39,17 +39,23 @@ type Config struct {
 	MinFreeOctets int64
 	// OnError is told of trouble that no caller can be told of: a journal commit
 	// that failed (it is kept and tried again), an entry given after Close. It
-	// must not call the store. nil: the default slog logger, as an error.
+	// must not call the store. Of a journal that stays so it is told once a
+	// minute. nil: the default slog logger, as an error.
 	OnError func(error)
+	// OnMended is told when a journal that OnError was told of is written again,
+	// and since when it was not. It must not call the store. nil: the default slog
+	// logger.
+	OnMended func(failedSince time.Time)
 }
 
 // Store is an open data directory. It is safe for concurrent use.
 type Store struct {
-	dir     string
-	blobs   *blob.Dir
-	now     func() time.Time
-	onError func(error)
-	commit  func(*sql.Tx) error
+	dir      string
+	blobs    *blob.Dir
+	now      func() time.Time
+	onError  func(error)
+	onMended func(time.Time)
+	commit   func(*sql.Tx) error
 
 	write      *sql.DB   // one connection, used by the writer goroutine alone
 	insertOne  *sql.Stmt // journal entry, on it
@@ -87,9 +93,12 @@ func (c Config) open(disk blob.Disk, commit func(*sql.Tx) error) (*Store, error)
 	if err != nil {
 		return nil, fault("data_dir "+dir, fmt.Errorf("%s, or name another data_dir: %w", layOutAdvice(err), err))
 	}
-	s := &Store{dir: dir, blobs: blobs, now: time.Now, onError: c.OnError, commit: commit, room: c.newRoom(dir), queue: newQueue()}
+	s := &Store{dir: dir, blobs: blobs, now: time.Now, onError: c.OnError, onMended: c.OnMended, commit: commit, room: c.newRoom(dir), queue: newQueue()}
 	if s.onError == nil {
 		s.onError = func(err error) { slog.Error("store", "err", err) }
+	}
+	if s.onMended == nil {
+		s.onMended = func(since time.Time) { slog.Info("store: the journal is written again", "failed_since", since) }
 	}
 	if err := s.openDatabase(); err != nil {
 		return nil, errors.Join(err, s.closeDatabase())
@@ -97,7 +106,7 @@ func (c Config) open(disk blob.Disk, commit func(*sql.Tx) error) (*Store, error)
 	if s.file, err = os.Stat(filepath.Join(dir, databaseName)); err != nil {
 		return nil, errors.Join(fault("open", err), s.closeDatabase())
 	}
-	s.keepReserve()
+	s.KeepReserve()
 	s.writer.Go(s.serve) // ends when Close has closed s.last
 	return s, nil
 }
@@ -239,8 +248,9 @@ func layOutAdvice(err error) string {
 // SpoolDir is the directory for gateway/wire, in the same file system.
 func (s *Store) SpoolDir() string { return filepath.Join(s.dir, "spool") }
 
-// Close commits what is waiting and closes the database. Its error says how many
-// journal entries could not be written. Calls that come later get ErrClosed.
+// Close commits what is waiting, on a full disk with half of the reserve, and closes
+// the database. Its error says how many journal entries could not be written. Calls
+// that come later get ErrClosed.
 func (s *Store) Close() error {
 	err := ErrClosed
 	s.closeOnce.Do(func() {

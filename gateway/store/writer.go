@@ -21,6 +21,7 @@ const (
 	entryDelay   = 100 * time.Millisecond // longest wait of an entry for company
 	entryBacklog = 1000                   // entries that wait before Journal blocks
 	retryDelay   = time.Second            // between tries of a journal commit that fails
+	tellDelay    = time.Minute            // between words on a failure that lasts
 )
 
 // change is one caller's work in a group commit. Its statements take effect
@@ -54,8 +55,9 @@ type queue struct {
 	strangers strangers
 
 	// Of the writer goroutine alone:
-	pending []*Entry // journal entries that are not committed yet
-	failing bool     // the last commit of records failed
+	pending []*Entry  // journal entries that are not committed yet
+	failing bool      // the last commit of records failed
+	told    time.Time // when OnError was last told of it; zero: it did not fail
 	timer   *time.Timer
 	armed   bool
 }
@@ -234,6 +236,10 @@ func (s *Store) finish() {
 	}
 	s.failing = false
 	err := s.drainEntries()
+	for errors.Is(err, ErrFull) && s.spendReserve(closeLeaves) {
+		s.failing = false
+		err = s.drainEntries()
+	}
 	lost := s.turned.Load()
 	if err != nil {
 		lost += int64(len(s.entries) + len(s.pending))
@@ -264,6 +270,7 @@ func (s *Store) commitGroup(changes []*change) error {
 	if err == nil {
 		clear(s.pending) // they are garbage now
 		s.pending = s.pending[:0]
+		s.told = time.Time{}
 		answer(changes, answers)
 		return nil
 	}
@@ -275,8 +282,17 @@ func (s *Store) commitGroup(changes []*change) error {
 		s.commitChanges(changes, err)
 	}
 	err = fault("journal kept for another try", err)
-	s.onError(err)
+	s.complain(err)
 	return err
+}
+
+// complain passes trouble of the journal on. While it lasts each try fails, one a
+// second; to hear of that now and then is enough.
+func (s *Store) complain(err error) {
+	if now := s.now(); s.told.IsZero() || now.Sub(s.told) >= tellDelay || now.Before(s.told) {
+		s.told = now
+		s.onError(err)
+	}
 }
 
 // commitChanges commits changes without records, after a try with them that

@@ -65,6 +65,10 @@ type Config struct {
 	// PROXY header in time. It must not block.
 	OnProxyFault func(peer netip.Addr, err error)
 
+	// OnMailRefused is told of each MAIL that is refused here: no transaction begins,
+	// and nobody else would hear of the message. It must not block.
+	OnMailRefused func(MailRefused)
+
 	TLSConfig *tls.Config // for STARTTLS, with Certificates or GetCertificate; nil: not offered
 	// ClientCAs vouch for the certificates that clients show; nil: none is asked
 	// for. One that they do not vouch for, or none, costs a client nothing but its
@@ -142,6 +146,9 @@ func (c *Config) complete() error {
 	}
 	if c.OnProxyFault == nil {
 		c.OnProxyFault = func(netip.Addr, error) {}
+	}
+	if c.OnMailRefused == nil {
+		c.OnMailRefused = func(MailRefused) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

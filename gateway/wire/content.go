@@ -21,6 +21,23 @@ var (
 	ErrCut        = errors.New("wire: connection lost before the end of the content")
 )
 
+// ErrNoTLS says that MAIL came in clear where it may not.
+var ErrNoTLS = errors.New("wire: MAIL without TLS")
+
+// Untaken is content that could not be taken: the error of Conn.Content.
+type Untaken struct {
+	Octets int64 // that came, as far as it was read
+	Limit  int64 // octets of a message in this session
+	Cut    bool  // nothing was read to the end: the connection is over
+	Err    error // one of those above, and what it came from
+}
+
+// Error implements error.
+func (u *Untaken) Error() string { return u.Err.Error() }
+
+// Unwrap makes it the error that it has.
+func (u *Untaken) Unwrap() error { return u.Err }
+
 // What a session is given.
 type (
 	Content = framing.Content // of one message
@@ -41,6 +58,7 @@ var errNoContent = errors.New("wire: no content is due")
 // answer: SMTP-DUTIES F2). With ErrTimeout, ErrCut, or ErrTooLarge beyond twice
 // the limit, nothing more is read and the answer is the last; after ErrTimeout
 // the client is told 421 4.4.2 in its place. When ctx ends the connection is cut.
+// Each of these errors is an *Untaken.
 func (c *Conn) Content(ctx context.Context) (*Content, error) {
 	if c.phase != inContent {
 		return nil, errNoContent
@@ -52,22 +70,24 @@ func (c *Conn) Content(ctx context.Context) (*Content, error) {
 	var f framing.Framer
 	err := c.receive(&f, s)
 	c.in.Shrink() // what comes of the content may take long
+	untaken := func(err error) (*Content, error) {
+		s.Drop()
+		return nil, &Untaken{Octets: s.Size(), Limit: c.terms.MaxOctets, Cut: c.over, Err: err}
+	}
 	switch {
 	case err != nil:
 		c.over = true
-		s.Drop()
-		return nil, err
+		return untaken(err)
 	case f.Bad:
 		c.lastOne = true
-		s.Drop()
-		return nil, ErrBadFraming
+		return untaken(ErrBadFraming)
 	}
 	content, err := s.Content(f.EightBit)
 	switch {
 	case errors.Is(err, framing.ErrTooLarge):
-		return nil, ErrTooLarge
+		return untaken(ErrTooLarge)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrSpool, err)
+		return untaken(fmt.Errorf("%w: %w", ErrSpool, err))
 	}
 	if content.InFile() {
 		c.l.stats.spooled.Add(1)

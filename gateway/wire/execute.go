@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"errors"
+
 	"mxgate/gateway/fault"
 	"mxgate/gateway/wire/syntax"
 	"mxgate/policy/mail"
@@ -82,24 +84,41 @@ func (c *Conn) hello(verb, arg string) {
 }
 
 func (c *Conn) mail(arg string) {
-	switch {
-	case c.helo == "" || c.mailOpen:
+	if c.helo == "" || c.mailOpen {
 		c.say(badSequence)
-		return
-	case c.l.cfg.RequireTLS && c.tls == nil:
-		c.say(needsTLS)
 		return
 	}
 	cmd, err := c.terms.allowed().ParseMail(arg)
 	switch {
+	case c.l.cfg.RequireTLS && c.tls == nil:
+		c.refuseMail(cmd, ErrNoTLS, needsTLS)
+	case errors.Is(err, syntax.ErrTooLarge):
+		c.refuseMail(cmd, ErrTooLarge, tooLarge)
 	case err != nil:
 		c.say(refusals[err])
 	case !c.l.roomFor(cmd.Size):
-		c.say(spoolFull)
+		c.refuseMail(cmd, ErrSpool, spoolFull)
 	default:
 		c.takeTurn()
 		c.forward(cmd)
 	}
+}
+
+// MailRefused is a MAIL that was refused before a transaction began.
+type MailRefused struct {
+	Client      mail.Client
+	ReversePath mail.Address // the null one, too, where it could not be read
+	Declared    int64        // octets that SIZE says; 0: it was not given
+	Limit       int64        // octets of a message in this session
+	Why         error        // ErrTooLarge, ErrSpool: the disk has no room, or ErrNoTLS
+	Code        int          // of the reply
+	Enhanced    string
+}
+
+// refuseMail refuses a message of which nothing has come.
+func (c *Conn) refuseMail(cmd Command, why error, r *reply) {
+	c.l.cfg.OnMailRefused(MailRefused{Client: c.Client(), ReversePath: cmd.Path, Declared: cmd.Size, Limit: c.terms.MaxOctets, Why: why, Code: r.code, Enhanced: r.enhanced})
+	c.say(r)
 }
 
 func (c *Conn) rcpt(arg string) {

@@ -47,6 +47,8 @@ type gate struct {
 	keep func(*wire.Content)
 	// meet, if set, is given the client of each transaction.
 	meet func(mail.Client)
+	// untaken, if set, is given why content was not taken.
+	untaken func(error)
 	// quiet takes everything and notes nothing, for benchmarks.
 	quiet bool
 }
@@ -205,6 +207,9 @@ func (t *transaction) Content(ctx context.Context, c *wire.Content) *smtp.SMTPEr
 
 func (t *transaction) Refused(_ context.Context, why error) *smtp.SMTPError {
 	t.end()
+	if t.untaken != nil {
+		t.untaken(why)
+	}
 	for _, r := range []struct {
 		err      error
 		code     int

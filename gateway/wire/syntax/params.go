@@ -19,14 +19,19 @@ const (
 )
 
 // ParseMail reads the argument of MAIL. Parameters that were not announced to
-// this session are refused: RFC 5321, Section 4.1.1.11.
+// this session are refused: RFC 5321, Section 4.1.1.11. With ErrTooLarge the Command
+// has the path and the size.
 func (t Terms) ParseMail(arg string) (Command, error) {
 	path, params, plain, refused := t.cutPath(arg, "FROM:", ErrSender)
 	if refused != nil {
 		return Command{}, refused
 	}
 	cmd := Command{Verb: "MAIL", Path: path}
-	if refused := eachParam(params, func(key, value string, given bool) error { return t.mailParam(&cmd, key, value, given) }); refused != nil {
+	switch refused := eachParam(params, func(key, value string, given bool) error { return t.mailParam(&cmd, key, value, given) }); refused {
+	case nil:
+	case ErrTooLarge:
+		return Command{Verb: cmd.Verb, Path: cmd.Path, Size: cmd.Size}, refused
+	default:
 		return Command{}, refused
 	}
 	if !plain && !cmd.UTF8 {
