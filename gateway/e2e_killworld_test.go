@@ -84,7 +84,11 @@ func (w *killWorld) die(n int) int {
 func (w *killWorld) progress() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return fmt.Sprintf("%d attempts, %d answers, armed for %q", len(w.attempts), w.answers.Load(), w.armed)
+	last := ""
+	for i := len(w.attempts) - 1; i >= 0 && last == ""; i-- {
+		last = w.attempts[i].Answer
+	}
+	return fmt.Sprintf("%d attempts, %d answers, the last %q, armed for %q", len(w.attempts), w.answers.Load(), last, w.armed)
 }
 
 // move tells the clients where the gateway is now.

@@ -132,7 +132,8 @@ func (w *killWorld) buryAt(t *testing.T, faults string) {
 		case <-drop.C:
 			w.sink.Drop()
 		case <-timeout:
-			t.Fatalf("%s: the point is never passed: %s", faults, w.progress())
+			said := w.victim.stderr.String()
+			t.Fatalf("%s: the point is never passed: %s\n%s", faults, w.progress(), said[max(0, len(said)-4000):])
 		}
 	}
 }

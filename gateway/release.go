@@ -32,7 +32,7 @@ func OpenStore(cfg *config.Config) (*store.Store, error) {
 
 func hasRun(cfg *config.Config) error {
 	if !store.Exists(cfg.DataDir) {
-		return fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run", cfg.File, cfg.DataDir)
+		return fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run; if it is new, start it once (mxgate serve -config %s)", cfg.File, cfg.DataDir, cfg.File)
 	}
 	return nil
 }

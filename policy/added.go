@@ -86,7 +86,9 @@ func (s *scene) present() (all []somebody) {
 		add(d, score.Thread)
 	}
 	for i := range s.e.Thread.Similar {
-		add(s.e.Thread.Similar[i].Target, s.e.Thread.Similar[i].Relation)
+		if f := &s.e.Thread.Similar[i]; !f.Kin {
+			add(f.Target, f.Relation)
+		}
 	}
 	for i := range s.parties {
 		if p := &s.parties[i]; p.quoted() || p.known.State != Unseen {

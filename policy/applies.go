@@ -196,7 +196,11 @@ func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	}
 	// What a stranger pads his mail with may hide what he quotes; ids hide nothing.
 	if t := &e.Thread; e.Unscannable == "" && t.Unread != "" && t.Unread != thread.MoreIDs && !t.MemorySince.IsZero() && (t.Author.State == Unseen || t.Author.State == Shadow) && e.OwnDomain == "" {
-		return fmt.Sprintf("The conversation was not read whole: %s; %s never wrote here before.", t.Unread, named(e.Author.Domain)), Tag, true
+		known := "never wrote here before"
+		if t.Author.State == Shadow {
+			known = "is not known here for itself"
+		}
+		return fmt.Sprintf("The conversation was not read whole: %s; %s %s.", t.Unread, named(e.Author.Domain), known), Tag, true
 	}
 	return "The message cannot be examined whole: " + e.Unscannable + ".", Reject, e.Unscannable != ""
 }

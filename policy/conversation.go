@@ -61,7 +61,7 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	if author.Ambiguous == "" {
 		s.author = lookalike.Registrable(author.Address.Domain)
 	}
-	s.name = foldName(author.Display)
+	s.name = FoldName(author.Display)
 	s.person = isPersonal(author.Display, s.name)
 	s.gather()
 	if s.author == "" {
@@ -86,7 +86,7 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	}
 	s.added(present)
 	s.replies(author)
-	if e.suspects() {
+	if e.suspects() || slices.ContainsFunc(e.Thread.Similar, func(f Similar) bool { return f.Kin }) {
 		s.words()
 	}
 	return nil
@@ -184,7 +184,7 @@ func (s *scene) recall(ctx context.Context, tx *mail.Transaction, author mail.Au
 	}
 	s.recalled = r
 	t := &s.e.Thread
-	t.MemorySince, t.Author, t.NameKnown = r.Since, r.Author, slices.Contains(r.Named, s.author)
+	t.MemorySince, t.Author, t.NameKnown = r.Since, r.Author, slices.Contains(r.Named, s.author) && !s.usurps()
 	t.Decisions = s.decisions(r.Decisions)
 	if k := &r.Thread; k.Number != 0 {
 		t.Known = &Remembered{Cited: k.Cited, First: k.First, Last: k.Last, Messages: k.Messages, Participants: k.Participants,
@@ -268,9 +268,11 @@ func (s *scene) known(d mail.Domain) KnownDomain {
 	if p := s.party(d); p != nil {
 		return p.known
 	}
-	for _, n := range s.recalled.Near {
-		if n.Target == d {
-			return n.Known
+	for _, list := range [][]Neighbour{s.recalled.Near, s.recalled.Kin} {
+		for _, n := range list {
+			if n.Target == d {
+				return n.Known
+			}
 		}
 	}
 	for _, k := range s.others {

@@ -134,7 +134,7 @@ func (p *Payment) phrase() string {
 	case len(p.Changed) > 0:
 		return fmt.Sprintf("it names another account (%s) than the conversation had", p.Changed[0])
 	case len(p.Words) > 0:
-		return fmt.Sprintf("it speaks of payment (%q)", Plain(p.Words[0], maxNameShown))
+		return fmt.Sprintf("it speaks of payment (%s)", Plain(p.Words[0], maxNameShown)) // words of the text, and not all between them
 	case len(p.Accounts) > len(p.Known):
 		i := slices.IndexFunc(p.Accounts, func(a string) bool { return !slices.Contains(p.Known, a) })
 		return fmt.Sprintf("it names an account (%s)", p.Accounts[max(i, 0)])
@@ -169,7 +169,7 @@ func (x *explanation) conversation(e *Evidence, v *Verdict) {
 		x.line("added", "%s: not in the conversation before", joinDomains(all))
 	}
 	for _, n := range t.Named {
-		x.line("name", "%q is also a name of %s%s", n.Name, named(n.Domain), map[bool]string{true: ", as mail to the recipient had it before"}[n.Where == "memory"])
+		x.line("name", "%q is also a name of %s%s", n.Name, named(n.Domain), map[string]string{"memory": ", as mail to the recipient had it before", "listed": ", as an administrator listed it"}[n.Where])
 	}
 	for i := range t.Similar {
 		x.similar(e, &t.Similar[i])
@@ -198,6 +198,8 @@ func (x *explanation) similar(e *Evidence, s *Similar) {
 	text := fmt.Sprintf("%s, %s [%s, confidence %d, in %s].%s", s.words(), s.relation(), s.Class, s.Confidence, s.Where, e.Thread.sinceWords(s))
 	if why := e.excused(s.Domain, s.Target, s.SameOwner); why != "" {
 		text += " Excused: " + why + "."
+	} else if s.Kin && !e.counts(s) {
+		text += " So little counts beside a change of payment, a Reply-To elsewhere or the name of that one alone, and there is none."
 	}
 	x.line("resembles", "%s", text)
 }

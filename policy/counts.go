@@ -19,6 +19,9 @@ const learning = 14 * 24 * time.Hour
 // counts reports whether s is more than chance, by the class rules of its tier.
 // Who stands beside us in To or Cc is no conversation yet.
 func (e *Evidence) counts(s *Similar) bool {
+	if s.Kin {
+		return e.Thread.pretends(s)
+	}
 	if s.Relation == score.Message && !e.Thread.quotes(s.Target) {
 		return countsAs(score.Site, s.Class, s.Confidence)
 	}

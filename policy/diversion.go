@@ -50,13 +50,24 @@ func (s *scene) names(author mail.Author) {
 		if read++; read > maxNames {
 			break
 		}
-		if foldName(p.Name) == s.name {
+		if FoldName(p.Name) == s.name {
 			add(lookalike.Registrable(p.Domain), string(p.Where))
 		}
+	}
+	for _, d := range s.recalled.Listed {
+		add(d, "listed")
 	}
 	for _, d := range s.recalled.Named {
 		add(d, "memory")
 	}
+}
+
+// usurps reports whether the author's name is that of others, as an administrator
+// listed them, and the author nobody who is known for himself: to have borne it in
+// mail before makes it his no more.
+func (s *scene) usurps() bool {
+	r := &s.recalled
+	return len(r.Listed) > 0 && !slices.Contains(r.Listed, s.author) && r.Author.State.rank() < Established.rank()
 }
 
 // maxNameShown bounds what is kept of a display name.
@@ -75,7 +86,9 @@ func (s *scene) replies(author mail.Author) {
 		}
 		var found *Diversion
 		if freeMail[d] {
-			found = s.freeMailbox(p, d, author)
+			if found = s.freeMailbox(p, d, author); found == nil && len(s.recalled.Kin) > 0 {
+				found = &Diversion{Domain: d, Kind: score.ReplyUnknown} // honest houses have answers come to themselves
+			}
 		} else if t, known := &s.e.Thread, s.known(d); t.MemorySince.IsZero() || t.stranger(known.State, known.First, s.e.ReceivedAt) {
 			found = s.diverted(p.Domain, d)
 		}
@@ -96,9 +109,9 @@ func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *
 	hit := func(of mail.Domain, name string) *Diversion {
 		return &Diversion{Domain: d, Kind: score.ReplyFreeMail, Target: of, Name: Plain(name, maxNameShown)}
 	}
-	shown := foldName(p.Name)
+	shown := FoldName(p.Name)
 	same := func(name, local string) bool {
-		return isPersonal(name, shown) && foldName(name) == shown || len(local) >= leastName && strings.EqualFold(local, p.Address.Local)
+		return isPersonal(name, shown) && FoldName(name) == shown || len(local) >= leastName && strings.EqualFold(local, p.Address.Local)
 	}
 	bears := same(author.Display, author.Address.Local)
 	if bears && s.conv.Reply || (bears || spells(p.Address.Local, author.Display)) && bearsOne(author.Address.Local, author.Display) && s.asksForMoney() {

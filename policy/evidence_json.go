@@ -282,5 +282,6 @@ func (w *jsonWriter) similar(s *Similar) {
 	w.flag("same_local", s.SameLocal)
 	w.flag("same_owner", s.SameOwner)
 	w.flag("acquainted", s.Acquainted)
+	w.flag("kin", s.Kin)
 	w.close()
 }

@@ -75,7 +75,7 @@ func TestFaintLikenessesCountInAConversation(t *testing.T) {
 		})
 	}
 	e := tell(t, letter{from: "x@nordlichtbau.docs-share.com", cites: thread}, with(builder()))
-	if v := Decide(&Rules{}, &e); !strings.Contains(v.Sentence, "nordlichtbau‹.docs-share›.‹com› looks like nordlichtbau.‹de› (its name below docs-share.com)") {
+	if v := Decide(&Rules{}, &e); !strings.Contains(v.Sentence, "nordlichtbau‹.docs-share.com› looks like nordlichtbau.‹de› (its name below docs-share.com)") {
 		t.Errorf("%s", v.Sentence)
 	}
 	e = tell(t, letter{from: "x@nordlihctbou.de", cites: thread}, with(builder()))

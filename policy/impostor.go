@@ -201,7 +201,7 @@ func (e *Evidence) factsOf(f score.Facts, s *Similar) score.Facts {
 	f.Confidence, f.Relation, f.Shown, f.Intrudes = s.Confidence, s.Relation, t.quotes(s.Target), t.intrudes(s.Target)
 	f.Letters, f.Ending, f.Word = inLetters(s.Class), s.Class == string(lookalike.TLD), has(s.Class, lookalike.Combo)
 	f.Added = e.addedBeside(s.Target)
-	f.Acquainted = s.Acquainted
+	f.Acquainted, f.Faint = s.Acquainted, s.Kin
 	f.Pretext = f.Added > 0 || t.Payment.changes() || t.Reply && !f.Intrudes
 	f.Name = s.SameLocal || s.Acquainted || slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == s.Target })
 	if a := &t.Author; f.Standing == score.Established && a.State == TwoWay && s.Relation != score.Own && (s.TargetSince.IsZero() || a.First.Before(s.TargetSince)) {

@@ -121,7 +121,10 @@ func (e *Evidence) rowWords(row score.Row, s *Score) string {
 	case score.ReplyToLookalike:
 		return fmt.Sprintf("an answer would go to %s, which looks like %s", named(t.ReplyTo.Domain), named(t.ReplyTo.Target))
 	case score.ReplyToUnknown:
-		return fmt.Sprintf("an answer would go to %s, which never wrote to us", named(t.ReplyTo.Domain))
+		if freeMail[t.ReplyTo.Domain] {
+			return fmt.Sprintf("an answer would go to a free mailbox (%s)", named(t.ReplyTo.Domain))
+		}
+		return fmt.Sprintf("an answer would go to %s, which is not known here", named(t.ReplyTo.Domain))
 	case score.PaymentWords, score.ChangedAccount:
 		return t.Payment.phrase()
 	case score.ProtectedPerson:
@@ -137,7 +140,15 @@ func (e *Evidence) pretext(s *Score) string {
 	case t.Reply && !t.intrudes(s.Target):
 		return "it answers or forwards something, and we remember no such conversation with it"
 	case t.Payment.changes():
-		return "that it speaks of payment weighs double, from a newcomer with such a name"
+		return "money weighs double, from " + e.newcomer()
 	}
-	return "that it brings other look-alikes weighs double, from a newcomer with such a name"
+	return "that it brings other look-alikes weighs double, from " + e.newcomer()
+}
+
+// newcomer says what the author is who is not known for himself.
+func (e *Evidence) newcomer() string {
+	if e.Thread.Author.State == Shadow {
+		return "whoever has such a name, however long he has written"
+	}
+	return "a newcomer with such a name"
 }

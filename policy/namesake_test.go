@@ -39,7 +39,7 @@ func TestANameThatTheRecipientKnowsAtALookAlike(t *testing.T) {
 		{"a dot in the name", ole("nordlicht.bau.de"), builder(), Quarantine},
 		{"a letter of a short name", letter{from: "Anna Berg <anna@heize.de>"}, builder(), Quarantine},
 		{"a letter of a name of three", letter{from: "Anna Berg <anna@il.ie>"}, changed(func(r *remembering) {
-			r.names[foldName("Anna Berg")] = []mail.Domain{"iol.ie"}
+			r.names[FoldName("Anna Berg")] = []mail.Domain{"iol.ie"}
 			r.known["iol.ie"] = KnownDomain{State: TwoWay, First: days(90), Messages: 9, ToUs: 9}
 		}), Quarantine},
 		{"the name turned around", letter{from: "\"Nord, Ole\" <x@nordlichtbu.de>"}, builder(), Quarantine},
@@ -57,7 +57,7 @@ func TestANameThatTheRecipientKnowsAtALookAlike(t *testing.T) {
 		{"a house to which nobody writes, and an invoice", with(ole("nordlichtbu.de"), func(l *letter) { l.body = firstAccount + "\r\n" }), established(), Quarantine},
 		{"a house to which nobody writes, and answers go elsewhere", with(ole("nordlichtbu.de"), func(l *letter) { l.replyTo = "x@unheard.net" }), established(), Quarantine},
 		{"a protected person of a house to which nobody writes", letter{from: "Erika Mustermann <e@nordlichtbu.de>"}, changed(func(r *remembering) {
-			r.names[foldName("Erika Mustermann")] = []mail.Domain{"nordlichtbau.de"}
+			r.names[FoldName("Erika Mustermann")] = []mail.Domain{"nordlichtbau.de"}
 			r.known["nordlichtbau.de"] = KnownDomain{State: Established, First: days(30), Messages: 3, ToUs: 3}
 		}), Quarantine},
 
@@ -82,11 +82,11 @@ func TestANameThatTheRecipientKnowsAtALookAlike(t *testing.T) {
 			r.decisions = []Decision{{Sender: "nordlichtbu.de", Target: "nordlichtbau.de", Allow: true, Who: "eve"}}
 		}), Relay},
 		{"the recipient had mail of that name from there before", with(ole("nordlichtbau.com"), re), changed(func(r *remembering) {
-			r.names[foldName("Ole Nord")] = []mail.Domain{"nordlichtbau.de", "nordlichtbau.com"}
+			r.names[FoldName("Ole Nord")] = []mail.Domain{"nordlichtbau.de", "nordlichtbau.com"}
 			r.known["nordlichtbau.com"] = KnownDomain{State: Established, First: days(60)}
 		}), Relay},
 		{"three days ago", with(ole("nordlichtbau.com"), re), changed(func(r *remembering) {
-			r.names[foldName("Ole Nord")] = []mail.Domain{"nordlichtbau.de", "nordlichtbau.com"}
+			r.names[FoldName("Ole Nord")] = []mail.Domain{"nordlichtbau.de", "nordlichtbau.com"}
 			r.known["nordlichtbau.com"] = KnownDomain{State: Seen, First: days(3)}
 		}), Tag},
 		{"both houses are known for long", with(ole("nordlichtbu.de"), re), changed(func(r *remembering) { r.known["nordlichtbu.de"] = KnownDomain{State: Established, First: days(160)} }), Tag},
@@ -116,9 +116,9 @@ func TestAPretextIsTold(t *testing.T) {
 		want string
 	}{
 		{letter{from: "Ole Nord <ole@nordlichtbau.com>", subject: "Re: Invoice"}, "we remember no such conversation with it."},
-		{letter{from: "Ole Nord <ole@nordlichtbau.com>", body: paying}, "that it speaks of payment weighs double"},
+		{letter{from: "Ole Nord <ole@nordlichtbau.com>", body: paying}, "money weighs double, from a newcomer with such a name; it speaks of payment (new bank details)"},
 		{letter{from: "Ole Nord <ole@nordlichtbau.com>", cc: "a@nordlichtbaau.de"}, "that it brings other look-alikes weighs double"},
-		{letter{from: "Ole Nord <ole@nordlichtbau.com>", cites: "<b1@example.com>", body: paying}, "that it speaks of payment weighs double"},
+		{letter{from: "Ole Nord <ole@nordlichtbau.com>", cites: "<b1@example.com>", body: paying}, "money weighs double, from a newcomer with such a name; it speaks of payment (new bank details)"},
 	} {
 		e := tell(t, c.l, with(builder()))
 		if v := Decide(&Rules{}, &e); v.Disposition != Quarantine || !strings.Contains(v.Sentence, c.want) {
@@ -130,8 +130,8 @@ func TestAPretextIsTold(t *testing.T) {
 // A name of one word may be a brand, which writes from several houses of its own.
 func TestANameOfOneWord(t *testing.T) {
 	r := builder()
-	r.names[foldName("Nordlicht")] = []mail.Domain{"nordlichtbau.de"}
-	r.names[foldName("Bo")] = []mail.Domain{"nordlichtbau.de"}
+	r.names[FoldName("Nordlicht")] = []mail.Domain{"nordlichtbau.de"}
+	r.names[FoldName("Bo")] = []mail.Domain{"nordlichtbau.de"}
 	for from, want := range map[string]Disposition{"Nordlicht <x@nordlichtbu.de>": Quarantine, "Nordlicht <x@nordlichtbau.com>": Relay, "Nordlicht <x@nordlichtbau-shop.de>": Tag, "Bo <x@nordlichtbu.de>": Tag} {
 		e := tell(t, letter{from: from}, with(r))
 		if v := Decide(&Rules{}, &e); v.Disposition != want {

@@ -60,10 +60,10 @@ func Observe(e *Evidence, v Verdict) (Observation, bool) {
 
 // resembles is whom the author domain resembles the most; "" if nobody. What has
 // somebody's name and a word in it, and is nearer to nobody, is worth a warning in
-// that one's conversation, but it is no look-alike of his for ever.
+// that one's conversation, or beside a pretext, but it is no look-alike of his for ever.
 func (e *Evidence) resembles() mail.Domain {
 	for i := range e.Thread.Similar {
-		if s := &e.Thread.Similar[i]; e.counts(s) && (s.Confidence >= leastElse || inLetters(s.Class)) && e.excused(s.Domain, s.Target, s.SameOwner) == "" {
+		if s := &e.Thread.Similar[i]; e.counts(s) && !s.Kin && (s.Confidence >= leastElse || inLetters(s.Class)) && e.excused(s.Domain, s.Target, s.SameOwner) == "" {
 			return s.Target
 		}
 	}

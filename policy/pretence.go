@@ -102,13 +102,13 @@ func (c *Collector) impersonation(a mail.Author) *Impersonation {
 	}
 	shown := ""
 	if len(c.People) > 0 {
-		shown = foldName(a.Display)
+		shown = FoldName(a.Display)
 	}
 	for _, p := range c.People {
 		theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
 			return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
 		})
-		if shown != "" && folded.Of(p.Name, len(p.Name), foldName) == shown && !theirs && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
+		if shown != "" && folded.Of(p.Name, len(p.Name), FoldName) == shown && !theirs && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
 			return &Impersonation{Name: p.Name, Address: a.Address.String()}
 		}
 	}
@@ -124,10 +124,10 @@ func withinAny(d mail.Domain, parents []mail.Domain) bool {
 	return slices.ContainsFunc(parents, d.Within)
 }
 
-// foldName makes names the same that a reader takes for the same: "Mustermann,
+// FoldName makes names the same that a reader takes for the same: "Mustermann,
 // Erika" and "'Erika  MUSTERMANN'", with letters of other scripts or characters
 // that are not seen. "" if nothing of s is a name.
-func foldName(s string) string {
+func FoldName(s string) string {
 	if last, first, ok := strings.Cut(norm.NFKC.String(s), ","); ok {
 		s = first + last
 	}

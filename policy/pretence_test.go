@@ -49,11 +49,11 @@ func TestBorrowedNamesInDisguise(t *testing.T) {
 // A name costs little, whatever its letters.
 func TestNamesOfPeopleAreBounded(t *testing.T) {
 	for _, letter := range []string{"a", "\u200b", "\u0301", "\u00e4", "\ufdfa", "\u2605", " "} {
-		if got := foldName(strings.Repeat(letter, 32<<10/len(letter))); got != "" {
+		if got := FoldName(strings.Repeat(letter, 32<<10/len(letter))); got != "" {
 			t.Errorf("%q: got %d octets", letter, len(got))
 		}
 	}
-	if foldName("Erika Mustermann") == "" {
+	if FoldName("Erika Mustermann") == "" {
 		t.Error("a name is none")
 	}
 }

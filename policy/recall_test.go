@@ -25,6 +25,7 @@ type remembering struct {
 	all       []Decision // on whomever the message shows
 	on        []Decision // on whom is asked about
 	asked     []Question
+	change    func(Question, *Recollection) // of what it answers
 	err       error
 }
 
@@ -69,6 +70,9 @@ func (r *remembering) Recall(_ context.Context, q Question) (Recollection, error
 		}
 	}
 	out.Decisions = append(out.Decisions, r.all...)
+	if r.change != nil {
+		r.change(q, &out)
+	}
 	return out, nil
 }
 
@@ -102,7 +106,7 @@ func correspondence() *remembering {
 			"q2@example.com": {Number: 8, First: days(12), Last: days(2), Messages: 9, Participants: []mail.Domain{"python.org", "example.com"}},
 			"q3@example.com": {Number: 9, First: days(12), Last: days(2), Messages: 4, Participants: []mail.Domain{"gmail.com", "example.com"}},
 		},
-		names: map[string][]mail.Domain{foldName("Anna Berg"): {"heise.de"}},
+		names: map[string][]mail.Domain{FoldName("Anna Berg"): {"heise.de"}},
 	}
 }
 
@@ -197,7 +201,7 @@ func TestWhatAMemoryIsAsked(t *testing.T) {
 	}
 	q := r.asked[0]
 	want := []mail.Domain{"heise.de", "logistik.net", "nordwind.org", "replies.net"}
-	if !slices.Equal(q.Domains, want) || q.Author.String() != "anna@he1se.de" || q.Name != foldName("anna BERG") || !slices.Equal(q.Cited, []string{"x@nordwind.org", "q1@example.com"}) ||
+	if !slices.Equal(q.Domains, want) || q.Author.String() != "anna@he1se.de" || q.Name != FoldName("anna BERG") || !slices.Equal(q.Cited, []string{"x@nordwind.org", "q1@example.com"}) ||
 		!slices.Equal(q.Accounts, []string{otherAccount}) || len(q.Recipients) != 1 || !q.At.Equal(at) {
 		t.Errorf("asked %+v\nwant domains %v", q, want)
 	}

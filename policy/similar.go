@@ -47,7 +47,7 @@ func (s *scene) resembled(ctx context.Context, local string) error {
 	full := s.e.Author.Domain
 	add := func(target mail.Domain, class lookalike.Class, confidence int, why string, r score.Relation) {
 		known := s.known(target)
-		if target == s.author || known.State == Shadow || slices.ContainsFunc(found, func(f Similar) bool { return f.Target == target }) {
+		if target == s.author || known.State == Shadow && (r != score.Thread || s.party(target) != nil) || slices.ContainsFunc(found, func(f Similar) bool { return f.Target == target }) {
 			return
 		}
 		acquainted := s.acquainted(target, string(class), confidence)
@@ -82,11 +82,12 @@ func (s *scene) resembled(ctx context.Context, local string) error {
 			add(d, lookalike.Class(l.Class), l.Confidence, l.Why, protectedAs(l))
 		}
 	}
-	s.e.Thread.Similar = best(found)
+	s.e.Thread.Similar = best(s.kin(found))
 	return nil
 }
 
-// matches holds the author, shown as full, against the targets.
+// matches holds the author, shown as full, against the targets, and asks what is known
+// of those that he resembles.
 func (s *scene) matches(ctx context.Context, full mail.Domain) ([]lookalike.Match, error) {
 	var all []lookalike.Match
 	var unknown []mail.Domain
@@ -95,14 +96,14 @@ func (s *scene) matches(ctx context.Context, full mail.Domain) ([]lookalike.Matc
 		if m.Confidence < leastElse {
 			if f, found := s.faint(full, d); found && f.Confidence > m.Confidence {
 				m, ok = f, true
-				if s.party(d) == nil { // nor do those known include it
-					unknown = append(unknown, d)
-				}
 			}
 		}
-		if ok {
-			m.Target = d
-			all = append(all, m)
+		if !ok {
+			continue
+		}
+		m.Target = d
+		if all = append(all, m); s.known(d).Domain == "" && !withinAny(d, s.c.Own) {
+			unknown = append(unknown, d)
 		}
 	}
 	more, err := s.ask(ctx, unknown[:min(len(unknown), maxAsked)])
@@ -251,7 +252,7 @@ func (s *scene) sameLocal(target mail.Domain, local string) bool {
 func best(found []Similar) []Similar {
 	var w score.Weights
 	weight := func(f *Similar) int {
-		return w.Sum(score.Facts{Confidence: f.Confidence, Relation: f.Relation, Shown: len(f.Shown) > 0, Name: f.SameLocal}).Total
+		return w.Sum(score.Facts{Confidence: f.Confidence, Relation: f.Relation, Shown: len(f.Shown) > 0, Name: f.SameLocal, Faint: f.Kin}).Total
 	}
 	slices.SortStableFunc(found, func(a, b Similar) int {
 		return cmp.Or(weight(&b)-weight(&a), b.Confidence-a.Confidence)

@@ -132,7 +132,7 @@ func (t *Thread) borrowed(e *Evidence) *Namesake {
 		return nil
 	}
 	for i := range t.Named {
-		if n := &t.Named[i]; (n.Where == "memory" || n.Where == "from" || n.Where == "quoted-from" || t.intrudes(n.Domain)) && e.excused(author, n.Domain, false) == "" {
+		if n := &t.Named[i]; (n.Where == "memory" || n.Where == "listed" || n.Where == "from" || n.Where == "quoted-from" || t.intrudes(n.Domain)) && e.excused(author, n.Domain, false) == "" {
 			return n
 		}
 	}

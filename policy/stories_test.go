@@ -17,7 +17,7 @@ func builder() *remembering {
 	r := correspondence()
 	r.known["nordlichtbau.de"] = KnownDomain{State: TwoWay, First: days(170), Messages: 90, ToUs: 12}
 	r.threads["b1@example.com"] = RememberedThread{Number: 4, First: days(12), Last: days(2), Messages: 3, Participants: []mail.Domain{"nordlichtbau.de", "example.com"}}
-	r.names[foldName("Ole Nord")] = []mail.Domain{"nordlichtbau.de"}
+	r.names[FoldName("Ole Nord")] = []mail.Domain{"nordlichtbau.de"}
 	return r
 }
 
@@ -92,7 +92,7 @@ func TestHonestMailIsNotHeld(t *testing.T) {
 		{"a list thread, another of its names", letter{from: "Guido <guido@python.net>", to: "list@python.org", cites: "<q2@example.com>", list: "<list.python.org>"}, correspondence(), Tag},
 		{"a list that puts itself in the author's place", letter{from: "Anna Berg <list@lists.net>", to: "list@lists.net", replyTo: "Anna Berg <anna.berg@gmail.com>", list: "<x.lists.net>", cites: stolen}, correspondence(), Relay},
 		{"the user's own second address", letter{from: "Bob Builder <bob.builder@gmail.com>", subject: "Fwd: Invoice", body: "\r\n-----Original Message-----\r\nFrom: Anna Berg <anna@heise.de>\r\nTo: Bob Builder <bob@example.com>\r\n"}, correspondence(), Relay},
-		{"a correspondent's second address, known", letter{from: "Anna Berg <anna@gmail.com>", cites: stolen, body: pasted}, changed(func(r *remembering) { r.names[foldName("Anna Berg")] = []mail.Domain{"heise.de", "gmail.com"} }), Relay},
+		{"a correspondent's second address, known", letter{from: "Anna Berg <anna@gmail.com>", cites: stolen, body: pasted}, changed(func(r *remembering) { r.names[FoldName("Anna Berg")] = []mail.Domain{"heise.de", "gmail.com"} }), Relay},
 		{"a correspondent's second address, unknown", letter{from: "Anna Berg <anna@gmail.com>", cites: stolen, body: pasted}, correspondence(), Tag},
 		{"an automatic answer", letter{from: "Anna Berg <anna@heise.de>", cites: stolen, subject: "Automatic reply: Invoice 7", fields: "Auto-Submitted: auto-replied\r\n"}, correspondence(), Relay},
 		{"an automatic answer of a stranger", letter{from: "desk@unheard.net", cites: stolen, subject: "Re: Invoice 7", fields: "Auto-Submitted: auto-replied\r\n"}, correspondence(), Relay},
@@ -293,7 +293,7 @@ func TestObserve(t *testing.T) {
 		check func(o Observation) bool
 	}{
 		{"a genuine mail teaches all", plain, Rules{}, true, func(o Observation) bool {
-			return o.Aligned && !o.Outbound && o.Author.Domain == "heise.de" && o.ID == "m9@heise.de" && slices.Equal(o.Cited, []string{"q1@example.com"}) && o.Name == foldName("Anna Berg") &&
+			return o.Aligned && !o.Outbound && o.Author.Domain == "heise.de" && o.ID == "m9@heise.de" && slices.Equal(o.Cited, []string{"q1@example.com"}) && o.Name == FoldName("Anna Berg") &&
 				slices.Equal(o.Accounts, []string{firstAccount}) && slices.Contains(o.Parties, "logistik.net") && len(o.Recipients) == 1 && o.At.Equal(at) && o.Resembles == ""
 		}},
 		{"what is held teaches nothing", letter{from: "a@he1se.de", cites: stolen}, Rules{}, false, nil},

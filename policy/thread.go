@@ -56,7 +56,7 @@ type Party struct {
 type Namesake struct {
 	Name   string      `json:"name"`   // as the author shows it
 	Domain mail.Domain `json:"domain"` // whose name it is
-	Where  string      `json:"where"`  // as in Party; "from": the From field shows an address of it; "memory": mail of that name from there came to a recipient before
+	Where  string      `json:"where"`  // as in Party; "from": the From field shows an address of it; "memory": mail of that name from there came to a recipient before; "listed": an administrator listed it under that name
 }
 
 // Similar is a pair of domains that resemble each other: one of this message,
@@ -80,6 +80,7 @@ type Similar struct {
 	SameLocal     bool           `json:"same_local,omitempty"`     // Target has an address of the author's local part here
 	SameOwner     bool           `json:"same_owner,omitempty"`     // the operator says so
 	Acquainted    bool           `json:"acquainted,omitempty"`     // a recipient had mail of the author's name from Target before, and none from Domain
+	Kin           bool           `json:"kin,omitempty"`            // so little counts beside a pretext alone: a change of payment, a Reply-To elsewhere, Target's name
 }
 
 // Undecided reports whether nothing but their names tells which of the two
@@ -93,8 +94,8 @@ func (s *Similar) Undecided() bool {
 // senior reports whether Domain is established here, wrote before Target and is
 // known as well at least: an impostor comes after whom he imitates. It is no proof,
 // as a genuine one whose mail is never aligned stays Unseen; who is only Seen may
-// have written a first mail for that. Of who took part in the conversation, or is
-// known by the author's name, the memory is not asked how well it knows him.
+// have written a first mail for that. Who took part in the conversation, or is known
+// by the author's name, is somebody whatever else is known of him.
 func (s *Similar) senior() bool {
 	return s.Relation != score.Thread && s.Relation != score.Namesake && !s.TargetVouched && s.State.rank() >= Established.rank() && s.State.rank() >= s.TargetState.rank() &&
 		(s.TargetState == Unseen || s.Since.Before(s.TargetSince))

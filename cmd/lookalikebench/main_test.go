@@ -181,11 +181,12 @@ func TestAWarmUpThatBuysAnythingIsCounted(t *testing.T) {
 		attacked
 		want poisoned
 	}{
-		"nothing":                  {attacked{state: policy.Shadow, thefts: all(policy.Quarantine), strangers: all(policy.Quarantine)}, poisoned{share(1), share(1), share(1), share(0)}},
-		"the plainest theft":       {attacked{state: policy.Shadow, thefts: changed(0, policy.Tag), strangers: all(policy.Quarantine)}, poisoned{share(1), share(1), share(0), share(1)}},
-		"another form":             {attacked{state: policy.Unseen, thefts: changed(3, policy.Tag), strangers: all(policy.Quarantine)}, poisoned{share(1), share(1), share(1), share(1)}},
-		"the tag":                  {attacked{state: policy.Shadow, thefts: changed(2, policy.Relay), strangers: changed(2, policy.Tag)}, poisoned{share(1), share(1), share(1), share(1)}},
-		"the state":                {attacked{state: policy.TwoWay, thefts: all(policy.Quarantine), strangers: all(policy.Quarantine)}, poisoned{share(1), share(0), share(1), share(0)}},
+		"nothing":                  {attacked{state: policy.Shadow, thefts: all(policy.Quarantine), strangers: all(policy.Quarantine)}, poisoned{share(1), share(1), share(1), share(0), share(1), share(1)}},
+		"the plainest theft":       {attacked{state: policy.Shadow, thefts: changed(0, policy.Tag), strangers: all(policy.Quarantine)}, poisoned{share(1), share(1), share(0), share(1), share(1), share(1)}},
+		"another form":             {attacked{state: policy.Unseen, thefts: changed(3, policy.Tag), strangers: all(policy.Quarantine)}, poisoned{share(1), share(1), share(1), share(1), share(1), share(1)}},
+		"the tag":                  {attacked{state: policy.Shadow, thefts: changed(2, policy.Relay), strangers: changed(2, policy.Tag)}, poisoned{share(1), share(1), share(1), share(1), share(1), share(1)}},
+		"the state":                {attacked{state: policy.TwoWay, thefts: all(policy.Quarantine), strangers: all(policy.Quarantine)}, poisoned{share(1), share(0), share(1), share(0), share(1), share(1)}},
+		"a cold mail":              {attacked{state: policy.Shadow, thefts: all(policy.Quarantine), strangers: all(policy.Quarantine), cold: [2]policy.Disposition{policy.Tag, policy.Relay}}, poisoned{share(1), share(1), share(1), share(0), share(1), share(0)}},
 		"what a stranger has, too": {attacked{state: policy.TwoWay, thefts: all(policy.Tag), strangers: all(policy.Tag)}, poisoned{stranger: share(0)}},
 	} {
 		var p poisoned

@@ -48,7 +48,7 @@ var variants = []hijack.Variant{
 // poison lets an attacker write for 60 days from an aligned look-alike and have
 // every mail answered, before he steals a conversation.
 func (b *bench) poison(ctx context.Context) ([]report.Section, error) {
-	t := report.Table{Title: "After the warm-up", Columns: []string{"class", "look-alikes", "held as strangers", "of these: shadow or unseen", "held", "milder in some form"}}
+	t := report.Table{Title: "After the warm-up", Columns: []string{"class", "look-alikes", "held as strangers", "of these: shadow or unseen", "held", "milder in some form", "cold: told as strangers", "after it"}}
 	var all poisoned
 	for _, class := range sortedKeys(poisoners) {
 		var of poisoned
@@ -65,7 +65,7 @@ func (b *bench) poison(ctx context.Context) ([]report.Section, error) {
 				}
 			}
 		}
-		t.Add(class, of.stranger.N, of.stranger, of.out, of.held, of.milder)
+		t.Add(class, of.stranger.N, of.stranger, of.out, of.held, of.milder, of.coldFirst, of.coldLast)
 		if class != otherWord {
 			all.add(&of)
 		}
@@ -79,12 +79,14 @@ func (b *bench) poison(ctx context.Context) ([]report.Section, error) {
 		fmt.Sprintf("A vendor is known for two months and answered. Then an aligned look-alike writes %d mails in %d days, and we answer each. In the end it answers in the", warmMails, warmDays),
 		"vendor's conversation and asks for money. Each theft is judged from a stranger of that name, too. One who is not held then resembles the vendor too",
 		fmt.Sprintf("little and is not counted. For the others the warm-up is to buy nothing, in any of %d forms: with the id, what was written, both or neither; with money or without.", len(variants)),
+		"Cold is a mail of no conversation under no known name, which says that the bank details have changed: one from each name is to be told, before the warm-up and after it.",
 		"Shown, and not held against the bars: words that neither fraud nor firms are known to add, as beside a short name they make another name.",
 		fmt.Sprintf("An honest newcomer does the same, to show that the schedule makes friends of others: his theft, which resembles nobody, ends as %s.", honest.thefts[0]),
 	}, Tables: []report.Table{t, houses}, Bars: []report.Bar{
 		{What: "warmed-up look-alikes that stay in shadow, or unseen", Want: "all", Got: fmt.Sprintf("%d of %d", all.out.K, all.out.N), Met: all.out.K == all.out.N},
 		{What: "their thefts held", Want: "all", Got: fmt.Sprintf("%d of %d", all.held.K, all.held.N), Met: all.held.K == all.held.N},
 		{What: "look-alikes for whom the warm-up bought something", Want: "0", Got: fmt.Sprint(all.milder.K), Met: all.milder.K == 0},
+		{What: "their cold mail on a change of payment that is told", Want: "all", Got: fmt.Sprintf("%d and %d of %d", all.coldFirst.K, all.coldLast.K, all.coldLast.N), Met: all.coldFirst.K+all.coldLast.K == 2*all.coldLast.N},
 		{What: "an honest newcomer's state", Want: string(policy.TwoWay), Got: string(honest.state), Met: honest.state == policy.TwoWay},
 		{What: "ordinary mail of an honest house that is told", Want: "0", Got: fmt.Sprintf("%d of %d", sibling.K, sibling.N), Met: sibling.K == 0},
 	}}}, err
@@ -92,7 +94,7 @@ func (b *bench) poison(ctx context.Context) ([]report.Section, error) {
 
 // poisoned counts what came of attacks: all, and of those that are held of a
 // stranger the rest.
-type poisoned struct{ stranger, out, held, milder report.Share }
+type poisoned struct{ stranger, out, held, milder, coldFirst, coldLast report.Share }
 
 func (p *poisoned) count(b *bench, way, vendor string, a attacked) {
 	p.stranger.Count(a.strangers[0] == policy.Quarantine)
@@ -107,13 +109,16 @@ func (p *poisoned) count(b *bench, way, vendor string, a attacked) {
 	p.out.Count(out)
 	p.held.Count(held)
 	p.milder.Count(milder)
-	if !out || !held || milder {
-		b.miss("poison", "%s for %s (%s): %q, %d of %d taken, thefts %v, of a stranger %v: %s", a.fake, vendor, way, a.state, a.taken, warmMails, a.thefts, a.strangers, a.sentence)
+	first, last := a.cold[0] != policy.Relay, a.cold[1] != policy.Relay
+	p.coldFirst.Count(first)
+	p.coldLast.Count(last)
+	if !out || !held || milder || !first || !last {
+		b.miss("poison", "%s for %s (%s): %q, %d of %d taken, thefts %v, of a stranger %v, cold %v: %s", a.fake, vendor, way, a.state, a.taken, warmMails, a.thefts, a.strangers, a.cold, a.sentence)
 	}
 }
 
 func (p *poisoned) add(q *poisoned) {
-	for _, pair := range [][2]*report.Share{{&p.out, &q.out}, {&p.held, &q.held}, {&p.stranger, &q.stranger}, {&p.milder, &q.milder}} {
+	for _, pair := range [][2]*report.Share{{&p.out, &q.out}, {&p.held, &q.held}, {&p.stranger, &q.stranger}, {&p.milder, &q.milder}, {&p.coldFirst, &q.coldFirst}, {&p.coldLast, &q.coldLast}} {
 		pair[0].K, pair[0].N = pair[0].K+pair[1].K, pair[0].N+pair[1].N
 	}
 }
@@ -123,7 +128,8 @@ type attacked struct {
 	fake              string
 	taken, answers    int
 	state             policy.State
-	thefts, strangers []policy.Disposition // by variant; of the one who has warmed up, and before he did
+	thefts, strangers []policy.Disposition  // by variant; of the one who has warmed up, and before he did
+	cold              [2]policy.Disposition // of a cold mail, before and after
 	sentence          string
 }
 
@@ -141,12 +147,18 @@ func (b *bench) attack(ctx context.Context, vendor, fake string) (a attacked, er
 	if a.strangers, _, err = genuine.stolen(ctx, fake, end.Add(time.Hour)); err != nil {
 		return a, err
 	}
+	if a.cold[0], err = box.cold(ctx, fake, end); err != nil {
+		return a, err
+	}
 	attack := &correspondence{box: box, them: fake, who: "Schedule office", at: genuine.at}
 	if a.answers, err = attack.goOn(ctx, warmMails, warmDays*24*time.Hour/warmMails); err != nil {
 		return a, err
 	}
 	a.fake, a.taken = fake, attack.taken
 	if a.state, err = attack.state(ctx, end); err != nil {
+		return a, err
+	}
+	if a.cold[1], err = box.cold(ctx, fake, end); err != nil {
 		return a, err
 	}
 	a.thefts, a.sentence, err = genuine.stolen(ctx, fake, end.Add(time.Hour))
@@ -158,6 +170,13 @@ func (m *mailbox) known(ctx context.Context, vendor string) (*correspondence, er
 	c := &correspondence{box: m, them: vendor, who: "Ann Vendor", at: time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)}
 	_, err := c.goOn(ctx, 20, 3*24*time.Hour)
 	return c, err
+}
+
+// cold judges a mail that belongs to no conversation and asks for money.
+func (m *mailbox) cold(ctx context.Context, fake string, at time.Time) (policy.Disposition, error) {
+	raw := fmt.Sprintf("From: Accounts <accounts@%s>\r\nTo: %s\r\nSubject: Our invoices\r\nMessage-ID: <cold@%[1]s>\r\n\r\nOur bank details have changed. Please pay all open invoices to the new account.\r\n", fake, victim.Address())
+	_, v, err := m.judge(ctx, []byte(raw), "accounts@"+fake, victim.Address(), at)
+	return v.Disposition, err
 }
 
 // stolen judges the thefts of the conversation from another name.

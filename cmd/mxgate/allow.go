@@ -10,10 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"mxgate/cmd/mxgate/internal/memory/pair"
 	"mxgate/gateway/config"
 	"mxgate/policy"
-	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 )
 
@@ -202,82 +200,6 @@ func (a *allowing) lookalike(ctx context.Context, rest []string) int {
 	if err != nil {
 		return fail(a.errOut, fmt.Errorf("it is done, but what is known of both cannot be shown: %w", err))
 	}
-	a.told(&d, k, before)
+	a.told(&d, k, before, rest)
 	return exitFine
-}
-
-// samePair finds in all the decision that d replaces or takes back, nil if there is
-// none, and those on the same pair for other recipients.
-func samePair(all []policy.Decision, d *policy.Decision) (same *policy.Decision, others []policy.Decision) {
-	for i := range all {
-		switch x := &all[i]; {
-		case x.Sender != d.Sender || x.Target != d.Target:
-		case x.Recipient == d.Recipient:
-			same = x
-		default:
-			others = append(others, *x)
-		}
-	}
-	return same, others
-}
-
-// told shows both domains and says what the word does, what it does not, and what
-// of before it changes.
-func (a *allowing) told(d *policy.Decision, k known, before []policy.Decision) {
-	fmt.Fprintf(a.out, "%s\n", decisionWords(d, a.now))
-	replaced, others := samePair(before, d)
-	if replaced != nil {
-		fmt.Fprint(a.out, policy.Labelled("replaces", decisionWords(replaced, a.now)))
-	}
-	for i := range others {
-		fmt.Fprint(a.out, policy.Labelled("besides", decisionWords(&others[i], a.now)))
-	}
-	fmt.Fprintf(a.out, "\n%s\n", pair.On(a.out, "  ").Text(
-		pair.Side{Domain: d.Sender, Note: k.saying(a.cfg, d.Sender)}, pair.Side{Domain: d.Target, Note: k.saying(a.cfg, d.Target)}))
-	if m, alike := lookalike.Compare(d.Sender, d.Target); !alike {
-		fmt.Fprint(a.out, policy.Labelled("note", "They do not look alike to mxgate: nothing was held for that, and it is the first thing to check if it was meant to be another pair."))
-	} else {
-		fmt.Fprint(a.out, policy.Labelled("likeness", fmt.Sprintf("%s (confidence %d)", m.Why, m.Confidence)))
-	}
-	for _, x := range []mail.Domain{d.Sender, d.Target} {
-		if policy.FreeMail(x) {
-			fmt.Fprint(a.out, policy.Labelled("of all", string(x)+" is a mail service: this holds for everybody who has a mailbox there."))
-		}
-	}
-	whose := "mail"
-	if d.Recipient != "" {
-		whose = "mail to " + d.Recipient
-	}
-	does := fmt.Sprintf("From now on %s from %s is not tagged or held because it looks like %s.", whose, d.Sender, d.Target)
-	not := fmt.Sprintf("Its likeness to anybody else, and mail that claims to be from %s itself and proves nothing, are judged as before.", d.Target)
-	if !d.Allow {
-		does = fmt.Sprintf("From now on %s from %s counts as an imitation of %s, whatever it proves.", whose, d.Sender, d.Target)
-		not = fmt.Sprintf("Mail from %s itself is judged as before.", d.Target)
-	}
-	fmt.Fprint(a.out, policy.Labelled("does", does)+policy.Labelled("does not", not))
-	recipient := ""
-	if d.Recipient != "" {
-		recipient = " -recipient " + shellWord(d.Recipient)
-	}
-	fmt.Fprintf(a.out, "  %-12smxgate allow revoke -config %s %s for %s%s\n", "take back", shellWord(a.cfg.File), d.Sender, d.Target, recipient)
-}
-
-// decisionWords is a decision in a sentence.
-func decisionWords(d *policy.Decision, now time.Time) string {
-	verb := "blocked: %s imitates %s"
-	if d.Allow {
-		verb = "allowed: %s may resemble %s"
-	}
-	text := fmt.Sprintf(verb, spelt(d.Sender), spelt(d.Target))
-	if d.Recipient != "" {
-		text += ", for " + policy.Plain(d.Recipient, 320)
-	}
-	switch {
-	case d.Expires.IsZero():
-	case inForce(d, now):
-		text += ", until " + d.Expires.UTC().Format(time.DateOnly)
-	default:
-		text += ", over since " + d.Expires.UTC().Format(time.DateOnly)
-	}
-	return fmt.Sprintf("%s; by %s on %s: %s", text, policy.Plain(d.Who, 80), d.At.Local().Format(time.DateOnly), policy.Plain(d.Why, 300))
 }

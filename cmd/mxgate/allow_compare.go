@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
+	"mxgate/policy/score"
 )
 
 // Bounds of what is shown of one message.
@@ -25,6 +27,7 @@ const pairIndent = "              "
 // alike is a pair of domains of one message.
 type alike struct {
 	domain, target           mail.Domain // registrable
+	as                       mail.Domain // the name below domain that resembles target, "" if it is domain
 	domainKnown, targetKnown string      // for people
 	excused                  bool        // the sender may
 	author                   bool        // domain is the author's
@@ -46,16 +49,19 @@ func alikes(e *policy.Evidence) []alike {
 	for where, list := range [][]policy.Similar{t.Similar, t.Added} {
 		for i := range list {
 			s := &list[i]
-			add(alike{s.Domain, s.Target, placed(s.Where, knownNote(s.State, s.Since, remembers)), roleNote(string(s.Relation), s.TargetState, s.TargetSince, remembers), s.SameOwner, where == 0, s.Undecided()})
+			add(alike{s.Domain, s.Target, s.As, placed(s.Where, knownNote(s.State, s.Since, remembers)), roleNote(s.Relation, s.TargetState, s.TargetSince, remembers), s.SameOwner, where == 0, s.Undecided()})
 		}
 	}
 	for i := range e.Lookalike {
 		l := &e.Lookalike[i]
-		whose := "protected"
+		whose := score.Protected
 		if l.Own {
-			whose = "own"
+			whose = score.Own
 		}
 		a := alike{domain: lookalike.Registrable(l.Domain), target: lookalike.Registrable(l.Target), targetKnown: roleNote(whose, policy.Unseen, time.Time{}, false), excused: l.SameOwner, author: l.Where == "author"}
+		if _, itself := lookalike.Compare(a.domain, a.target); !itself && l.Domain != a.domain {
+			a.as = l.Domain
+		}
 		if a.author {
 			a.domainKnown = knownNote(t.Author.State, t.Author.First, remembers)
 		} else {
@@ -64,7 +70,12 @@ func alikes(e *policy.Evidence) []alike {
 		add(a)
 	}
 	if d := t.ReplyTo; d != nil && d.Target != "" && d.Class != "" {
-		add(alike{domain: lookalike.Registrable(d.Domain), target: lookalike.Registrable(d.Target), domainKnown: "where an answer would go"})
+		a := alike{domain: lookalike.Registrable(d.Domain), target: lookalike.Registrable(d.Target), as: d.As, domainKnown: "where an answer would go", excused: d.SameOwner}
+		if note := partyNote(t, a.domain); note != "" {
+			a.domainKnown += "; " + note
+		}
+		a.targetKnown = partyNote(t, a.target)
+		add(a)
 	}
 	for i := range all {
 		a := &all[i]
@@ -82,6 +93,32 @@ func placed(where, note string) string {
 	return place + "; " + note
 }
 
+// partyNote says what was known of a domain of the message for itself; "" if that
+// was not asked.
+func partyNote(t *policy.Thread, d mail.Domain) string {
+	remembers := !t.MemorySince.IsZero()
+	if t.Author.Domain == d {
+		return knownNote(t.Author.State, t.Author.First, remembers)
+	}
+	for i := range t.Similar {
+		if s := &t.Similar[i]; s.Target == d {
+			return roleNote(s.Relation, s.TargetState, s.TargetSince, remembers)
+		}
+	}
+	for _, p := range t.Parties {
+		if p.Domain == d {
+			return knownNote(p.State, p.Since, remembers)
+		}
+	}
+	if t.Known != nil && slices.Contains(t.Known.Participants, d) {
+		return inConversation
+	}
+	return ""
+}
+
+// inConversation is said of whom nothing else was asked.
+const inConversation = "in the conversation that we remember"
+
 // knownNote says since when a domain is known, without its name.
 func knownNote(state policy.State, since time.Time, remembers bool) string {
 	switch {
@@ -98,21 +135,21 @@ func knownNote(state policy.State, since time.Time, remembers bool) string {
 // stateWords are the states of a domain, for people.
 var stateWords = map[policy.State]string{
 	policy.Unseen:      "named by others, never wrote to us",
-	policy.Shadow:      "known as a look-alike",
+	policy.Shadow:      "in the shadow of an older one that it resembles",
 	policy.Seen:        "wrote to us, not often enough to be known well",
 	policy.Established: "known well",
 	policy.TwoWay:      "known well, and you write to it",
 }
 
 // roleNote says who the target is to us.
-func roleNote(relation string, state policy.State, since time.Time, remembers bool) string {
-	switch relation {
-	case "own":
+func roleNote(relation score.Relation, state policy.State, since time.Time, remembers bool) string {
+	switch {
+	case relation == score.Own:
 		return "yours"
-	case "protected":
-		if state == policy.Unseen {
-			return "protected in the configuration"
-		}
+	case relation == score.Protected && state == policy.Unseen:
+		return "protected in the configuration"
+	case relation == score.Thread && state == policy.Unseen: // who takes part is asked for more only where he matters
+		return inConversation
 	}
 	return knownNote(state, since, remembers)
 }
@@ -122,7 +159,7 @@ func compare(out io.Writer, e *policy.Evidence) {
 	style := pair.On(out, pairIndent)
 	label := "compare"
 	for _, a := range alikes(e) {
-		text := style.Text(pair.Side{Domain: a.domain, Note: a.domainKnown}, pair.Side{Domain: a.target, Note: a.targetKnown})
+		text := style.Text(pair.Side{Domain: cmp.Or(a.as, a.domain), Note: a.domainKnown}, pair.Side{Domain: a.target, Note: a.targetKnown})
 		if label != "" { // only the first pair is labelled
 			text = fmt.Sprintf("  %-*s%s", len(pairIndent)-2, label, strings.TrimPrefix(text, pairIndent))
 			label = ""
@@ -163,22 +200,57 @@ func nextSteps(out io.Writer, label string, e *policy.Evidence, v policy.Verdict
 	if len(pairs) == 0 {
 		return
 	}
-	fmt.Fprint(out, policy.Labelled(label, "If you know, by another way than this mail, that they are who they say:"))
-	for _, a := range pairs {
-		fmt.Fprintf(out, "%smxgate allow lookalike -config %s %s for %s -reason \"...\"\n", pairIndent, file, shellWord(string(a.domain)), shellWord(string(a.target)))
+	say := func(text string) {
+		fmt.Fprint(out, policy.Labelled(label, text))
+		label = ""
 	}
-	if id != "" {
-		fmt.Fprintf(out, "%smxgate quarantine release -config %s %s\n", pairIndent, file, shellWord(id))
-	}
-	blockable := !policy.FreeMail(pairs[0].domain) && !pairs[0].undecided // otherwise everybody there would be held, or the one who wrote first
-	if blockable {
-		fmt.Fprint(out, policy.Labelled("", "If it is fraud, so that all that comes from there is held:"))
-		fmt.Fprintf(out, "%smxgate block lookalike -config %s %s for %s -reason \"...\"\n", pairIndent, file, shellWord(string(pairs[0].domain)), shellWord(string(pairs[0].target)))
-	}
-	if id != "" {
-		if !blockable {
-			fmt.Fprint(out, policy.Labelled("", "If it is fraud:"))
+	held := func(verb string) {
+		if id != "" {
+			fmt.Fprintf(out, "%smxgate quarantine %s -config %s %s\n", pairIndent, verb, file, shellWord(id))
 		}
-		fmt.Fprintf(out, "%smxgate quarantine delete -config %s %s\n", pairIndent, file, shellWord(id))
 	}
+	word := func(verb string, a *alike) {
+		for _, recipient := range a.recipients(e) {
+			fmt.Fprintf(out, "%smxgate %s lookalike -config %s %s for %s%s -reason \"...\"\n", pairIndent, verb, file, shellWord(string(a.domain)), shellWord(string(a.target)), recipient)
+		}
+	}
+	if i := slices.IndexFunc(pairs, func(a alike) bool { return a.as != "" }); i >= 0 {
+		say(fmt.Sprintf("A word on %s is one on all of %s, whoever writes from there; with -recipient it is for mail to that mailbox alone.", spelt(pairs[i].as), spelt(pairs[i].domain)))
+	}
+	say("If you know, by another way than this mail, that they are who they say:")
+	for i := range pairs {
+		word("allow", &pairs[i])
+	}
+	held("release")
+	first := &pairs[0]
+	switch {
+	case policy.FreeMail(first.domain) || first.undecided: // otherwise everybody there would be held, or the one who wrote first
+		if id != "" {
+			say("If it is fraud:")
+		}
+	case first.as != "":
+		say(fmt.Sprintf("If it is fraud, and nobody honest writes from %s or below it, so that all that comes from there is held:", spelt(first.domain)))
+		word("block", first)
+	default:
+		say("If it is fraud, so that all that comes from there is held:")
+		word("block", first)
+	}
+	held("delete")
+}
+
+// recipients are the flags that limit a word on a pair to the recipients of the
+// message, each for one command; one empty flag is for all. A word on a name below
+// another domain is limited: that may belong to many.
+func (a *alike) recipients(e *policy.Evidence) []string {
+	if a.as == "" || len(e.ForwardPaths) == 0 || len(e.ForwardPaths) > maxSteps {
+		return []string{""}
+	}
+	var all []string
+	for _, to := range e.ForwardPaths {
+		if policy.Plain(to, maxFlag) != to {
+			return []string{""}
+		}
+		all = append(all, " -recipient "+shellWord(to))
+	}
+	return all
 }

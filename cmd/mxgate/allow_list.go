@@ -84,14 +84,15 @@ func (a *allowing) revoke(ctx context.Context, rest []string) int {
 		return fail(a.errOut, err)
 	}
 	taken, others := samePair(before, &d)
-	a.tookBack(ctx, &d, taken, others)
+	fmt.Fprintf(a.out, "taken back: %s for %s\n", spelt(sender), spelt(target))
+	a.wholes(&d, rest)
+	a.tookBack(ctx, taken, others)
 	return exitFine
 }
 
 // tookBack says what no longer holds, what still does, and what mail that came by it
 // has left behind. taken is nil if it was said while we looked.
-func (a *allowing) tookBack(ctx context.Context, d, taken *policy.Decision, others []policy.Decision) {
-	fmt.Fprintf(a.out, "taken back: %s for %s\n", spelt(d.Sender), spelt(d.Target))
+func (a *allowing) tookBack(ctx context.Context, taken *policy.Decision, others []policy.Decision) {
 	if taken == nil {
 		return
 	}
@@ -103,7 +104,7 @@ func (a *allowing) tookBack(ctx context.Context, d, taken *policy.Decision, othe
 		fmt.Fprint(a.out, policy.Labelled("does", fmt.Sprintf("Mail from %s is judged by the evidence alone again.", taken.Sender)))
 	}
 	k, err := knownTo(ctx, a.memory)
-	if one, ok := k.domains[taken.Sender]; err != nil || !taken.Allow || !ok || one.Domain.Messages == 0 {
+	if one, ok := k.domains[taken.Sender]; err != nil || !taken.Allow || !ok || one.Domain.Messages == 0 || k.longer(a.cfg, taken.Sender, taken.Target) { // said in the wrong order: it is the genuine one
 		return
 	}
 	fmt.Fprint(a.out, policy.Labelled("does not", fmt.Sprintf("What was learned of %s while it was allowed stays, and counts for it: it wrote here, and had part in conversations. If it was a fraud:", taken.Sender)))

@@ -90,7 +90,35 @@ func TestTakingBackAWordTellsOfWhatWasLearnedByIt(t *testing.T) {
 
 func TestAWordThatDoesNotShowALikenessSaysSo(t *testing.T) {
 	out, _ := newLab(t, "127.0.0.1:1").words(exitFine, "allow", "lookalike", "unlike.example", "for", "heise.de", "-reason", "x")
-	wantIn(t, out, "They do not look alike to mxgate")
+	wantIn(t, out, "\n  unlike.example   never wrote to us\n  heise.de         never", "These two names do not look alike to mxgate.")
+}
+
+func TestAWordOnANameBelowADomainSaysThatItIsOnAllOfIt(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	out, _ := l.words(exitFine, "block", "lookalike", "heise.docs-share.com", "for", "www.heise.de", "-reason", "x")
+	wantIn(t, out, "blocked: docs-share.com imitates heise.de", "\n  heise‹.docs-share", "of all      heise.docs-share.com lies below docs-share.com: this is on all of that, whoever writes",
+		"of all      www.heise.de lies below heise.de")
+	out, _ = l.words(exitFine, "allow", "revoke", "heise.docs-share.com", "for", "heise.de")
+	wantIn(t, out, "taken back: docs-share.com for heise.de\n  of all      heise.docs-share.com lies below docs-share.com")
+	out, _ = l.words(exitFine, "allow", "lookalike", "docs-share.com", "for", "heise.de", "-reason", "x")
+	if wantIn(t, out, "It holds mail for such a pair only if a"); strings.Contains(out, "of all") {
+		t.Error(out)
+	}
+}
+
+// Who takes one for the other must not be told to forget the genuine one.
+func TestAPairInTheWrongOrderIsNoticed(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.remember(exitFine, "import", l.file("v.csv", "domain,since\nheise.de,2019-03-01\n"))
+	l.remember(exitFine, "import", "-vouch", "-as", "mail", l.file("a.eml", strings.ReplaceAll(memoryLetter, "partner.example", "heise.de")))
+	out, _ := l.words(exitFine, "allow", "lookalike", "heise.de", "for", "he1se.de", "-reason", "x")
+	wantIn(t, strings.Join(strings.Fields(out), " "), "heise.de is known here longer than he1se.de.", "take this back, and say mxgate allow lookalike -config "+l.config+" he1se.de for heise.de -reason")
+	if out, _ = l.words(exitFine, "allow", "revoke", "heise.de", "for", "he1se.de"); strings.Contains(out, "forget") || strings.Contains(out, "block") {
+		t.Error(out)
+	}
+	if out, _ = l.words(exitFine, "allow", "lookalike", "he1se.de", "for", "heise.de", "-reason", "x"); strings.Contains(out, "known here longer") {
+		t.Error(out)
+	}
 }
 
 // Who blocks a mail service blocks everybody who has a mailbox there.
@@ -250,7 +278,7 @@ func TestPairsAreShownOnceAndBounded(t *testing.T) {
 	for _, a := range alikes(&e) {
 		got = append(got, string(a.domain+">"+a.target)+" "+a.targetKnown)
 	}
-	if want := []string{"he1se.de>heise.de known well, and you write to it, since 2024-03-01", "xn--vlksbank-3jf.example\x1b[2J>volksbank.example never wrote to us", "exarnple.com>example.com yours", "he1se.com>heise.de "}; strings.Join(got, "|") != strings.Join(want, "|") {
+	if want := []string{"he1se.de>heise.de known well, and you write to it, since 2024-03-01", "xn--vlksbank-3jf.example\x1b[2J>volksbank.example never wrote to us", "exarnple.com>example.com yours", "he1se.com>heise.de known well, and you write to it, since 2024-03-01"}; strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
 	for len(e.Lookalike) < 50 {
@@ -259,4 +287,52 @@ func TestPairsAreShownOnceAndBounded(t *testing.T) {
 	if n := len(alikes(&e)); n != maxCompared {
 		t.Errorf("%d pairs", n)
 	}
+}
+
+// A service lends its domain to many: a word on one name below it would be on all.
+func TestStepsForANameBelowAServiceAreForTheRecipientAlone(t *testing.T) {
+	e := theft()
+	e.Thread.Added, e.Author.Domain, e.Thread.Similar[0].Domain, e.Thread.Similar[0].As = nil, "heise.docs-share.com", "docs-share.com", "heise.docs-share.com"
+	steps := func() string {
+		var b bytes.Buffer
+		nextSteps(&b, "next", &e, policy.Decide(&policy.Rules{}, &e), "FILE", "m1")
+		return b.String()
+	}
+	const pair = " lookalike -config FILE docs-share.com for heise.de"
+	wantIn(t, steps(), "allow"+pair+" -recipient bob@example.com -reason", "block"+pair+" -recipient bob@example.com -reason", "quarantine release", "quarantine delete")
+	wantIn(t, strings.Join(strings.Fields(steps()), " "), "A word on heise.docs-share.com is one on all of docs-share.com, whoever writes from there; with -recipient it is for mail to that mailbox alone. If you know", "If it is fraud, and nobody honest writes from docs-share.com or below it")
+	var b bytes.Buffer
+	compare(&b, &e)
+	wantIn(t, b.String(), "  compare     heise‹.docs-share")
+	e.ForwardPaths = []string{"bob@example.com", "erika@example.com"}
+	wantIn(t, steps(), "allow"+pair+" -recipient bob@example.com -reason", "allow"+pair+" -recipient erika@example.com -reason")
+	for _, to := range [][]string{nil, {"bob\x1b@example.com"}, {"a@example.com", "b@example.com", "c@example.com", "d@example.com"}} {
+		e.ForwardPaths = to
+		wantIn(t, steps(), "allow"+pair+" -reason")
+	}
+}
+
+// Both sides of each pair are known or not, and the page says it.
+func TestBothSidesOfAPairSayWhatIsKnown(t *testing.T) {
+	since := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+	e := theft()
+	e.Thread.Similar, e.Thread.Added, e.Thread.Parties = nil, nil, nil
+	e.Author.Domain, e.Thread.Author = "heise.de", policy.KnownDomain{Domain: "heise.de", State: policy.TwoWay, First: since}
+	e.Thread.ReplyTo = &policy.Diversion{Domain: "he1se.de", Target: "heise.de", Class: "homoglyph", Kind: score.ReplyLookalike}
+	shown := func() string {
+		var b bytes.Buffer
+		compare(&b, &e)
+		return b.String()
+	}
+	wantIn(t, shown(), "he‹1›se.de   where an answer would go\n", "he‹i›se.de   known well, and you write to it, since 2024-03-01\n")
+	e.Thread.Author = policy.KnownDomain{Domain: "volksbank.example"}
+	e.Thread.Parties = []policy.Party{{Domain: "he1se.de", State: policy.Seen, Since: since}}
+	wantIn(t, shown(), "he‹1›se.de   where an answer would go; wrote to us, not often enough to be known well, since 2024-03-01\n", "he‹i›se.de   in the conversation that we remember\n")
+	e.Thread.Parties = append(e.Thread.Parties, policy.Party{Domain: "heise.de", State: policy.Established, Since: since})
+	wantIn(t, shown(), "he‹i›se.de   known well, since 2024-03-01\n")
+
+	e = theft()
+	e.Thread.Added, e.Thread.Similar[0].TargetState, e.Thread.Similar[0].TargetSince = nil, "", time.Time{}
+	e.Thread.Similar[0].State, e.Thread.Similar[0].Since = policy.Shadow, since
+	wantIn(t, shown(), "he‹1›se.de   in the shadow of an older one that it resembles, since 2024-03-01\n", "he‹i›se.de   in the conversation that we remember\n")
 }

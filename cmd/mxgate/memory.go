@@ -197,7 +197,7 @@ func (k known) saying(cfg *config.Config, d mail.Domain) string {
 		return "yours"
 	}
 	r, ok := k.domains[d]
-	protected := slices.ContainsFunc(cfg.Targets, func(t lookalike.Target) bool { return lookalike.Registrable(t.Domain) == d })
+	protected := isTarget(cfg, d)
 	switch {
 	case !ok && protected, ok && r.Domain.State == policy.Unseen && protected:
 		return "protected in the configuration"
@@ -207,6 +207,38 @@ func (k known) saying(cfg *config.Config, d mail.Domain) string {
 		return stateWords[r.Domain.State] + ", from a list of yours"
 	}
 	return knownNote(r.Domain.State, r.Domain.First, true)
+}
+
+// isTarget reports whether d is protected in the configuration, or ours.
+func isTarget(cfg *config.Config, d mail.Domain) bool {
+	return slices.ContainsFunc(cfg.Targets, func(t lookalike.Target) bool { return lookalike.Registrable(t.Domain) == d })
+}
+
+// longer reports whether a is known well, and b later or not at all, though nobody
+// protects it: whoever imitates comes after whom he imitates.
+func (k known) longer(cfg *config.Config, a, b mail.Domain) bool {
+	one, other := k.domains[a].Domain, k.domains[b].Domain
+	well := func(d *policy.KnownDomain) bool {
+		return d != nil && (d.State == policy.Established || d.State == policy.TwoWay)
+	}
+	return well(one) && !isTarget(cfg, b) && (!well(other) || one.First.Before(other.First))
+}
+
+// part says that a name as it was typed lies below the domain that counts in its
+// place; "" if it is that.
+func part(typed string, d mail.Domain) string {
+	if full := typedAs(typed, d); full != d {
+		return spelt(full) + " lies below " + spelt(d)
+	}
+	return ""
+}
+
+// typedAs is the name of which readDomain has read d.
+func typedAs(typed string, d mail.Domain) mail.Domain {
+	if full, err := mail.ParseDomain(typed); err == nil {
+		return full
+	}
+	return d
 }
 
 // readDomain reads the domain of an argument, of which the registrable one counts.

@@ -23,12 +23,13 @@ func (r *remembering) forget(ctx context.Context, rest []string) int {
 		return r.forgetOne(ctx, memory.Forgotten{All: true}, "everything but the decisions")
 	}
 	var wanted []memory.Forgotten
+	typed := map[mail.Domain]string{}
 	for _, text := range rest {
 		f, err := r.readForgotten(text)
 		if err != nil {
 			return misused(r.flags, err.Error())
 		}
-		wanted = append(wanted, f)
+		wanted, typed[f.Domain] = append(wanted, f), text
 	}
 	k, err := knownTo(ctx, r.memory)
 	if err != nil {
@@ -41,7 +42,11 @@ func (r *remembering) forget(ctx context.Context, rest []string) int {
 			continue
 		}
 		if _, ok := k.domains[f.Domain]; ok {
-			code = max(code, r.forgetOne(ctx, f, "all that was known of "+spelt(f.Domain)))
+			what := "all that was known of " + spelt(f.Domain)
+			if text := part(typed[f.Domain], f.Domain); text != "" {
+				what += " (" + text + ")"
+			}
+			code = max(code, r.forgetOne(ctx, f, what))
 			continue
 		}
 		err := r.memory.Forget(ctx, f) // the gateway may just be learning of it

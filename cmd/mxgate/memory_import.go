@@ -55,7 +55,7 @@ func (r *remembering) importFlags() {
 	r.flags.Var(oneOf{&r.as, []string{asCSV, asVCard, asMail}}, "as", "what the files are: `KIND` csv, vcard or mail (default: told by their names and contents)")
 	r.flags.Var(&r.take, "take", "of a list, take `DOMAIN` although it resembles another one; may be repeated; all takes all")
 	r.flags.StringVar(&r.note, "note", "", "`TEXT` beside each domain of a list that has no name, such as where the list is from")
-	r.flags.BoolVar(&r.sent, "sent", false, "of an archive: it is mail that you sent. Those you write to are known from then on.\nWithout this, mail from your own domains is left out: it may be forged")
+	r.flags.BoolVar(&r.sent, "sent", false, "of an archive: it is mail that you sent. Those you write to are known from then on.\nImport it once: mail that is read again is counted again. Without this, mail from your own domains is left out: it may be forged")
 	r.flags.BoolVar(&r.vouch, "vouch", false, "of an archive: all of it is genuine, spam and fraud were taken out. Without this an author\nis believed only where the provider noted above its border that DMARC passed (as the gateway\nreads it); other mail teaches conversations, but not who writes")
 	r.flags.BoolVar(&r.dry, "dry-run", false, "say what would be learned, and learn nothing")
 }
@@ -91,6 +91,8 @@ func (r *remembering) kindOf(path string) (string, error) {
 	switch {
 	case strings.EqualFold(strings.TrimSpace(first), "BEGIN:VCARD"):
 		return asVCard, nil
+	case strings.HasPrefix(first, `{"domain":`), strings.HasPrefix(first, `{"decision":`):
+		return "", fmt.Errorf("%s: is what `mxgate memory export` writes, for people and other programs; to move a memory, stop the gateway and copy the whole directory memory/ of its data_dir: decisions are in it", path)
 	case strings.HasPrefix(first, "From "), isField && name != "" && !strings.ContainsAny(name, " \t,;@.\""):
 		return asMail, nil
 	}

@@ -3,16 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/memory/bootstrap"
-	"mxgate/cmd/mxgate/internal/memory/pair"
 	"mxgate/cmd/mxgate/internal/trace/container"
 	"mxgate/policy"
-	"mxgate/policy/mail"
 )
 
 // How often the progress of an archive is told where no terminal shows it, and how
@@ -96,7 +92,7 @@ func (r *remembering) importArchives(ctx context.Context, paths []string) int {
 	case err != nil:
 		return fail(r.errOut, err)
 	case interrupted:
-		fmt.Fprintln(r.errOut, "mxgate memory import: interrupted; what was read is learned, and reading it again does no harm")
+		fmt.Fprintln(r.errOut, "mxgate memory import: interrupted; what was read is learned. Reading it again counts that mail twice, as mail from or to a domain, and does no other harm")
 		return exitCouldNot
 	case failed:
 		return exitCouldNot
@@ -141,11 +137,15 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 		return false, err
 	}
 	fmt.Fprintf(r.out, "%s vouched for by that; %s wrote without proof\n", count.Of(len(a.Taught), "domain"), count.Of(len(a.Unproven), "domain"))
+	if a.Learned() > 0 && !r.dry {
+		fmt.Fprintln(r.out, "import it once: mail that is read again is counted again, as mail from or to a domain; conversations stay as they are")
+	}
 	likenesses := r.archiveLikenesses(a, k)
 	if len(likenesses) > 0 {
 		fmt.Fprintln(r.out)
 		r.showArchivePairs(likenesses, a, k)
 	}
+	r.showArchiveKin(r.archiveKin(a, k, likenesses), a, k)
 	return len(likenesses) > 0, nil
 }
 
@@ -169,32 +169,4 @@ func (r *remembering) showDoubts(a *bootstrap.Archive) {
 			fmt.Fprintf(r.out, "%15d %s\n", n, d.why)
 		}
 	}
-}
-
-// archiveLikenesses finds those that the archive vouches for and who resemble
-// each other, or somebody known.
-func (r *remembering) archiveLikenesses(a *bootstrap.Archive, k known) []pair.Likeness {
-	domains := slices.Sorted(maps.Keys(a.Taught))
-	before := slices.DeleteFunc(k.established(), func(d mail.Domain) bool { return a.Taught[d] > 0 })
-	world := pair.World{Targets: r.cfg.Targets, Known: before, Free: func(d, target mail.Domain) bool { return k.free(r.cfg, d, target, r.now) }}
-	return world.Of(domains)
-}
-
-func (r *remembering) showArchivePairs(found []pair.Likeness, a *bootstrap.Archive, k known) {
-	style := pair.On(r.out, "  ")
-	say := func(d mail.Domain) string {
-		if n := a.Taught[d]; n > 0 && k.domains[d].Domain == nil { // the gateway has still to take it over
-			return "vouched for by " + count.Of(n, "message") + " of this archive"
-		}
-		return k.saying(r.cfg, d)
-	}
-	for i, l := range found {
-		if i == maxPairsShown {
-			fmt.Fprintf(r.out, "and %s more\n\n", count.Of(len(found)-i, "pair"))
-			break
-		}
-		fmt.Fprintln(r.out, "These two resemble each other; which is yours?")
-		fmt.Fprintln(r.out, style.Text(pair.Side{Domain: l.Domain, Note: say(l.Domain)}, pair.Side{Domain: l.Target, Note: say(l.Target)}))
-	}
-	fmt.Fprintf(r.out, "Once one of two is known well, the other counts as its look-alike until you say otherwise.\nIf both are fine: mxgate allow lookalike -config %s ONE for OTHER -reason \"...\"\nIf one is fraud:  mxgate memory forget -config %s ONE, and mxgate block lookalike\n", shellWord(r.cfg.File), shellWord(r.cfg.File))
 }

@@ -82,11 +82,19 @@ func (r *remembering) statsTable(s memory.Stats) error {
 	case s.Since.IsZero():
 		since = "what was imported, and no mail yet"
 	}
-	fmt.Fprintf(r.out, "remembers %s\n\n", since)
+	fmt.Fprintf(r.out, "remembers %s\n", since)
+	if s.Waiting > 0 {
+		fmt.Fprintf(r.out, "%s %s\n", count.Of(s.Waiting, "request"), notTaken)
+	}
+	fmt.Fprintln(r.out)
 	t := table{}
 	t.add("", "DOMAINS", "STATE", "THAT IS")
 	for _, k := range states {
-		t.add("", fmt.Sprintf("%7d", s.Domains[string(k.state)]), k.word, stateWords[k.state])
+		what := stateWords[k.state]
+		if k.state == policy.Shadow {
+			what += ", to everybody (`mxgate memory show` tells who is to some)"
+		}
+		t.add("", fmt.Sprintf("%7d", s.Domains[string(k.state)]), k.word, what)
 	}
 	if err := t.print(r.out); err != nil {
 		return err
@@ -106,9 +114,6 @@ func (r *remembering) statsTable(s memory.Stats) error {
 	if err := t.print(r.out); err != nil {
 		return err
 	}
-	if s.Waiting > 0 {
-		fmt.Fprintf(r.out, "%7d  %s that the gateway has not taken over yet\n", s.Waiting, count.Word(s.Waiting, "request"))
-	}
 	_, err := fmt.Fprintf(r.out, "\n%s on disk\n", count.Size(s.DiskOctets))
 	return err
 }
@@ -123,21 +128,50 @@ func (r *remembering) show(ctx context.Context, rest []string) int {
 		return fail(r.errOut, err)
 	}
 	code := exitFine
+	var domains []mail.Domain
+	typed := map[mail.Domain]string{}
 	for _, text := range rest {
 		d, err := readDomain(text)
 		if err != nil {
 			code = misused(r.flags, err.Error())
 			continue
 		}
-		r.showOne(k, d)
+		domains, typed[d] = append(domains, d), text
+	}
+	shades, err := r.memory.Shades(ctx, domains, r.now)
+	if err != nil {
+		return fail(r.errOut, err)
+	}
+	for _, d := range domains {
+		r.showOne(k, d, typed[d], shades[d])
+	}
+	if err := r.tellWaiting(ctx); err != nil {
+		return fail(r.errOut, err)
 	}
 	return code
 }
 
-func (r *remembering) showOne(k known, d mail.Domain) {
+// tellWaiting says what is not in what was shown.
+func (r *remembering) tellWaiting(ctx context.Context) error {
+	s, err := r.memory.Stats(ctx)
+	if err != nil || s.Waiting == 0 {
+		return err
+	}
+	_, err = fmt.Fprintf(r.out, "\n%s %s\n", count.Of(s.Waiting, "request"), notTaken)
+	return err
+}
+
+// notTaken is said of requests that wait for the gateway.
+const notTaken = "that the gateway has not taken over yet: what was imported or forgotten by that does not show here"
+
+// showOne shows a domain, which was typed so. It is a shadow to some of shades.
+func (r *remembering) showOne(k known, d mail.Domain, typed string, shades []mail.Domain) {
 	fmt.Fprintf(r.out, "%s: %s\n", spelt(d), k.saying(r.cfg, d))
 	line := func(label, format string, args ...any) {
 		fmt.Fprint(r.out, policy.Labelled(label, fmt.Sprintf(format, args...)))
+	}
+	if text := part(typed, d); text != "" {
+		line("note", "%s, which is remembered as a whole", text)
 	}
 	if g := owner(r.cfg, d); g.Name != "" {
 		line("one owner", "%s, by the configuration: %s", g.Name, strings.Join(g.Domains, ", "))
@@ -154,6 +188,10 @@ func (r *remembering) showOne(k known, d mail.Domain) {
 		}
 		if one.Domain.ShadowOf != "" {
 			line("shadow of", "%s, which is older: it becomes no more, however long it writes", spelt(one.Domain.ShadowOf))
+		}
+		for _, older := range shades[:min(len(shades), maxShades)] {
+			line("to some", "in the shadow of %s (%s): where it writes to those who correspond with that one, or answers in its conversations, it is judged as a stranger. If both are of one house:", spelt(older), k.saying(r.cfg, older))
+			fmt.Fprintf(r.out, "%smxgate allow lookalike -config %s %s for %s -reason \"...\"\n", pairIndent, shellWord(r.cfg.File), shellWord(string(d)), shellWord(string(older)))
 		}
 		for _, p := range one.Domain.ProvenFor {
 			line("proven", "%s signed its mail: they have one owner", spelt(p))
@@ -181,8 +219,11 @@ func (r remembered) mailWords() string {
 	return text + "; the last contact was on " + r.Domain.Last.Format(time.DateOnly)
 }
 
-// maxNear bounds whom a domain is shown to resemble.
-const maxNear = 10
+// Bounds of whom a domain is shown to resemble, and in whose shadow it is to some.
+const (
+	maxNear   = 10
+	maxShades = 5
+)
 
 // showNear shows whom d resembles, known well or not: who stole a conversation
 // imitates whoever took part in it.

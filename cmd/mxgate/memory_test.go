@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,7 +56,7 @@ func TestAListIsImportedAndLookalikesInItAreAskedFor(t *testing.T) {
 		t.Errorf("asked again for what was answered:\n%s", out)
 	}
 	out, _ = l.remember(exitFine, "show", "heise.de", "www.he1se.de")
-	wantIn(t, out, "heise.de: known well, since 2019-03-01\n  imported    Heise\n", "he1se.de: never wrote to us\n  resembles   he‹1›se.de   never wrote to us\n              he‹i›se.de   known well, since 2019-03-01\n")
+	wantIn(t, out, "heise.de: known well, since 2019-03-01\n  imported    Heise\n", "he1se.de: never wrote to us\n  note        www.he1se.de lies below he1se.de, which is remembered as a whole\n  resembles   he‹1›se.de   never wrote to us\n              he‹i›se.de   known well, since 2019-03-01\n")
 
 	out, _ = l.remember(exitFindings, "import", l.file("w.csv", "he1se.de\n")) // known now, and older
 	wantIn(t, out, "he1se.de resembles one that is known before it; is it really yours?", "if so: mxgate allow lookalike -config "+l.config+" he1se.de for heise.de", "0 domains taken")
@@ -118,6 +119,50 @@ func TestAnswersThatWereNotSeenAreNotCountedAsNone(t *testing.T) {
 	}
 }
 
+// An export is no list: of the decisions in it nothing would come back.
+func TestAnExportIsNotTakenForAList(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.remember(exitFine, "import", l.file("v.csv", "heise.de\n"))
+	out, _ := l.remember(exitFine, "export")
+	l.words(exitFine, "allow", "lookalike", "he1se.de", "for", "heise.de", "-reason", "x")
+	l.remember(exitFine, "forget", "-all", "-yes")
+	decided, _ := l.remember(exitFine, "export")
+	for _, text := range []string{out, decided} {
+		_, errOut := l.remember(exitCouldNot, "import", l.file("x.jsonl", text))
+		wantIn(t, errOut, "x.jsonl: is what `mxgate memory export` writes", "copy the whole directory memory/")
+	}
+}
+
+// An honest house is told before its first answer in the other's place is held.
+func TestNamesMadeOfOlderOnesAreToldWithTheLineThatFreesThem(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.remember(exitFine, "import", l.file("v.csv", "domain,since\nheise.de,2019-03-01\n"))
+	letters := ""
+	for i, day := range []string{"2 Sep", "12 Sep", "2 Oct", "20 Oct"} {
+		letters += "From a Mon\n" + strings.NewReplacer("partner.example", "heise-group.de", "<1@", fmt.Sprintf("<%d@", i), "2 Nov", day).Replace(memoryLetter) + "\n"
+	}
+	archive := l.file("archive", letters)
+	out, _ := l.remember(exitFine, "import", "-vouch", archive)
+	wantIn(t, out, "\nimport it once: ", "These have names made of older ones.", "\n  heise‹-group", "\n  heise.de ", "   known well, since 2019-03-01\n  mxgate allow lookalike -config "+l.config+" heise-group.de for heise.de -reason \"...\"\n")
+	if strings.Contains(out, "which is yours") {
+		t.Error(out)
+	}
+	out, _ = l.remember(exitFine, "show", "heise-group.de")
+	text := strings.Join(strings.Fields(out), " ")
+	wantIn(t, text, "heise-group.de: known well, since 2026-09-02", "to some in the shadow of heise.de (known well, since 2019-03-01): where it writes to those who correspond with that one, or answers in its conversations, it is judged as a stranger.",
+		"mxgate allow lookalike -config "+l.config+" heise-group.de for heise.de -reason")
+	if out, _ = l.remember(exitFine, "show", "heise.de"); strings.Contains(out, "to some") {
+		t.Error(out)
+	}
+	l.words(exitFine, "allow", "lookalike", "heise-group.de", "for", "heise.de", "-reason", "one house")
+	if out, _ = l.remember(exitFine, "show", "heise-group.de"); strings.Contains(out, "to some") {
+		t.Error(out)
+	}
+	if out, _ = l.remember(exitFine, "import", "-vouch", archive); strings.Contains(out, "names made of") {
+		t.Error(out)
+	}
+}
+
 func TestAnAddressBookIsImported(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	path := l.file("people.vcf", "BEGIN:VCARD\nORG:Partner\nEMAIL:anna@partner.example\nEND:VCARD\nBEGIN:VCARD\nFN:X\nEND:VCARD\n")
@@ -125,6 +170,9 @@ func TestAnAddressBookIsImported(t *testing.T) {
 	wantIn(t, out, "1 domain in the 2 rows: 1 domain taken", "      1 without an address")
 	out, _ = l.remember(exitFine, "show", "partner.example")
 	wantIn(t, out, "partner.example: known well, from a list of yours\n  imported    Partner\n")
+	l.remember(exitFine, "import", l.file("person.vcf", "BEGIN:VCARD\nFN:Carla Bergmann\nEMAIL:carla@bergmann.example\nEND:VCARD\n"))
+	out, _ = l.remember(exitFine, "show", "bergmann.example")
+	wantIn(t, out, "  imported    Carla Bergmann\n")
 }
 
 const (
@@ -187,11 +235,19 @@ func TestWhatTheGatewayHasStillToDoIsSaidInOneWay(t *testing.T) {
 			}
 		}
 	}
+	l.remember(exitFine, "import", l.file("w.csv", "partner.example\n"))
+	out, _ := l.remember(exitFine, "show", "nobody.example")
+	for try := 0; !strings.Contains(out, " that the gateway has not taken over yet: what was imported or forgotten by that does not show here\n"); try++ {
+		if try == 5 {
+			t.Fatalf("not told:\n%s", out)
+		}
+		l.remember(exitFine, "import", l.file("w.csv", "partner.example\n"))
+		out, _ = l.remember(exitFine, "show", "nobody.example")
+	}
 	l.remember(exitFine, "forget", "-all", "-yes")
-	out := ""
 	for until := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		out, _ = l.remember(exitFine, "stats")
-		if strings.Contains(out, "remembers nothing yet") && !strings.Contains(out, "requests that") {
+		if strings.Contains(out, "remembers nothing yet") && !strings.Contains(out, "not taken over") {
 			break
 		}
 		if time.Now().After(until) {
@@ -204,7 +260,7 @@ func TestWhatTheGatewayHasStillToDoIsSaidInOneWay(t *testing.T) {
 func TestStatsDoNotSayNothingAndCountSomething(t *testing.T) {
 	var b bytes.Buffer
 	r := remembering{beside: &beside{out: &b}}
-	if err := r.statsTable(memory.Stats{Waiting: 1, Threads: 4, IDs: 18}); err != nil || !strings.HasPrefix(b.String(), "remembers nothing soon: what is counted here was forgotten") {
+	if err := r.statsTable(memory.Stats{Waiting: 1, Threads: 4, IDs: 18}); err != nil || !strings.HasPrefix(b.String(), "remembers nothing soon: what is counted here was forgotten, and is not off the disk yet\n1 request that the gateway has not taken over yet") {
 		t.Errorf("%v\n%s", err, &b)
 	}
 }
@@ -214,7 +270,16 @@ func TestLookalikesInAnArchiveAreTold(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	mbox := l.file("archive", "From a Mon\n"+strings.ReplaceAll(memoryLetter, "partner.example", "heise.de")+"\nFrom b Tue\n"+strings.ReplaceAll(memoryLetter, "partner.example", "he1se.de"))
 	out, _ := l.remember(exitFindings, "import", "-vouch", mbox)
-	wantIn(t, out, "These two resemble each other; which is yours?\n  he‹1›se.de", "mxgate allow lookalike -config "+l.config)
+	wantIn(t, out, "These two resemble each other; which is yours?\n  he‹1›se.de", "  both:       mxgate allow lookalike -config "+l.config+" he1se.de for heise.de -reason \"...\"\n",
+		"  the second: mxgate memory forget -config "+l.config+" he1se.de && mxgate block lookalike -config "+l.config+" he1se.de for heise.de -reason \"...\"\n")
+}
+
+// Of two, the later one is who may resemble the other, or who is blocked.
+func TestOfTwoInAnArchiveTheLaterOneIsTheSender(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	later := strings.NewReplacer("partner.example", "heisse.de", "2 Nov", "9 Nov").Replace(memoryLetter)
+	out, _ := l.remember(exitFindings, "import", "-vouch", l.file("archive", "From a Mon\n"+strings.ReplaceAll(memoryLetter, "partner.example", "heise.de")+"\nFrom b Tue\n"+later))
+	wantIn(t, out, "mxgate allow lookalike -config "+l.config+" heisse.de for heise.de", "mxgate block lookalike -config "+l.config+" heisse.de for heise.de")
 }
 
 // The gateway takes over what an archive taught only after it was read.
@@ -262,7 +327,7 @@ func TestForgettingAndExporting(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	l.remember(exitFine, "import", l.file("v.csv", "heise.de\npartner.example\n"))
 	out, _ := l.remember(exitFine, "forget", "www.heise.de", "bob@example.com")
-	if out != "forgotten: all that was known of heise.de\nforgotten: with whom bob@example.com corresponds\n" {
+	if out != "forgotten: all that was known of heise.de (www.heise.de lies below heise.de)\nforgotten: with whom bob@example.com corresponds\n" {
 		t.Errorf("%q", out)
 	}
 	out, errOut := l.remember(exitCouldNot, "forget", "nosuch.de", "other.example")

@@ -76,6 +76,8 @@ type domains struct {
 	labels    map[string][]*domain                // the same by their label, oldest first: see twins.go
 	listed    uint64                              // counts changes of labels
 	kinsmen   *memo.Memo[kinKey, []kinsman]       // what was found among them
+	bearers   map[uint64][]*domain                // those that were listed with a name, by its key: see bearers.go
+	nameKey   func(string) uint64                 // of a name as it is written; nil where nobody asks
 	near      func(mail.Domain) []lookalike.Match // Near of known, from memory where there is one
 	targets   *lookalike.Index                    // our own and protected ones
 	protected map[mail.Domain]bool
@@ -87,6 +89,7 @@ func newDomains(c Config) *domains {
 	t := &domains{
 		byName: map[mail.Domain]*domain{}, byID: map[uint32]*domain{}, next: 1,
 		known: lookalike.NewKnown(), labels: map[string][]*domain{}, kinsmen: memo.New[kinKey, []kinsman](kinOctets, kinKey.own),
+		bearers:   map[uint64][]*domain{},
 		protected: map[mail.Domain]bool{}, groups: map[mail.Domain]int{}, decisions: map[mail.Domain][]*decision{},
 	}
 	t.near = t.known.Near
@@ -250,6 +253,7 @@ func (t *domains) enter(d *domain) *domain {
 	}
 	t.next = max(t.next, d.id+1)
 	t.byName[d.name], t.byID[d.id] = d, d
+	t.bear(d, true)
 	return d
 }
 
@@ -258,6 +262,7 @@ func (t *domains) enter(d *domain) *domain {
 func (t *domains) remove(d *domain) {
 	delete(t.byName, d.name)
 	delete(t.byID, d.id)
+	t.bear(d, false)
 	t.known.Remove(d.name)
 	t.unlist(d)
 }

@@ -2,9 +2,11 @@ package memory
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
+	"mxgate/policy"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
 	"mxgate/policy/memo"
@@ -16,8 +18,8 @@ import (
 // the place of the older one: where he writes to those who correspond with that,
 // or in its conversation, he is a Shadow, as the stranger was who wrote first.
 //
-// What he writes on his own is not told for that: Near leaves him out, and whom a
-// message resembles beyond Near policy asks of its conversation alone. And he
+// What he writes on his own is not told for that: Near leaves him out, and what policy
+// is told of kin it counts beside a pretext alone. And he
 // remains somebody who can be imitated himself: kin takes nobody out of a
 // conversation, out of what is learned, or off the list of participants.
 
@@ -130,4 +132,30 @@ func (r *ram) besides(d *domain, full mail.Domain, a *asked) mail.Domain {
 		}
 	}
 	return ""
+}
+
+// kindred are the kin of the author, who is not known for himself, that matter to the
+// recipients, or for whom an administrator vouches: older ones, from which nothing
+// frees him.
+func (s *Store) kindred(state policy.State, a *asked) (all []policy.Neighbour) {
+	if a.author == "" || s.digester.Own[a.author] || s.ram.protected[a.author] || state == policy.Established || state == policy.TwoWay {
+		return nil
+	}
+	d := s.ram.byName[a.author]
+	if d == nil || d.first == 0 {
+		d = &domain{name: a.author, first: math.MaxUint16} // after all others
+	}
+	for _, k := range s.ram.kin(a.author) {
+		if len(all) == maxNear {
+			break
+		}
+		if !(k.imported || s.ram.know(&a.eyes, k.domain)) || !s.ram.shadows(k.domain, d, a.at) || s.ram.freed(d, k.name, a.at) {
+			continue
+		}
+		if m, ok := lookalike.Compare(a.author, k.name); ok {
+			m.Tier = lookalike.Site
+			all = append(all, policy.Neighbour{Match: m, Known: s.show(k.name, "", a)})
+		}
+	}
+	return all
 }

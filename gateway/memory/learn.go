@@ -178,7 +178,7 @@ func (l *learner) correspond(g *digest.Digest, author *domain, state policy.Stat
 		}
 		l.edge(table.EdgeKey(r.Mailbox, author.id), g.Day, 1, 0)
 		if g.Name != 0 && state != policy.Shadow {
-			l.named(table.NameKey(g.Name, r.Mailbox), r.Mailbox, author, g.Day, at)
+			l.named(g, r.Mailbox, author, at)
 		}
 	}
 }
@@ -195,9 +195,10 @@ func (l *learner) edge(key uint64, day, in, out uint16) {
 }
 
 // named files the author as one of those who bear a name. A name that another
-// domain has borne first is shared with established domains only: a look-alike
+// domain has borne first, or was listed with, is shared with established domains only: a look-alike
 // does not become its bearer by writing under it.
-func (l *learner) named(key, mailbox uint64, author *domain, day uint16, at time.Time) {
+func (l *learner) named(g *digest.Digest, mailbox uint64, author *domain, at time.Time) {
+	key, day := table.NameKey(g.Name, mailbox), g.Day
 	c, _ := l.Names.Get(key)
 	there := slices.Contains(c.Domains[:], author.id)
 	free := slices.Index(c.Domains[:], 0)
@@ -205,7 +206,7 @@ func (l *learner) named(key, mailbox uint64, author *domain, day uint16, at time
 	case there && day < c.Day+refreshAfter:
 		return
 	case there:
-	case free < 0, free > 0 && l.class(author, at) == table.ClassNew:
+	case free < 0, l.class(author, at) == table.ClassNew && (free > 0 || l.othersName(g.Name, author)):
 		return
 	default:
 		c.Domains[free] = author.id

@@ -79,7 +79,8 @@ func (s *Store) Recall(_ context.Context, q policy.Question) (policy.Recollectio
 		}
 	}
 	r.Near = s.neighbours(near, a)
-	r.Named = s.named(a)
+	r.Kin = s.kindred(r.Author.State, a)
+	r.Named, r.Listed = s.named(a), s.ram.listedAs(a.name)
 	return r, nil
 }
 

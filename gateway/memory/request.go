@@ -273,8 +273,10 @@ func (k *desk) bring(list []Imported) {
 		if d.first == 0 || first < d.first {
 			d.first, d.second = first, 0
 		}
+		k.bear(d, false)
 		d.named, d.note = max(d.named, today), i.Note
 		d.imported = d.imported || i.Established
+		k.bear(d, true)
 		k.changed.domain(d)
 		brought = append(brought, d)
 	}

@@ -148,6 +148,7 @@ func (s *Store) start(c Config, keyLost bool) error {
 // load fills the ram.
 func (s *Store) load(c Config, keyLost bool) error {
 	s.ram = newRAM(c)
+	s.ram.nameKey = func(name string) uint64 { return s.digester.Name(policy.FoldName(name)) }
 	s.ram.near = func(d mail.Domain) []lookalike.Match {
 		return s.near.Of(nearKey{d, s.stand.Load()}, len(d), func(k nearKey) []lookalike.Match { return s.ram.known.Near(k.domain) })
 	}

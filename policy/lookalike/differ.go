@@ -39,6 +39,9 @@ func Differ(d, target mail.Domain) (marked, of []Run) {
 		whole.markFrom(len(label.glyphs))
 	}
 	side.mark(front, label)
+	if n.suffix != t.suffix {
+		q.markBetween(len(front.glyphs))
+	}
 	return q.runs(), whole.runs()
 }
 
@@ -77,6 +80,14 @@ func (x text) less(suffix string) text {
 // markFrom marks what stands behind the dot at the glyph i.
 func (x text) markFrom(i int) {
 	for i++; i < len(x.glyphs); i++ {
+		x.differ[x.at[i]] = true
+	}
+}
+
+// markBetween marks the dot at the glyph i if what stands before and behind it is
+// marked: it is no less added than they are.
+func (x text) markBetween(i int) {
+	if i > 0 && i+1 < len(x.glyphs) && x.differ[x.at[i-1]] && x.differ[x.at[i+1]] {
 		x.differ[x.at[i]] = true
 	}
 }

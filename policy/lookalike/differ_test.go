@@ -27,7 +27,7 @@ func TestDifferMarksWhatAReaderOverlooks(t *testing.T) {
 		{"hеise.de", "heise.de", "h[е]ise.de", "h[e]ise.de"},
 		{"hei-se.de", "heise.de", "hei[-]se.de", "heise.de"},
 		{"heise-rechnung.de", "heise.de", "heise[-rechnung].de", "heise.de"},
-		{"heise-rechnung.com", "heise.de", "heise[-rechnung].[com]", "heise.[de]"},
+		{"heise-rechnung.com", "heise.de", "heise[-rechnung.com]", "heise.[de]"},
 		{"myheise.de", "heise.de", "[my]heise.de", "heise.de"},
 		{"heise.co", "heise.de", "heise.[co]", "heise.[de]"},
 		{"he1se.co.uk", "heise.de", "he[1]se.[co.uk]", "he[i]se.[de]"},

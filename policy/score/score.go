@@ -45,7 +45,7 @@ type Reply string
 const (
 	ReplyLookalike Reply = "look-alike" // a name that resembles that of somebody in the conversation
 	ReplyFreeMail  Reply = "free-mail"  // a mailbox that anybody can have, with the name of somebody in the conversation
-	ReplyUnknown   Reply = "unknown"    // another domain that never wrote here
+	ReplyUnknown   Reply = "unknown"    // another domain that is not known here
 )
 
 // Payment says what the message tells of money.
@@ -74,6 +74,7 @@ type Facts struct {
 	Letters    bool // it is in the letters of the name: neither an ending nor words make it
 	Ending     bool // it is another ending and nothing else
 	Word       bool // words are added to the name
+	Faint      bool // it counts beside a pretext alone, and there is one
 	Relation   Relation
 	Standing   Standing
 	Intrudes   bool // the ids cited lead to a conversation of the target's in which the sender had no part
@@ -179,7 +180,8 @@ func (f *Facts) strange() bool { return f.Standing == Unseen || f.Standing == Ne
 // Who writes for the first time, under the name of a person whom the recipient
 // knows and from what is nearly that person's domain, is that person or an impostor.
 // Nobody changes a letter of his own name: that is held, however short the name is.
-// Words and endings people do change: those count as 50, and Pretext.
+// Words and endings people do change: those count as 50, and Pretext. So does what is
+// faint where there is one.
 func (w Weights) likeness(f Facts) int {
 	r := f.Relation
 	took, least := r == Thread || r == Corroborated || r == Namesake, leastHigher
@@ -188,7 +190,7 @@ func (w Weights) likeness(f Facts) int {
 		return 0
 	case took && f.Letters:
 		least = leastLetters
-	case took || r == Message:
+	case took || r == Message || f.Faint:
 		least = steps[len(steps)-1].least
 	}
 	if f.Confidence < least {
@@ -211,7 +213,7 @@ func (w Weights) likeness(f Facts) int {
 			up = 2
 		}
 		i = min(i, max(i-up, 1)) // not among the surest, who are held for little else
-	case acquainted:
+	case acquainted, f.Faint:
 		i = min(i, 2)
 	}
 	return w.Of(steps[min(i, len(steps)-1)].row) * w.Of(times[r]) / 100

@@ -23,7 +23,7 @@ const (
 	TimesProtected     Row = "times-protected"
 	TimesSite          Row = "times-site"
 
-	UnseenDomain      Row = "unseen"             // the sender's domain never wrote here
+	UnseenDomain      Row = "unseen"             // the sender's domain never wrote here, or only as what resembles an older one
 	NewDomain         Row = "new"                // it did so first less than a week ago
 	Intrusion         Row = "thread"             // the ids cited lead to a conversation of the target's, not of the sender's
 	ShownTarget       Row = "shown"              // the target stands in quoted header fields or ids
@@ -32,7 +32,7 @@ const (
 	Pretext           Row = "pretext"            // who is new claims a conversation, or money: beside a name known from nearly there, or where a correspondent's domain is disguised
 	ReplyToFreeMail   Row = "reply-to-free-mail" // answers go to a free mailbox with a name of the conversation
 	ReplyToLookalike  Row = "reply-to-lookalike" // or to another look-alike
-	ReplyToUnknown    Row = "reply-to-unknown"   // or to somebody who never wrote here
+	ReplyToUnknown    Row = "reply-to-unknown"   // or to somebody who is not known here
 	PaymentWords      Row = "payment"            // words of changed payment details, or an account
 	ChangedAccount    Row = "account"            // an account other than the one of this conversation
 	ProtectedPerson   Row = "person"             // the name of a protected person

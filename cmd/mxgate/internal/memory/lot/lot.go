@@ -1,8 +1,9 @@
 // Package lot reads lists of those with whom a site corresponds, as an
 // administrator has them: tables (CSV) of vendors, address books as CSV or vCard.
 //
-// Of each entry its domain counts, and since when it is known. Addresses and the
-// names of people are not kept: the memory that is taught has no use for them.
+// Of each entry its domain counts, and since when it is known. Addresses are not
+// kept: the memory that is taught has no use for them. The name of a contact is kept
+// beside his domain if a vCard names no company.
 // What cannot be read is named with its line; the rest is read. Nothing here is
 // believed or compared with what is known.
 //
@@ -49,7 +50,7 @@ var ErrNoList = errors.New("is no such list")
 type Entry struct {
 	Domain mail.Domain // registrable
 	Since  time.Time   // the earliest of its lines; zero if none says
-	Note   string      // of a table of vendors the name beside it, of an address book the company
+	Note   string      // of a table of vendors the name beside it, of an address book the company, or in a vCard without one the name
 	Line   int         // the first one that names it
 }
 

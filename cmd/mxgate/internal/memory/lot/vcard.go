@@ -1,6 +1,7 @@
 package lot
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -35,6 +36,8 @@ func ReadVCard(r io.Reader) (*List, error) {
 		case name == "ORG" && c.company == "":
 			company, _, _ := strings.Cut(decoded(params, value), ";")
 			c.company = clip(strings.ReplaceAll(company, `\,`, ","))
+		case name == "FN" && c.name == "":
+			c.name = clip(strings.ReplaceAll(decoded(params, value), `\,`, ","))
 		}
 	}
 	if l.Rows == 0 {
@@ -48,6 +51,7 @@ type card struct {
 	open    bool
 	mails   []located
 	company string
+	name    string // for want of a company
 }
 
 type located struct {
@@ -70,7 +74,7 @@ func (l *List) contact(c *card) error {
 			l.trouble(m.line, m.value, "an address such as anna@partner.example")
 			continue
 		}
-		if err := l.add(d, time.Time{}, c.company, m.line); err != nil {
+		if err := l.add(d, time.Time{}, cmp.Or(c.company, c.name), m.line); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package pair
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -85,6 +86,43 @@ func (w World) Of(list []mail.Domain) []Likeness {
 	slices.SortStableFunc(found, func(a, b Likeness) int { return cmp.Compare(b.Confidence, a.Confidence) })
 	return found
 }
+
+// Kin finds those of a list whose names are made of that of another, in the list or
+// known: with a word that firms add themselves, or, of a short one, a letter apart.
+// Which of two is the older is not asked. akin judges what the index finds from that
+// likeness on.
+func (w World) Kin(list []mail.Domain, least int, akin func(d, target mail.Domain) bool) []Likeness {
+	near := lookalike.NewKnown()
+	whose, byLabel := map[mail.Domain]Whose{}, map[string][]mail.Domain{}
+	for _, part := range []struct {
+		domains []mail.Domain
+		whose   Whose
+	}{{w.Known, Known}, {list, Listed}} {
+		for _, d := range part.domains {
+			if whose[d] != "" {
+				continue
+			}
+			near.Insert(d)
+			whose[d] = part.whose
+			label, _, _ := strings.Cut(string(d), ".")
+			byLabel[label] = append(byLabel[label], d)
+		}
+	}
+	var found []Likeness
+	for _, d := range list {
+		for _, label := range near.Kin(d, least) {
+			for _, target := range byLabel[label][:min(len(byLabel[label]), maxOfLabel)] {
+				if target != d && akin(d, target) && !w.Free(d, target) && !w.Free(target, d) {
+					found = append(found, Likeness{Domain: d, Target: target, Whose: whose[target]})
+				}
+			}
+		}
+	}
+	return found
+}
+
+// maxOfLabel bounds the domains that differ in their endings alone.
+const maxOfLabel = 16
 
 // Near lists whom one domain resembles, known or not itself, the nearest first. It
 // holds it against each of them, and so finds words that were added to a name, which

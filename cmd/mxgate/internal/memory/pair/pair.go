@@ -49,12 +49,37 @@ func On(w io.Writer, indent string) Style {
 }
 
 // Text shows both, a line each. A name with letters beyond ASCII is followed by
-// the name that travels.
+// the name that travels. In two that have next to nothing in common, nothing is marked.
 func (s Style) Text(a, b Side) string {
 	of, as := lookalike.Differ(a.Domain, b.Domain)
+	if _, alike := lookalike.Compare(a.Domain, b.Domain); !alike && mostly(as) {
+		of, as = unmarked(of), unmarked(as)
+	}
 	one, two := s.name(of, a.Domain), s.name(as, b.Domain)
 	width := max(one.width, two.width)
 	return s.line(one, width, a.Note) + s.line(two, width, b.Note)
+}
+
+// mostly reports whether the greater part of a name differs.
+func mostly(runs []lookalike.Run) bool {
+	balance := 0
+	for _, r := range runs {
+		if r.Differs {
+			balance += utf8.RuneCountInString(r.Text)
+		} else {
+			balance -= utf8.RuneCountInString(r.Text)
+		}
+	}
+	return balance > 0
+}
+
+// unmarked is a name of which nothing is marked.
+func unmarked(runs []lookalike.Run) []lookalike.Run {
+	text := ""
+	for _, r := range runs {
+		text += r.Text
+	}
+	return []lookalike.Run{{Text: text}}
 }
 
 func (s Style) line(n shown, width int, note string) string {

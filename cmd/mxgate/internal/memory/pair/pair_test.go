@@ -26,6 +26,21 @@ func TestBothNamesStandBelowEachOtherWithTheLettersMarked(t *testing.T) {
 	}
 }
 
+func TestTwoThatHaveNothingInCommonAreShownWithoutMarks(t *testing.T) {
+	cyrillic, err := mail.ParseDomain("сосоаросхе.example") // all of it
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		a, b   mail.Domain
+		marked bool
+	}{{"docs-share.com", "partner-works.example", false}, {"partner-works.docs-share.com", "partner-works.example", true}, {cyrillic, "cocoapocxe.example", true}} {
+		if got := Marks("").Text(Side{c.a, ""}, Side{c.b, ""}); strings.Contains(got, "‹") != c.marked {
+			t.Errorf("%s", got)
+		}
+	}
+}
+
 // A letter of another script is seen for what it is by the name that travels.
 func TestANameInAnotherScriptIsShownAsItTravels(t *testing.T) {
 	d, err := mail.ParseDomain("hеise.de") // the first e is Cyrillic
@@ -111,5 +126,21 @@ func TestAListIsHeldAgainstItselfAndWhatIsKnown(t *testing.T) {
 	w.Free = func(d, target mail.Domain) bool { return d == "nordwind-bau.de" }
 	if got := w.Near("nordwind-bau-gmbh.de"); len(got) != 0 {
 		t.Errorf("free, and still near: %v", got)
+	}
+}
+
+func TestNamesMadeOfOthersAreFound(t *testing.T) {
+	akin := func(d, target mail.Domain) bool {
+		_, ok := lookalike.Compare(d, target)
+		return ok
+	}
+	w := World{Known: []mail.Domain{"nordwind-bau.de", "unlike.example"}, Free: func(d, _ mail.Domain) bool { return d == "nordwind-bau-group.de" }}
+	list := []mail.Domain{"my-nordwind-bau.de", "nordwind-bau-group.de", "velda.example", "velde.example", "other.example"}
+	var got []string
+	for _, l := range w.Kin(list, 35, akin) {
+		got = append(got, string(l.Domain+" "+l.Target)+" "+string(l.Whose))
+	}
+	if want := []string{"my-nordwind-bau.de nordwind-bau.de known", "velda.example velde.example listed", "velde.example velda.example listed"}; !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
 	}
 }
