@@ -42,10 +42,10 @@ func (s *scene) added(present []somebody) {
 }
 
 // likest compares p, under each name that is shown, and returns the name that
-// resembles target the most. Confidence is 0 if none does.
-func (s *scene) likest(p *scened, target mail.Domain) (most lookalike.Match, as mail.Domain) {
+// resembles x the most. Confidence is 0 if none does.
+func (s *scene) likest(p *scened, x somebody) (most lookalike.Match, as mail.Domain) {
 	hold := func(d mail.Domain) {
-		if m, ok := s.compare(d, target); ok && m.Confidence > most.Confidence {
+		if m, ok := s.resembling(d, x); ok && m.Confidence > most.Confidence {
 			most, as = m, d
 		}
 	}
@@ -68,6 +68,19 @@ func (s *scene) joins(p *scened) bool {
 type somebody struct {
 	domain   mail.Domain
 	relation score.Relation
+	member   bool // had part in the conversation that we remember, and is none of us
+}
+
+func (s *scene) somebody(d mail.Domain, r score.Relation) somebody {
+	return somebody{d, r, r == score.Thread && !withinAny(d, s.c.Own)}
+}
+
+// least is the confidence from which x may be meant.
+func (x *somebody) least(class string) int {
+	if x.member {
+		return leastFor(x.relation, class)
+	}
+	return leastElse
 }
 
 // present lists whom a recipient may be taken for: the author, if we know him, or
@@ -76,7 +89,7 @@ type somebody struct {
 func (s *scene) present() (all []somebody) {
 	add := func(d mail.Domain, r score.Relation) {
 		if !freeMail[d] && !slices.ContainsFunc(all, func(x somebody) bool { return x.domain == d }) {
-			all = append(all, somebody{d, r})
+			all = append(all, s.somebody(d, r))
 		}
 	}
 	if t := &s.e.Thread; !slices.Contains(s.recalled.Thread.Participants, s.author) && (t.MemorySince.IsZero() || t.Author.State != Unseen) {
@@ -104,8 +117,8 @@ func (s *scene) resembledBy(p *scened, present []somebody) (worst Similar, ok bo
 		if x.domain == p.domain {
 			continue
 		}
-		m, as := s.likest(p, x.domain)
-		if m.Confidence < leastElse || ok && m.Confidence <= worst.Confidence {
+		m, as := s.likest(p, x)
+		if m.Confidence < x.least(string(m.Class)) || ok && m.Confidence <= worst.Confidence {
 			continue
 		}
 		worst, ok = s.pair(p.domain, x.domain, p.place(), x.relation), true

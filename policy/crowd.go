@@ -118,16 +118,21 @@ func (s *scene) ask(ctx context.Context, domains []mail.Domain) ([]KnownDomain, 
 
 // sieve finds who resembles somebody present.
 type sieve struct {
-	index *lookalike.Index
-	pairs int
+	index   *lookalike.Index
+	members []somebody // of the conversation, of whom an index finds too little
+	pairs   int
 }
 
 func newSieve(present []somebody) *sieve {
 	targets := make([]lookalike.Target, len(present))
+	var members []somebody
 	for i, x := range present {
 		targets[i] = lookalike.Target{Domain: x.domain, Tier: lookalike.Site}
+		if x.member {
+			members = append(members, x)
+		}
 	}
-	return &sieve{index: lookalike.NewIndex(targets)}
+	return &sieve{index: lookalike.NewIndex(targets), members: members}
 }
 
 // holds reports whether p resembles somebody, under a name that is shown.
@@ -142,6 +147,20 @@ func (x *sieve) alike(d mail.Domain) bool {
 		}
 		x.pairs++
 		if m, ok := lookalike.Compare(d, near.Target); ok && m.Confidence >= leastElse {
+			return true
+		}
+	}
+	for i := range x.members {
+		member := &x.members[i]
+		if d == member.domain || lookalike.Distant(d, member.domain) {
+			continue
+		}
+		if x.pairs == maxSifted {
+			return false
+		}
+		x.pairs++
+		m, ok := lookalike.Compare(d, member.domain)
+		if m, ok = member.likely(d, m, ok); ok && m.Confidence >= member.least(string(m.Class)) {
 			return true
 		}
 	}

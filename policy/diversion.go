@@ -146,13 +146,16 @@ func (s *scene) diverted(full, d mail.Domain) *Diversion {
 			worst.Kind = "" // somebody of the conversation
 			return
 		}
-		m, ok := s.compare(full, target)
+		m, ok := s.resembling(full, s.somebody(target, r))
 		if ok && m.Confidence > worst.Confidence && countsAs(r, string(m.Class), m.Confidence) {
 			worst = Diversion{Domain: d, Kind: score.ReplyLookalike, Target: target, Class: string(m.Class), Confidence: m.Confidence, Why: m.Why, SameOwner: s.c.sameOwner(d, target)}
 			if full != d && byDots(string(m.Class)) {
 				worst.As = full
 			}
 		}
+	}
+	if slices.Contains(s.recalled.Thread.Participants, s.author) {
+		hold(s.author, score.Thread)
 	}
 	hold(s.author, score.Site) // houses write from several names of their own: by the strictest rule
 	for _, t := range s.targets() {

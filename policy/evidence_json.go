@@ -213,6 +213,9 @@ func (w *jsonWriter) thread(t *Thread) {
 		w.count("messages", int64(a.Messages))
 		w.count("to_us", int64(a.ToUs))
 		w.some("shadow_of", string(a.ShadowOf))
+		if len(a.Contested) > 0 {
+			w.domains("contested", a.Contested)
+		}
 		w.flag("imported", a.Imported)
 		if len(a.ProvenFor) > 0 {
 			w.domains("proven_for", a.ProvenFor)

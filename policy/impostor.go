@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ type Score struct {
 	Hidden   string         `json:"hidden,omitempty"` // what was not read, if it is held for that whatever the total; a clause, too
 
 	similar *Similar // nil if nobody is resembled
+	abreast bool
 	holds   bool
 }
 
@@ -99,6 +101,11 @@ func (r *Rules) scored(e *Evidence, f score.Facts, s *Similar, target mail.Domai
 		why = "nothing but the names tells which of the two imitates the other, and " + s.firstWords()
 	case s != nil && s.senior() && f.Added == 0 && f.Reply == "" && !f.Person:
 		why = s.firstWords()
+	case s != nil && e.abreast(s) && f.Added == 0 && f.Reply == "" && !f.Person:
+		out.abreast = true
+		why = fmt.Sprintf("both %s and %s had part in this conversation, and it speaks of no payment", named(s.Domain), named(s.Target))
+	case s != nil && e.sibling(s) && !f.Name && f.Payment == "" && !f.Intrudes && f.Added == 0 && f.Reply == "" && !f.Person:
+		why = fmt.Sprintf("houses write from such names, we have had mail from this one since %s, and it speaks of no payment", day(s.Since))
 	case f.Relation == score.None:
 		why = "its domain resembles nobody's"
 	case by != "":
@@ -198,14 +205,20 @@ func (e *Evidence) facts() score.Facts {
 // factsOf adds what is known of s, whom the author resembles.
 func (e *Evidence) factsOf(f score.Facts, s *Similar) score.Facts {
 	t := &e.Thread
-	f.Confidence, f.Relation, f.Shown, f.Intrudes = s.Confidence, s.Relation, t.quotes(s.Target), t.intrudes(s.Target)
+	f.Confidence, f.Relation, f.Shown, f.Intrudes = s.Confidence, s.Relation, t.quotes(s.Target), t.trespasses(s)
 	f.Letters, f.Ending, f.Word = inLetters(s.Class), s.Class == string(lookalike.TLD), has(s.Class, lookalike.Combo)
 	f.Added = e.addedBeside(s.Target)
 	f.Acquainted, f.Faint = s.Acquainted, s.Kin
 	f.Pretext = f.Added > 0 || t.Payment.changes() || t.Reply && !f.Intrudes
 	f.Name = s.SameLocal || s.Acquainted || slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == s.Target })
-	if a := &t.Author; f.Standing == score.Established && a.State == TwoWay && s.Relation != score.Own && (s.TargetSince.IsZero() || a.First.Before(s.TargetSince)) {
+	if a := &t.Author; f.Standing == score.Established && a.State == TwoWay && s.Relation != score.Own && (s.TargetSince.IsZero() && !s.TargetVouched || a.First.Before(s.TargetSince)) {
 		f.Standing = score.Older
+	}
+	if s.As != "" { // who has that name is not known
+		f.Standing = standingBelow(f.Standing)
+	}
+	if slices.Contains(t.Author.Contested, s.Target) && (t.Payment.changes() || f.Reply != "") {
+		f.Standing, f.Contested = "", true // either may be the impostor, and this one wants something
 	}
 	f.Blocked = slices.ContainsFunc(t.Decisions, func(d Decision) bool {
 		return !d.Allow && d.Sender == s.Domain && d.Target == s.Target && e.applies(&d)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
 	"mxgate/policy/score"
 )
 
@@ -17,8 +18,12 @@ func (e *Evidence) impostorWords(s *Score) string {
 	}
 	text := fmt.Sprintf("%s (%d points): %s.", e.suspicion(s), s.Total, strings.Join(parts, "; "))
 	switch {
-	case s.undecided() && s.Capped == "" && s.similar.Undecided():
-		text += " Nothing but the names tells which of the two imitates the other; " + s.similar.firstWords() + "."
+	case s.undecided() && s.Capped == "" && (s.similar.Undecided() || s.abreast):
+		text += " Nothing but the names tells which of the two imitates the other"
+		if !s.abreast {
+			text += "; " + s.similar.firstWords()
+		}
+		text += "."
 	case s.undecided() && s.Capped == "":
 		text += " Of the two, " + s.similar.firstWords() + "."
 	case s.Capped != "":
@@ -51,7 +56,7 @@ func (e *Evidence) suspicion(s *Score) string {
 // undecided reports whether s is for a likeness of which nobody knows whose it is,
 // or which rather the other one has sought.
 func (s *Score) undecided() bool {
-	return s.similar != nil && (s.similar.Undecided() || s.similar.senior()) && !s.holds && !s.met(score.Block)
+	return s.similar != nil && (s.similar.Undecided() || s.similar.senior() || s.abreast) && !s.holds && !s.met(score.Block)
 }
 
 func (s *Score) met(row score.Row) bool {
@@ -100,11 +105,14 @@ func (e *Evidence) rowWords(row score.Row, s *Score) string {
 	case score.Likeness:
 		return s.similar.words() + ", " + s.similar.relation()
 	case score.UnseenDomain, score.NewDomain, score.EstablishedDomain:
+		if s.similar != nil && s.similar.As != "" && t.Author.State != Unseen {
+			return t.knownWords(author, t.Author.State, t.Author.First) + ", and nothing of who has this name below it"
+		}
 		return t.knownWords(author, t.Author.State, t.Author.First)
 	case score.OlderDomain:
 		return t.knownWords(author, t.Author.State, t.Author.First) + ", longer than the other, and write to it"
 	case score.Intrusion:
-		return fmt.Sprintf("it answers in a conversation of %s%s in which %s had no part", target, t.Known.words(), named(author))
+		return fmt.Sprintf("it answers in a conversation of %s%s in which %s had no part", target, t.Known.words(), named(s.written(author)))
 	case score.ShownTarget:
 		return "it quotes or cites mail of " + target
 	case score.AddedLookalike:
@@ -133,11 +141,20 @@ func (e *Evidence) rowWords(row score.Row, s *Score) string {
 	return fmt.Sprintf("an administrator said that it imitates %s", target)
 }
 
+// written is the name whose part in the conversation is meant: below the author's
+// domain, if it is that which resembles the target.
+func (s *Score) written(author mail.Domain) mail.Domain {
+	if s.similar == nil || s.similar.As == "" {
+		return author
+	}
+	return s.similar.As
+}
+
 // pretext says what is taken for one.
 func (e *Evidence) pretext(s *Score) string {
 	t := &e.Thread
 	switch {
-	case t.Reply && !t.intrudes(s.Target):
+	case t.Reply && !t.trespasses(s.similar):
 		return "it answers or forwards something, and we remember no such conversation with it"
 	case t.Payment.changes():
 		return "money weighs double, from " + e.newcomer()

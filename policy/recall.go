@@ -67,6 +67,7 @@ type KnownDomain struct {
 	Messages  int           `json:"messages,omitempty"`   // aligned, taken from it
 	ToUs      int           `json:"to_us,omitempty"`      // of these, to the recipients of this message
 	ShadowOf  mail.Domain   `json:"shadow_of,omitempty"`  // the older domain it resembles
+	Contested []mail.Domain `json:"contested,omitempty"`  // of the author: older ones that it resembles and that were known after it, so that it is no Shadow of theirs; at most 8
 	Imported  bool          `json:"imported,omitempty"`   // an administrator vouches for it
 	ProvenFor []mail.Domain `json:"proven_for,omitempty"` // domains whose owner has signed mail of this one, often enough
 }

@@ -124,11 +124,12 @@ func replyDiversion(_ *Rules, e *Evidence) (string, Disposition, bool) {
 // behind a name, does that too; and everybody has a second address, so that a
 // name alone, without a conversation, is no reason.
 func (t *Thread) borrowed(e *Evidence) *Namesake {
-	if len(t.Named) == 0 || t.list() || t.NameKnown || e.OwnDomain != "" || !t.Reply || t.Known != nil && t.Known.TookPart {
+	if len(t.Named) == 0 || t.list() || t.NameKnown || e.OwnDomain != "" || !t.Reply {
 		return nil
 	}
 	author := lookalike.Registrable(e.Author.Domain)
-	if !freeMail[author] && !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
+	// A stranger may have joined for that.
+	if (!freeMail[author] || t.Known != nil && t.Known.TookPart) && !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
 		return nil
 	}
 	for i := range t.Named {

@@ -113,6 +113,13 @@ func (l *learner) vet(g *digest.Digest, author *domain, state policy.State, memb
 	}
 }
 
+// isOurs reports whether a domain is ours: we are in every conversation, and have
+// names below services ourselves.
+func (l *learner) isOurs(name mail.Domain) bool {
+	d := l.byName[name]
+	return d != nil && d.ours
+}
+
 // resembles reports whether p is a look-alike of one of the others, from whom it
 // is not freed. When the comparisons are used up it says so.
 func (l *learner) resembles(p digest.Party, others []mail.Domain, compares *int, at time.Time) bool {
@@ -124,7 +131,7 @@ func (l *learner) resembles(p digest.Party, others []mail.Domain, compares *int,
 			return true
 		}
 		*compares--
-		if m, ok := lookalike.Compare(cmp.Or(p.Full, p.Domain), o); !ok || m.Confidence < threadConfidence {
+		if m, ok := lookalike.Compare(cmp.Or(p.Full, p.Domain), o); (!ok || m.Confidence < threadConfidence) && (l.isOurs(o) || !lookalike.Twice(p.Domain, o) && !below(p.Full, o)) {
 			continue
 		}
 		if d := l.byName[p.Domain]; d == nil || !l.freed(d, o, at) {

@@ -58,11 +58,8 @@ func (r *ram) shades(name mail.Domain, at time.Time) (all []mail.Domain) {
 			all = append(all, old.name)
 		}
 	}
-	var everybody eyes
-	for _, old := range r.labels[labelOf(name)] {
-		everybody.members = append(everybody.members, old.id)
-	}
-	r.twins(name, &everybody, func(old *domain, _ lookalike.Match) bool { note(old); return true })
-	r.outshone(d, at, func(old *domain) bool { note(old); return false })
+	everybody := func(*domain) bool { return true }
+	r.twins(name, everybody, func(old *domain, _ lookalike.Match) bool { note(old); return true })
+	r.outshone(d, r.kin(name), at, func(old *domain) bool { note(old); return false })
 	return all
 }

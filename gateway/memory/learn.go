@@ -141,7 +141,8 @@ func (l *learner) fileThread(g *digest.Digest, author *domain, c *conversation, 
 		t.Messages = min(t.Messages, 1<<30) + 1
 	}
 	if c.author {
-		believed := t.Messages <= 1 || author.established || wroteIn(t, author.id) // an account of whoever joins is none of this conversation
+		member, _ := t.Find(author.id)
+		believed := t.Messages <= 1 || author.ours || member // an account of whoever joins, known as he may be, is none of this conversation
 		t.Add(author.id, true)
 		for _, h := range g.Accounts {
 			if believed {
@@ -214,14 +215,4 @@ func (l *learner) named(g *digest.Digest, mailbox uint64, author *domain, at tim
 	c.Day, c.Mailbox = max(c.Day, day), uint16(mailbox)
 	l.Names.Set(key, c)
 	l.changed.names[key] = struct{}{}
-}
-
-// wroteIn reports whether the domain is one of the authors of t.
-func wroteIn(t *table.Thread, id uint32) bool {
-	for i := range t.Len() {
-		if member, wrote := t.Member(i); member == id && wrote {
-			return true
-		}
-	}
-	return false
 }

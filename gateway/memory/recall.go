@@ -66,13 +66,13 @@ func (s *Store) Recall(_ context.Context, q policy.Question) (policy.Recollectio
 		r.Thread.Wrote = false
 	}
 	a.participants = r.Thread.Participants
-	s.shade(&r.Author, a.full, a, func(old *domain) bool { return s.ram.know(&a.eyes, old) })
+	s.shadeAuthor(&r.Author, a)
 	r.Decisions = s.decisionsOn(nil, a.author, &q)
 	if len(a.domains) > 0 {
 		r.Domains = make([]policy.KnownDomain, len(a.domains))
 		for i, d := range a.domains {
 			r.Domains[i] = s.show(d, q.Domains[i], a)
-			s.shade(&r.Domains[i], q.Domains[i], a, a.shows)
+			s.shadeShown(&r.Domains[i], q.Domains[i], a)
 			if d != a.author && !slices.Contains(a.domains[:i], d) {
 				r.Decisions = s.decisionsOn(r.Decisions, d, &q)
 			}
@@ -101,7 +101,7 @@ func (s *Store) neighbours(near []lookalike.Match, a *asked) (all []policy.Neigh
 		}
 	}
 	if a.author != "" && !s.digester.Own[a.author] {
-		s.ram.twins(a.author, &a.eyes, func(old *domain, m lookalike.Match) bool {
+		s.ram.twins(a.author, s.ram.knownTo(&a.eyes), func(old *domain, m lookalike.Match) bool {
 			if !slices.ContainsFunc(near, func(n lookalike.Match) bool { return n.Target == old.name }) {
 				m.Tier = lookalike.Site
 				add(m)
@@ -123,12 +123,14 @@ type asked struct {
 	author   mail.Domain
 	full     mail.Domain // of the author, as it is shown
 	name     uint64
+	writers  []uint32 // of the members, those who wrote
 	domains  []mail.Domain
 	ids      []uint64
 	accounts []uint64 // 0: none of its kind
 
 	participants []mail.Domain // of the conversation, as they are told
 	compared     int           // with those
+	company      *circle       // nil until somebody asks
 }
 
 // shows reports whether the message shows d, or its conversation had it.
@@ -150,7 +152,7 @@ func (s *Store) prepare(a *asked, q *policy.Question) {
 		a.mailboxes = append(a.mailboxes, g.Mailbox(r))
 	}
 	clear(a.domains) // they may lie in the message before
-	a.domains, a.participants, a.compared = a.domains[:0], nil, 0
+	a.domains, a.participants, a.compared, a.company = a.domains[:0], nil, 0, nil
 	for i, d := range q.Domains {
 		registrable := mail.Domain("")
 		if i < maxAsked {
@@ -186,23 +188,6 @@ func (s *Store) show(name, full mail.Domain, a *asked) policy.KnownDomain {
 	return k
 }
 
-// shade makes a Shadow of a known domain that is shown as full and stands in this
-// message beside one that it is kin of: one that matters, or a participant of the
-// conversation; see kin.go. Who took part himself was held against the others then.
-func (s *Store) shade(k *policy.KnownDomain, full mail.Domain, a *asked, matters func(*domain) bool) {
-	d := s.ram.byName[k.Domain]
-	if d == nil || d.ours || k.State == policy.Shadow || k.State == policy.Unseen || s.ram.protected[d.name] {
-		return
-	}
-	of := s.ram.outshone(d, a.at, matters)
-	if of == "" && !slices.Contains(a.participants, d.name) {
-		of = s.ram.besides(d, full, a)
-	}
-	if of != "" {
-		k.State, k.ShadowOf = policy.Shadow, of
-	}
-}
-
 // recallThread joins the threads of the cited ids, and notes their members in a.
 // Whether the author stands there as a shadow is not asked yet.
 func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedThread) {
@@ -213,7 +198,7 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 	var first, last uint16
 	joined := 0
 	known := make([]bool, len(a.accounts))
-	met := crowd{list: a.members}
+	met, writers := crowd{list: a.members}, crowd{list: a.writers[:0]}
 	for _, id := range a.ids {
 		f, ok := s.ram.IDs.Get(id)
 		if !ok {
@@ -247,11 +232,13 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 			wrote, part = wrote && wroteIt, member
 		}
 		for i := range t.Len() {
-			id, _ := t.Member(i)
-			met.add(id)
+			id, wrote := t.Member(i)
+			if met.add(id); wrote {
+				writers.add(id)
+			}
 		}
 	}
-	a.members = met.list
+	a.members, a.writers = met.list, writers.list
 	if r.Number == 0 {
 		return policy.RememberedThread{}
 	}
@@ -262,30 +249,6 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 		}
 	}
 	return r
-}
-
-// participants names the members. Left out are shadows, as nobody is to be held
-// against one, and the author, unless he has part in each of the threads: who brings
-// one of his own has none in the other. Of too many, as those of several threads may
-// be, the best known stay: nobody can crowd them out with a thread of his own.
-func (s *Store) participants(a *asked, author bool) []mail.Domain {
-	many := len(a.members) > table.MaxMembers
-	all := make([]mail.Domain, 0, min(len(a.members), table.MaxMembers))
-	for class := table.ClassTwoWay; class >= table.ClassNew && len(all) < table.MaxMembers; class-- {
-		for _, id := range a.members {
-			d := s.ram.byID[id]
-			if d == nil || d.name == a.author && !author || many && int(s.ram.class(d, a.at)) != class || len(all) == table.MaxMembers {
-				continue
-			}
-			if state, _ := s.ram.standing(d, "", &a.eyes, a.at); state != policy.Shadow {
-				all = append(all, d.name)
-			}
-		}
-		if !many {
-			break
-		}
-	}
-	return all
 }
 
 // named lists whose mail to one of the recipients bore the author's name.

@@ -71,11 +71,16 @@ func (r *ram) know(e *eyes, d *domain) bool {
 	})
 }
 
-// twins yields the known domains with the label of name that are known to e.
-func (r *ram) twins(name mail.Domain, e *eyes, yield func(*domain, lookalike.Match) bool) {
+// knownTo is know of e.
+func (r *ram) knownTo(e *eyes) func(*domain) bool {
+	return func(d *domain) bool { return r.know(e, d) }
+}
+
+// twins yields the known domains with the label of name that matter.
+func (r *ram) twins(name mail.Domain, matters func(*domain) bool, yield func(*domain, lookalike.Match) bool) {
 	all := r.labels[labelOf(name)]
 	for _, old := range all[:min(len(all), maxTwins)] {
-		if old.name == name || !r.know(e, old) {
+		if old.name == name || !matters(old) {
 			continue
 		}
 		if m, ok := lookalike.Compare(name, old.name); ok && m.Class == lookalike.TLD && m.Confidence >= shadowConfidence && !yield(old, m) {
@@ -103,15 +108,20 @@ func (r *ram) standing(d *domain, full mail.Domain, e *eyes, at time.Time) (poli
 			return policy.Shadow, of
 		}
 	}
-	of := mail.Domain("")
-	r.twins(d.name, e, func(old *domain, _ lookalike.Match) bool {
+	if of := r.elderTwin(d, at, r.knownTo(e)); of != "" {
+		return policy.Shadow, of
+	}
+	return state, ""
+}
+
+// elderTwin is the oldest twin that puts d into its shadow, of those that matter; ""
+// if none.
+func (r *ram) elderTwin(d *domain, at time.Time, matters func(*domain) bool) (of mail.Domain) {
+	r.twins(d.name, matters, func(old *domain, _ lookalike.Match) bool {
 		if r.shadows(old, d, at) && !r.freed(d, old.name, at) {
 			of = old.name
 		}
 		return of == ""
 	})
-	if of != "" {
-		return policy.Shadow, of
-	}
-	return state, ""
+	return of
 }

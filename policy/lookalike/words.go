@@ -29,12 +29,12 @@ const strongWords = `
 account accounts acct activate activation alert alerts auth authenticate authentication authorize
 accounting accountspayable accountsreceivable
 billing bill bills bonus cancel cancellation chargeback claim claims collections compliance confirm
-confirmation credential credentials deposit dispute einvoice fraud giftcard helpdesk
+confirmation credential credentials deposit dispute einvoice faktura fraud giftcard helpdesk
 identity invoice invoices invoicing iban inkasso konto kontakt kunde kunden kundencenter kundendienst
 kundenkonto kundenportal kundenservice kundensupport lieferung login logins logon mahnung mfa
 notice notification notifications office365 onboarding overdue otp paiement facture passwort password
 payable payables payment payments payout payroll pay portal receipt receivable receivables
-rechnung rechnungen rechnungswesen recover recovery refund refunds register reminder remittance renew renewal
+rechnung rechnungen rechnungswesen recover recovery refund refunds regning register reminder remittance renew renewal
 resolve reset restore review rueckerstattung secure secured security sicherheit securelogin
 servicedesk signin signon signup sicher sso statement suspended suspension support
 transaction transactions transfer unlock update updates upgrade urgent ueberweisung validate validation
@@ -46,14 +46,14 @@ parcel paket tracking track shipment delivery zustellung zoll customs tax taxes 
 
 // weakWords are what organisations add to their own names.
 const weakWords = `
-ag app apps asia at au auto bank bb be blog br business ca cafe career careers center centre ch
+ab ag app apps aps as asia at au auto bank bb be blog br business bv ca cafe career careers center centre ch
 city cloud club cn co com community company consulting corp corporate corporation data de dev digital direct
 dk e education email energy engineering es eu europe event events express finance financial fr free
 gbr ge germany global gmbh go group gruppe hamburg health help holding holdings home hotel hr hq in inc india
-info insurance int international investment investments invest io it jobs jp kg lab labs leasing legal life live local
+info insurance int international intl investment investments invest io it jobs jp kg lab labs leasing legal life live local
 logistics london ltd mail mails management market marketing me media mobile mx my net network new news newsletter nl
-now no office official online org partner partners pl plus post press pro products project projects
-properties promo real research ru sales school se service services shop file files shops site soft software solar solutions
+nordic norge now no office official online org oy partner partners pl plus post press pro products project projects
+properties promo real research ru sales sarl school se service services shop file files shops site soft software solar solutions
 solution space sport sports st store student studio studios systems team tech technologies technology
 the training travel tv uk us usa us vip web website wiki work works world worldwide www verein stiftung
 versicherung deutschland oesterreich schweiz berlin muenchen karriere personal einkauf vertrieb werk

@@ -82,6 +82,7 @@ type Facts struct {
 	Added      int  // recipients whose domains are look-alikes, too
 	Name       bool // the sender bears the name or local part of somebody of the target's
 	Acquainted bool // and the recipient had mail of that name from the target before
+	Contested  bool // the target was known before the sender and established after it
 	Pretext    bool // it claims to answer what we do not remember, speaks of money, or brings further look-alikes
 	Reply      Reply
 	Payment    Payment
@@ -164,7 +165,9 @@ func (f *Facts) nearly() bool {
 }
 
 // strange reports whether the sender is not known here for itself.
-func (f *Facts) strange() bool { return f.Standing == Unseen || f.Standing == New }
+func (f *Facts) strange() bool {
+	return f.Standing == Unseen || f.Standing == New || f.Contested
+}
 
 // likeness is S(conf) of LOOKALIKE 5, times the relation. What is less than 50
 // sure counts only for whom the message itself or its conversation names: there

@@ -83,6 +83,7 @@ func TestEachRowCountsOnce(t *testing.T) {
 		{Facts{Standing: New}, []Line{{NewDomain, 10}}},
 		{Facts{Standing: Established}, []Line{{EstablishedDomain, -25}}},
 		{Facts{Standing: Older}, []Line{{OlderDomain, -60}}},
+		{Facts{Confidence: 90, Relation: Correspondent, Letters: true, Contested: true, Pretext: true}, []Line{{Likeness, 58}, {Pretext, 30}}},
 		{Facts{Intrudes: true}, []Line{{Intrusion, 30}}},
 		{Facts{Shown: true}, []Line{{ShownTarget, 15}}},
 		{Facts{Added: 1}, []Line{{AddedLookalike, 25}}},

@@ -34,6 +34,9 @@ func TestHashesDifferByKeyKindAndText(t *testing.T) {
 	if g.Check() == site(2).Check() || g.Check() != site(1).Check() {
 		t.Error("Check does not tell keys apart")
 	}
+	if g.Mailbox(mail.Address{Local: "+a", Domain: "x.example"}) == g.Mailbox(mail.Address{Local: "+b", Domain: "x.example"}) {
+		t.Error("mailboxes that begin with a plus sign are one")
+	}
 	if g.Mailbox(mail.Address{Local: "Erika", Domain: "x.example"}) != g.Mailbox(mail.Address{Local: "erika", Domain: "x.example"}) {
 		t.Error("a mailbox differs by capitals")
 	}

@@ -66,9 +66,15 @@ func (k *hasher) Check() string { return fmt.Sprintf("%016x", k.sum(kindCheck, "
 func (k *hasher) ID(id string) uint64 { return k.sum(kindID, id) }
 
 // Mailbox hashes an address. The local part is folded: no mailbox of ours
-// differs from another one by capitals alone.
+// differs from another one by capitals alone, and what follows a plus sign is the
+// owner's own sorting (RFC 5233, Section 4): to write to it instead must not make
+// the recipient somebody who knows nobody.
 func (k *hasher) Mailbox(a mail.Address) uint64 {
-	return k.sum(kindMailbox, strings.ToLower(a.Local)+"@"+string(a.Domain))
+	local := strings.ToLower(a.Local)
+	if plus := strings.IndexByte(local, '+'); plus > 0 {
+		local = local[:plus]
+	}
+	return k.sum(kindMailbox, local+"@"+string(a.Domain))
 }
 
 // LoadKey reads the site key of dir, or makes one; fresh says that it was made.
