@@ -92,7 +92,7 @@ func (l *lite) open(dir string) (err error) {
 
 // dsn names the database file with options as a URI: a path may contain "?".
 func dsn(path string, options ...string) string {
-	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_txlock=immediate&_pragma=busy_timeout(%d)&_pragma=cache_size(-2048)&_pragma=secure_delete(on)", busyTimeout.Milliseconds())}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_txlock=immediate&_pragma=busy_timeout(%d)&_pragma=cache_size(-512)&_pragma=secure_delete(on)", busyTimeout.Milliseconds())}
 	for _, o := range options {
 		u.RawQuery += "&" + o
 	}
