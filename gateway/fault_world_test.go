@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"mxgate/gateway/disk/disktest"
 	"mxgate/gateway/ledger"
 	"mxgate/gateway/smtptest"
 	"mxgate/policy/dns"
@@ -34,59 +33,16 @@ func (c *clerk) deliver(a ledger.Attempt, want string) {
 	}
 }
 
-// smallDisk mounts a file system of so many octets, or skips: only root can.
-func smallDisk(t *testing.T, octets int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", octets)); err != nil {
-		t.Skipf("mounting a small file system: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0x2 /* MNT_DETACH */); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// fill takes all room of the disk that dir is on, but for so many octets.
-func fill(t *testing.T, dir string, but int64) (empty func()) {
-	t.Helper()
-	name := filepath.Join(dir, "filler")
-	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Truncate(max(0, info.Size()-but)); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := os.Remove(name); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // A disk that is full refuses what needs it for the time being, and no more; when
 // there is room again, all is as before, the journal too. SMTP-DUTIES I7, F4, V8.
 func TestDuty_V8_AFullDiskForgetsNothing(t *testing.T) {
-	disk := smallDisk(t, 16<<20)
+	disk := disktest.Mount(t, "size=16m")
 	g := newFaultStage(t, script{dataDir: filepath.Join(disk, "data"), tail: "[limits]\nmemory_octets = 8192\n"})
 	c := &clerk{g: g}
 	c.deliver(c.compose(0), "250 2.0.0 ")
 	c.deliver(c.spoof(20<<10), "250 2.0.0 ")
 	for _, left := range []int64{600 << 10, 64 << 10, 0} {
-		empty := fill(t, disk, left)
+		empty := disktest.Fill(t, disk, left)
 		c.deliver(c.compose(0), "250 2.0.0 ") // from memory
 		c.deliver(c.spoof(0), "452 4.3.1 ")
 		c.deliver(c.spoof(700<<10), "452 4.3.1 ")

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"mxgate/gateway/disk/disktest"
 	"mxgate/gateway/store"
 	"mxgate/policy"
 )
@@ -98,7 +99,7 @@ func TestAMemoryThatIsGoneIsSaidOnceAndAFirstStartIsQuiet(t *testing.T) {
 func TestAGatewayThatStartsOnAFullDiskRelaysAndRemembersWhatItCanRead(t *testing.T) {
 	var c calendar
 	var log output
-	disk := smallDisk(t, 16<<20)
+	disk := disktest.Mount(t, "size=16m")
 	g := newStage(t, script{dataDir: filepath.Join(disk, "data")}, c.plant)
 	g.conversation(&c)
 	tool, err := OpenMemory(g.cfg) // with the next one it keeps the files that a kill leaves
@@ -112,7 +113,7 @@ func TestAGatewayThatStartsOnAFullDiskRelaysAndRemembersWhatItCanRead(t *testing
 	}
 	defer held.Close()
 	g.end()
-	empty := fill(t, disk, 0)
+	empty := disktest.Fill(t, disk, 0)
 	again := func(handler slog.Handler) {
 		g.over = false
 		g.serve(handler, c.plant)
@@ -149,7 +150,7 @@ func TestAGatewayStartsOnADiskThatFilledUpAfterItsStop(t *testing.T) {
 		for _, free := range []int64{0, 32 << 10, 40 << 10, 64 << 10} { // from the second on the store needs none of the reserve
 			t.Run(fmt.Sprintf("%s, %d octets free", name, free), func(t *testing.T) {
 				var c calendar
-				disk := smallDisk(t, 16<<20)
+				disk := disktest.Mount(t, "size=16m")
 				dir := filepath.Join(disk, "data")
 				g := newStage(t, script{dataDir: dir}, c.plant)
 				g.conversation(&c)
@@ -157,7 +158,7 @@ func TestAGatewayStartsOnADiskThatFilledUpAfterItsStop(t *testing.T) {
 				if err := damage(filepath.Join(dir, "memory", "memory.db")); err != nil {
 					t.Fatal(err)
 				}
-				empty := fill(t, disk, free)
+				empty := disktest.Fill(t, disk, free)
 				g.serve(slog.DiscardHandler, c.plant)
 				g.over = false
 				g.wantReply(g.deliver(greta, []string{bob}, letter{from: greta, id: "4@lindqvist.example", cites: "<3@lindqvist.example>"}.content()), "250 2.0.0")

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"mxgate/gateway/config"
+	"mxgate/gateway/disk/disktest"
 	"mxgate/gateway/store"
 )
 
 // What a full disk does to the mail is said once, and once that it is over, when it
 // is over for good. Then there is a reserve again.
 func TestAFullDiskIsSaidOnceAndItsEndOnce(t *testing.T) {
-	disk := smallDisk(t, 16<<20)
+	disk := disktest.Mount(t, "size=16m")
 	dir := filepath.Join(disk, "data")
 	s, err := store.Open(dir)
 	if err != nil {
@@ -53,7 +54,7 @@ func TestAFullDiskIsSaidOnceAndItsEndOnce(t *testing.T) {
 	}
 	said(5)
 	whole := reserve()
-	empty := fill(t, disk, 100<<10)
+	empty := disktest.Fill(t, disk, 100<<10)
 	said(5, "level=ERROR", "what would be quarantined is deferred with 452", "are free on the file system of "+dir)
 	if !s.SpendReserve() {
 		t.Fatal("no reserve")
@@ -67,7 +68,7 @@ func TestAFullDiskIsSaidOnceAndItsEndOnce(t *testing.T) {
 	if left := reserve(); left != whole {
 		t.Errorf("%d octets of reserve, want %d", left, whole)
 	}
-	empty = fill(t, disk, 100<<10)
+	empty = disktest.Fill(t, disk, 100<<10)
 	said(1) // to and fro
 	empty()
 	said(roomSettled - 1)
@@ -77,7 +78,7 @@ func TestAFullDiskIsSaidOnceAndItsEndOnce(t *testing.T) {
 // Who asks before the start hears of a full disk, whether or not there is a
 // directory yet.
 func TestADiskWithoutRoomIsAProblemOfTheConfiguration(t *testing.T) {
-	disk := smallDisk(t, 16<<20)
+	disk := disktest.Mount(t, "size=16m")
 	g := newStage(t, script{})
 	at := func(dir string) (of []config.Problem) {
 		cfg := *g.cfg
@@ -89,7 +90,7 @@ func TestADiskWithoutRoomIsAProblemOfTheConfiguration(t *testing.T) {
 			t.Errorf("%s: %v", dir, problems)
 		}
 	}
-	fill(t, disk, 0)
+	disktest.Fill(t, disk, 0)
 	for _, dir := range []string{disk, filepath.Join(disk, "data")} {
 		if problems := at(dir); len(problems) != 1 || problems[0].Key != "data_dir" || !strings.Contains(problems[0].Expected, "0 octets are free") || !strings.Contains(problems[0].Expected, "mail that would be quarantined is deferred") {
 			t.Errorf("%s: %v", dir, problems)

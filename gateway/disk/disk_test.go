@@ -2,9 +2,10 @@ package disk
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"mxgate/gateway/disk/disktest"
 )
 
 func TestFreeIsNoMoreThanTotal(t *testing.T) {
@@ -29,14 +30,7 @@ func TestADiskIsFullForWhatDoesNotFitAndKeepsNothingOfTheTry(t *testing.T) {
 	if Full(dir, 4096) || Full(filepath.Join(dir, "none"), 4096) {
 		t.Error("full, where there is room or no directory")
 	}
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "mxgate-test", dir).CombinedOutput(); err != nil {
-		t.Skipf("cannot mount a tmpfs here (needs root): %v: %s", err, out)
-	}
-	defer func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
-		}
-	}()
+	dir = disktest.Mount(t, "size=64k")
 	for octets, want := range map[int]bool{32 << 10: false, 64 << 10: false, 68 << 10: true} {
 		if got := Full(dir, octets); got != want {
 			t.Errorf("%d octets: %t", octets, got)

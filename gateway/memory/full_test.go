@@ -4,50 +4,24 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mxgate/gateway/disk/disktest"
 )
 
 // onSmallDisk is a memory on a file system of 4 MiB that was closed, with all room
 // but free octets taken once damage was done to it.
 func onSmallDisk(t *testing.T, free int64, damage func(path string) error) (w *world, empty func()) {
 	t.Helper()
-	disk := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=4m", "mxgate-test", disk).CombinedOutput(); err != nil {
-		t.Skipf("cannot mount a tmpfs here (needs root): %v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", disk).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
-		}
-	})
+	disk := disktest.Mount(t, "size=4m")
 	w = newWorld(t, func(c *Config) { c.Dir = filepath.Join(disk, "memory") })
 	w.establish(0, "a@partner.example")
 	if err := damage(w.closed()); err != nil {
 		t.Fatal(err)
 	}
-	filler := filepath.Join(disk, "filler")
-	f, err := os.Create(filler)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
-	}
-	info, err := f.Stat()
-	if err == nil {
-		err = errors.Join(f.Truncate(max(info.Size()-free, 0)), f.Close())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w, func() {
-		if err := os.Remove(filler); err != nil {
-			t.Error(err)
-		}
-	}
+	return w, disktest.Fill(t, disk, free)
 }
 
 // wantFull fails unless err says what is full and what to do.

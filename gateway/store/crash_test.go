@@ -8,13 +8,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"mxgate/gateway/disk/disktest"
 )
 
 // childEnv makes the test binary the process that is killed.
@@ -154,26 +155,8 @@ func checkLedger(t *testing.T, dir string, promised []string) {
 	}
 }
 
-// mount mounts a small file system for the test, or skips it.
-func mount(t *testing.T, options string) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "fs")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", options, "mxgate-test", dir).CombinedOutput(); err != nil {
-		t.Skipf("cannot mount a tmpfs here (needs root): %v: %s", err, out)
-	}
-	t.Cleanup(func() {
-		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
-			t.Errorf("umount: %v: %s", err, out)
-		}
-	})
-	return dir
-}
-
 func TestAFullDiskRefusesAndRecovers(t *testing.T) {
-	dir := mount(t, "size=6m")
+	dir := disktest.Mount(t, "size=6m")
 	s, err := Config{Dir: dir, OnError: func(err error) {
 		if !errors.Is(err, ErrFull) {
 			t.Error("in the background:", err)
@@ -224,7 +207,7 @@ func TestAFullDiskRefusesAndRecovers(t *testing.T) {
 }
 
 func TestAFileSystemThatTurnsReadOnlyRefuses(t *testing.T) {
-	dir := mount(t, "size=8m")
+	dir := disktest.Mount(t, "size=8m")
 	s, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)

@@ -8,38 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// fill takes the room of the file system of dir, but for so many octets.
-func fill(t *testing.T, dir string, but int64) (empty func()) {
-	t.Helper()
-	path := filepath.Join(dir, "filler")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
-	}
-	info, err := f.Stat()
-	if err == nil {
-		err = errors.Join(f.Truncate(max(info.Size()-but, 0)), f.Close())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := os.Remove(path); err != nil {
-			t.Error(err)
-		}
-	}
-}
+	"mxgate/gateway/disk/disktest"
+)
 
 // stopped is a data directory on a small disk, with a held message; whoever had it
 // open has closed it, so that SQLite's own files are gone.
 func stopped(t *testing.T) string {
 	t.Helper()
-	dir := mount(t, "size=6m")
+	dir := disktest.Mount(t, "size=6m")
 	s := openStore(t, dir)
 	quarantine(t, s, "A", content)
 	if err := s.Close(); err != nil {
@@ -51,7 +28,7 @@ func stopped(t *testing.T) string {
 func TestAStoreOpensOnAFullDiskAndAPersonCanMakeRoom(t *testing.T) {
 	for _, free := range []int64{0, 4 << 10, 28 << 10, 32 << 10, 40 << 10} {
 		dir := stopped(t)
-		empty := fill(t, dir, free)
+		empty := disktest.Fill(t, dir, free)
 		for range 3 { // each start may spend of the reserve, and none all of it
 			s, err := Open(dir)
 			if err != nil {
@@ -93,7 +70,7 @@ func TestAStoreThatHasNoRoomToBeOpenedSaysSo(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "reserve")); err != nil {
 		t.Fatal(err)
 	}
-	empty := fill(t, dir, 8<<10)
+	empty := disktest.Fill(t, dir, 8<<10)
 	s, err := Open(dir)
 	if !errors.Is(err, ErrFull) || errors.Is(err, ErrNotWritable) || !strings.Contains(err.Error(), "the file system of "+dir+" has not the 128 KiB free") || !strings.Contains(err.Error(), "remove other files") {
 		t.Fatalf("%v, %v", s, err)
@@ -110,8 +87,8 @@ func TestAStoreThatHasNoRoomToBeOpenedSaysSo(t *testing.T) {
 
 func TestANewStoreOnAFullDiskAsksForRoom(t *testing.T) {
 	for options, says := range map[string]string{"size=1m": "has not the 128 KiB free", "size=1m,nr_inodes=50": "expected room for a new database"} {
-		dir := mount(t, options)
-		fill(t, dir, 0)
+		dir := disktest.Mount(t, options)
+		disktest.Fill(t, dir, 0)
 		s, err := Open(filepath.Join(dir, "data"))
 		if !errors.Is(err, ErrFull) || errors.Is(err, ErrNotWritable) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "mode 0700") {
 			t.Errorf("%s: %v, %v", options, s, err)
@@ -122,14 +99,14 @@ func TestANewStoreOnAFullDiskAsksForRoom(t *testing.T) {
 // What was journaled on a full disk is not lost by a stop, and the next start has
 // room all the same.
 func TestAStoreThatIsClosedOnAFullDiskWritesItsJournal(t *testing.T) {
-	dir := mount(t, "size=8m")
+	dir := disktest.Mount(t, "size=8m")
 	failed := make(chan error, 100)
 	s, err := Config{Dir: dir, OnError: func(err error) { failed <- err }}.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	quarantine(t, s, "A", content)
-	fill(t, dir, 0)
+	disktest.Fill(t, dir, 0)
 	const entries = 50
 	evidence := []byte(`"` + strings.Repeat("x", 3000) + `"`)
 	for i := range entries {
@@ -157,19 +134,19 @@ func TestAStoreThatIsClosedOnAFullDiskWritesItsJournal(t *testing.T) {
 // A release on a full disk either says what to do and sends nothing, or is written
 // down: else it would be delivered again.
 func TestAReleaseOnAFullDiskIsNotDeliveredTwice(t *testing.T) {
-	dir := mount(t, "size=6m")
+	dir := disktest.Mount(t, "size=6m")
 	s := openStore(t, dir)
 	for _, id := range []string{"A", "B"} {
 		quarantine(t, s, id, content)
 	}
 	if err := s.Release(t.Context(), "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
-		fill(t, dir, 0)
+		disktest.Fill(t, dir, 0)
 		return Delivered{NextHop: "mail", Refused: []string{strings.Repeat("x", 60<<10)}}, nil
 	}); err != nil {
 		t.Errorf("delivered, and not written down: %v", err)
 	}
 	for s.SpendReserve() {
-		fillMore(t, dir)
+		disktest.Fill(t, dir, 0)
 	}
 	err := s.Release(t.Context(), "B", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
 		t.Error("sent")
@@ -177,20 +154,5 @@ func TestAReleaseOnAFullDiskIsNotDeliveredTwice(t *testing.T) {
 	})
 	if !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "nothing was sent") || !strings.Contains(err.Error(), "delete messages or make room on the file system of "+dir) {
 		t.Errorf("%v", err)
-	}
-}
-
-// fillMore takes what room there is.
-func fillMore(t *testing.T, dir string) {
-	t.Helper()
-	f, err := os.OpenFile(filepath.Join(dir, "filler"), os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for block := make([]byte, 4096); err == nil; {
-		_, err = f.Write(block)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mxgate/gateway/disk"
+	"mxgate/gateway/disk/disktest"
 )
 
 // wantKept fails unless the total is the sum of the rows.
@@ -202,7 +203,7 @@ func TestHowMuchIsLeftFreeUnlessConfigured(t *testing.T) {
 			t.Errorf("%d: %d, %d", tt.configured, r.minFree, r.maxOctets)
 		}
 	}
-	small := mount(t, "size=6m") // skips where that cannot be
+	small := disktest.Mount(t, "size=6m") // skips where that cannot be
 	if r := (Config{}).newRoom(small); r.minFree != (6<<20)/20 {
 		t.Errorf("on 6 MiB %d are left free", r.minFree)
 	}

@@ -17,34 +17,24 @@ const maxKin = 128
 //
 // Near leaves out what firms add to their own names, of which there are many among
 // a million. Kin is for who knows to whom of these it matters.
-func (k *Known) Kin(d mail.Domain, least int) []string {
-	n, ok := parse(d)
-	if !ok {
-		return nil
-	}
-	h := hunts.Get().(*hunt)
-	defer hunts.Put(h)
-	k.reading.RLock()
-	defer k.reading.RUnlock()
-	h.Shelf, h.name = k.shelf, n
-	h.labels, h.glyphs, h.rest = h.labels[:0], h.glyphs[:0], h.rest[:0]
-	var found []string
-	add := func(ref int32) bool {
-		label, _ := h.Text(ref)
-		if len(found) < maxKin && !slices.ContainsFunc(found, func(f string) bool { return f == string(label) }) {
-			found = append(found, string(label))
+func (k *Known) Kin(d mail.Domain, least int) (found []string) {
+	k.hunt(d, func(h *hunt) {
+		add := func(ref int32) bool {
+			label, _ := h.Text(ref)
+			if len(found) < maxKin && !slices.ContainsFunc(found, func(f string) bool { return f == string(label) }) {
+				found = append(found, string(label))
+			}
+			return len(found) < maxKin
 		}
-		return len(found) < maxKin
-	}
-	keys := keysOf(n.glyphs)
-	for _, k := range keys {
-		h.near(k, 0, len(k.runes), add)
-	}
-	h.remains(keys[0], add)
-	for _, k := range keys {
-		h.parts(k, least, add)
-	}
-	h.Shelf, h.name = nil, name{}
+		keys := keysOf(h.name.glyphs)
+		for _, k := range keys {
+			h.near(k, 0, len(k.runes), add)
+		}
+		h.remains(keys[0], add)
+		for _, k := range keys {
+			h.parts(k, least, add)
+		}
+	})
 	return found
 }
 

@@ -110,10 +110,16 @@ func (k *Known) Bytes() int {
 //
 // All of them have the tier Site, and none acts alone. Found are the forms that an
 // Index finds, but of words around a brand only those that fraud adds.
-func (k *Known) Near(d mail.Domain) []Match {
+func (k *Known) Near(d mail.Domain) (matches []Match) {
+	k.hunt(d, func(h *hunt) { matches = look(h, h.name, maxComparedKnown) })
+	return matches
+}
+
+// hunt does one search among the known domains for d, if that is a domain.
+func (k *Known) hunt(d mail.Domain, search func(*hunt)) {
 	n, ok := parse(d)
 	if !ok {
-		return nil
+		return
 	}
 	h := hunts.Get().(*hunt)
 	defer hunts.Put(h)
@@ -121,9 +127,8 @@ func (k *Known) Near(d mail.Domain) []Match {
 	defer k.reading.RUnlock()
 	h.Shelf, h.name = k.shelf, n
 	h.labels, h.glyphs, h.rest = h.labels[:0], h.glyphs[:0], h.rest[:0]
-	matches := look(h, n, maxComparedKnown)
+	search(h)
 	h.Shelf, h.name = nil, name{}
-	return matches
 }
 
 func parseRegistrable(d mail.Domain) (name, bool) {
