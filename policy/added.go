@@ -11,15 +11,13 @@ import (
 // added looks for recipients in To and Cc whose domains resemble that of somebody
 // present: put there so that the others seem to know. Whoever is known here for
 // himself, or had a part in the conversation, was not put there.
-func (s *scene) added(present []somebody) {
+func (s *scene) added() {
 	var found []Similar
-	t := &s.e.Thread
 	for i := range s.parties {
 		p := &s.parties[i]
-		if !s.joins(p) || p.plain {
-			continue
-		}
-		if f, ok := s.resembledBy(p, present); ok {
+		if l := &p.like; l.Confidence > 0 && s.joins(p) {
+			f := s.pair(p.domain, l.of.domain, p.place(), l.of.relation)
+			f.likened(l.as, string(l.Class), l.Confidence, l.Why)
 			found = append(found, f)
 		}
 	}
@@ -30,30 +28,33 @@ func (s *scene) added(present []somebody) {
 		}
 		d, target := lookalike.Registrable(l.Domain), lookalike.Registrable(l.Target)
 		p := s.party(d)
-		if p == nil || freeMail[d] ||
-			slices.ContainsFunc(found, func(f Similar) bool { return f.Domain == d }) {
+		if p == nil || freeMail[d] {
 			continue
 		}
 		f := s.pair(d, target, l.Where, protectedAs(l))
 		f.likened(l.Domain, l.Class, l.Confidence, l.Why)
-		found = append(found, f)
-	}
-	t.Added = found[:min(len(found), maxSimilar)]
-}
-
-// likest compares p, under each name that is shown, and returns the name that
-// resembles x the most. Confidence is 0 if none does.
-func (s *scene) likest(p *scened, x somebody) (most lookalike.Match, as mail.Domain) {
-	hold := func(d mail.Domain) {
-		if m, ok := s.resembling(d, x); ok && m.Confidence > most.Confidence {
-			most, as = m, d
+		if i := slices.IndexFunc(found, func(f Similar) bool { return f.Domain == d }); i < 0 {
+			found = append(found, f)
+		} else if !s.e.addedCounts(&found[i]) {
+			found[i] = f
 		}
 	}
-	hold(p.full)
-	for _, d := range p.more {
-		hold(d)
+	s.e.Thread.Added = s.surest(found)
+}
+
+// surest keeps the pairs that count for the most, other endings of a name last.
+func (s *scene) surest(found []Similar) []Similar {
+	rank := func(f *Similar) (n int) {
+		if s.e.addedCounts(f) {
+			n = 2
+		}
+		if f.Class != string(lookalike.TLD) {
+			n++
+		}
+		return n
 	}
-	return most, as
+	slices.SortStableFunc(found, func(a, b Similar) int { return rank(&b) - rank(&a) })
+	return found[:min(len(found), maxSimilar)]
 }
 
 // joins reports whether p is a recipient who is not known here for himself and had
@@ -75,12 +76,12 @@ func (s *scene) somebody(d mail.Domain, r score.Relation) somebody {
 	return somebody{d, r, r == score.Thread && !withinAny(d, s.c.Own)}
 }
 
-// least is the confidence from which x may be meant.
-func (x *somebody) least(class string) int {
+// joined reports whether m is enough of a likeness for who joins to be taken for x.
+func (x *somebody) joined(m *lookalike.Match) bool {
 	if x.member {
-		return leastFor(x.relation, class)
+		return m.Confidence >= leastFor(x.relation, string(m.Class))
 	}
-	return leastElse
+	return m.Confidence >= leastElse
 }
 
 // present lists whom a recipient may be taken for: the author, if we know him, or
@@ -109,20 +110,4 @@ func (s *scene) present() (all []somebody) {
 		}
 	}
 	return all
-}
-
-// resembledBy is whom of those present p resembles the most.
-func (s *scene) resembledBy(p *scened, present []somebody) (worst Similar, ok bool) {
-	for _, x := range present {
-		if x.domain == p.domain {
-			continue
-		}
-		m, as := s.likest(p, x)
-		if m.Confidence < x.least(string(m.Class)) || ok && m.Confidence <= worst.Confidence {
-			continue
-		}
-		worst, ok = s.pair(p.domain, x.domain, p.place(), x.relation), true
-		worst.likened(as, string(m.Class), m.Confidence, m.Why)
-	}
-	return worst, ok
 }

@@ -13,16 +13,17 @@ import (
 
 // Limits of one message, which must not choose how much work it is.
 const (
-	maxAsked       = 64 // domains that the memory is asked about and that are compared
-	maxParties     = 32 // kept of these
-	maxSimilar     = 8  // pairs kept of each sort
-	maxNamed       = 8
-	maxNames       = 32  // names held against the author's
-	maxComparisons = 256 // pairs of domains
-	maxDecisions   = 16
-	maxThread      = 32 // participants of a remembered conversation
-	maxMore        = 3  // further names shown of one domain
+	maxAsked     = 64 // domains that the memory is asked about and that are compared
+	maxParties   = 32 // kept of these
+	maxSimilar   = 8  // pairs kept of each sort
+	maxNamed     = 8
+	maxDecisions = 16
+	maxThread    = 32 // participants of a remembered conversation
+	maxMore      = 3  // further names shown of one domain
+	maxReplies   = 10 // domains in Reply-To: nobody has his answers go to so many
 )
+
+var moreReplies = fmt.Sprintf("more than %d domains in Reply-To", maxReplies)
 
 // scene is the work on the conversation of one message.
 type scene struct {
@@ -34,11 +35,11 @@ type scene struct {
 	name     string      // of the author, folded
 	person   bool        // it can be one person's
 	parties  []scened
+	reserved int      // places among the parties, for those of Reply-To
 	crowd    []scened // recipients besides, whom the memory is not asked about
 	asked    Question
 	recalled Recollection
 	others   []KnownDomain // asked about besides
-	compared int
 }
 
 // scened is a domain that the message shows, ours and the author's left out.
@@ -48,7 +49,8 @@ type scened struct {
 	more   []mail.Domain // as it was shown besides; at most maxMore
 	where  []thread.Where
 	known  KnownDomain
-	plain  bool // it was sifted, and resembles nobody
+	like   likeness // whom of those present it resembles the most
+	ours   likeness // and of ours and the protected ones, beyond what pretence reads
 }
 
 // conversation asks whose conversation this is, and then whom of it the message
@@ -64,6 +66,9 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	s.name = FoldName(author.Display)
 	s.person = isPersonal(author.Display, s.name)
 	s.gather()
+	if s.conv.Unread == thread.MoreReplies {
+		e.Unscannable = thread.MoreReplies
+	}
 	if s.author == "" {
 		s.keepParties()
 		return nil // a reason of its own, or nobody whose name can be borrowed
@@ -80,11 +85,10 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	if err := s.resembled(ctx, author.Address.Local); err != nil {
 		return err
 	}
-	present, err := s.sift(ctx)
-	if err != nil {
+	if err := s.sift(ctx); err != nil {
 		return err
 	}
-	s.added(present)
+	s.added()
 	s.replies(author)
 	if e.suspects() || slices.ContainsFunc(e.Thread.Similar, func(f Similar) bool { return f.Kin }) {
 		s.words()
@@ -117,6 +121,7 @@ func (s *scene) gather() {
 			domains[i] = lookalike.Registrable(p.Domain)
 		}
 	}
+	s.reserved = s.repliedTo(domains)
 	for _, place := range places {
 		for i, p := range s.conv.Parties {
 			if p.Where == place && domains[i] != "" && domains[i] != s.author {
@@ -131,10 +136,28 @@ func (s *scene) gather() {
 	}
 }
 
+// repliedTo counts the domains in Reply-To: they come last, and there is to be room.
+func (s *scene) repliedTo(domains []mail.Domain) int {
+	var found []mail.Domain
+	for i, p := range s.conv.Parties {
+		if d := domains[i]; p.Where == thread.ReplyTo && d != "" && d != s.author && !slices.Contains(found, d) {
+			found = append(found, d)
+		}
+	}
+	if len(found) > maxReplies {
+		s.e.Unscannable = moreReplies
+	}
+	return min(len(found), maxReplies)
+}
+
 func (s *scene) show(d, full mail.Domain, place thread.Where) {
 	i := slices.IndexFunc(s.parties, func(p scened) bool { return p.domain == d })
+	room := maxAsked
+	if place != thread.ReplyTo {
+		room -= s.reserved
+	}
 	switch {
-	case i < 0 && len(s.parties) == maxAsked:
+	case i < 0 && len(s.parties) >= room:
 		s.unread("more domains than are compared")
 		s.crowds(d, full, place)
 		return
@@ -153,11 +176,7 @@ func (s *scene) show(d, full mail.Domain, place thread.Where) {
 	}
 }
 
-func (s *scene) unread(why string) {
-	if s.e.Thread.Unread == "" {
-		s.e.Thread.Unread = why
-	}
-}
+func (s *scene) unread(why string) { s.e.Thread.Unread = thread.Heavier(s.e.Thread.Unread, why) }
 
 // recall asks the memory, once, and prepares what it may learn.
 func (s *scene) recall(ctx context.Context, tx *mail.Transaction, author mail.Author) error {

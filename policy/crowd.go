@@ -15,80 +15,133 @@ import (
 
 // Limits of sifting.
 const (
-	maxSuspects = 16   // of the crowd, asked about
-	maxSifted   = 1000 // pairs of domains that are compared for it
+	maxCompared = 256     // pairs of domains that are compared without a sieve
+	maxOctets   = 8 << 10 // of names that are sifted
+	maxSuspects = 32      // of the crowd, asked about
 )
 
-// crowds notes a recipient about whom the memory is not asked, each name once: one
-// below a domain may resemble somebody where the domain does not.
+// crowds notes a recipient for whom there was no room, each name once: one below a
+// domain may resemble somebody where the domain does not. About the domain of a name
+// that is shown elsewhere, the memory is asked already.
 func (s *scene) crowds(d, full mail.Domain, where thread.Where) {
 	if where != thread.To && where != thread.Cc || slices.ContainsFunc(s.crowd, func(p scened) bool { return p.full == full }) {
 		return
 	}
 	if p := s.party(d); p == nil || p.full != full && !slices.Contains(p.more, full) {
 		s.crowd = append(s.crowd, scened{domain: d, full: full, where: []thread.Where{where}})
+	} else if !p.isRecipient() {
+		p.where = append(p.where, where)
 	}
 }
 
-// sift returns whom those who join may be taken for; nobody if none joins. Where
-// there are too many to compare each with each, it marks those who resemble nobody,
-// and makes parties of those of the crowd who do.
-func (s *scene) sift(ctx context.Context) ([]somebody, error) {
-	joining := 0
-	for i := range s.parties {
-		if s.joins(&s.parties[i]) {
-			joining++
+// sift finds, of each recipient who joins, whom of those present he may be taken for.
+// Where there are too many to compare each with each, a sieve says with whom.
+func (s *scene) sift(ctx context.Context) error {
+	names := s.bounded(s.newcomers())
+	if len(names) == 0 {
+		return nil
+	}
+	among := s.among(s.present(), len(names), len(s.crowd) > 0)
+	for _, n := range names {
+		if n.joins {
+			n.p.like.with(n.name, among(n.name), (*somebody).joined)
 		}
+		n.p.ours.hold(s.ours(n.name))
 	}
-	if joining+len(s.crowd) == 0 {
-		return nil, nil
+	for i := range s.parties {
+		s.noteOurs(&s.parties[i])
 	}
-	present := s.present()
-	if len(s.crowd) == 0 && s.compared+joining*len(present) <= maxComparisons {
-		return present, nil
+	return s.summon(ctx)
+}
+
+// among returns with whom of all a name is to be compared, of so many names: with
+// everybody, or where there are too many of both with whom a sieve lets through.
+func (s *scene) among(all []somebody, names int, sifted bool) func(mail.Domain) []somebody {
+	if !sifted && names*len(all) <= maxCompared {
+		return func(mail.Domain) []somebody { return all }
 	}
-	x := newSieve(present)
+	return newSieve(all, func() { s.unread(thread.MoreRecipients) }).among
+}
+
+// newcomer is a recipient under one of the names that are shown of him.
+type newcomer struct {
+	p     *scened
+	name  mail.Domain
+	joins bool
+}
+
+// newcomers lists the recipients; nobody if none of them joins.
+func (s *scene) newcomers() (all []newcomer) {
+	if len(s.crowd) == 0 && !slices.ContainsFunc(s.parties, func(p scened) bool { return s.joins(&p) }) {
+		return nil
+	}
 	for i := range s.parties {
 		p := &s.parties[i]
-		if s.joins(p) && !p.quoted() { // who is quoted is present himself
-			p.plain = !x.holds(p)
+		if !p.isRecipient() {
+			continue
 		}
-		if p.isRecipient() {
-			s.resemblesOurs(p)
+		joins := s.joins(p)
+		all = append(all, newcomer{p, p.full, joins})
+		for _, d := range p.more {
+			all = append(all, newcomer{p, d, joins})
 		}
 	}
-	var suspects []scened
 	for i := range s.crowd {
-		if p := &s.crowd[i]; len(suspects) < maxSuspects && (x.holds(p) || s.resemblesOurs(p)) {
-			suspects = append(suspects, *p)
-		}
+		p := &s.crowd[i]
+		all = append(all, newcomer{p, p.full, true})
 	}
-	if x.pairs == maxSifted {
-		s.e.Thread.Unread = thread.MoreRecipients
-	}
-	return present, s.summon(ctx, suspects)
+	return all
 }
 
-// resemblesOurs notes, and reports, that p resembles one of ours or a protected one:
-// pretence reads less of To and Cc.
-func (s *scene) resemblesOurs(p *scened) bool {
-	if slices.ContainsFunc(s.e.Lookalike, func(l Lookalike) bool { return l.Domain == p.full }) || s.c.Lookalike == nil {
-		return false
+// bounded keeps of names that are longer than is sifted the shortest: nobody is taken
+// for another by a name that is too long to be read.
+func (s *scene) bounded(names []newcomer) []newcomer {
+	octets := 0
+	for _, n := range names {
+		octets += len(n.name)
 	}
-	found := s.c.Lookalike.Check(p.full)
-	if len(found) == 0 || found[0].Confidence < leastElse {
-		return false
+	if octets <= maxOctets {
+		return names
 	}
-	s.c.compare(s.e, p.full, p.place())
-	return true
+	s.unread(thread.MoreRecipients)
+	slices.SortStableFunc(names, func(a, b newcomer) int { return len(a.name) - len(b.name) })
+	for ; octets > maxOctets; names = names[:len(names)-1] {
+		octets -= len(names[len(names)-1].name)
+	}
+	return names
 }
 
-// summon makes parties of the suspects, once the memory has said what it knows of
-// them.
-func (s *scene) summon(ctx context.Context, suspects []scened) error {
+// ours is whom of ours and the protected ones d resembles, unless that is noted
+// already: pretence reads less of To and Cc.
+func (s *scene) ours(d mail.Domain) (most lookalike.Match, as mail.Domain) {
+	if s.c.Lookalike == nil || slices.ContainsFunc(s.e.Lookalike, func(l Lookalike) bool { return l.Domain == d }) {
+		return most, d
+	}
+	if found := s.c.Lookalike.Check(d); len(found) > 0 && found[0].Confidence >= leastElse {
+		most = found[0]
+	}
+	return most, d
+}
+
+func (s *scene) noteOurs(p *scened) {
+	if p.ours.Confidence > 0 {
+		s.c.compare(s.e, p.ours.as, p.place())
+	}
+}
+
+// summon makes parties of those of the crowd who resemble somebody, the likest first,
+// once the memory has said what it knows of them.
+func (s *scene) summon(ctx context.Context) error {
+	suspects := slices.DeleteFunc(s.crowd, func(p scened) bool { return p.like.Confidence+p.ours.Confidence == 0 })
+	slices.SortStableFunc(suspects, func(a, b scened) int { return b.likest() - a.likest() })
+	if len(suspects) > maxSuspects {
+		suspects = suspects[:maxSuspects]
+		s.unread(thread.MoreRecipients)
+	}
 	domains := make([]mail.Domain, len(suspects))
 	for i := range suspects {
 		domains[i] = suspects[i].domain
+		s.noteOurs(&suspects[i])
 	}
 	known, err := s.ask(ctx, domains)
 	for i := range known {
@@ -97,6 +150,8 @@ func (s *scene) summon(ctx context.Context, suspects []scened) error {
 	s.parties = append(s.parties, suspects...)
 	return err
 }
+
+func (p *scened) likest() int { return max(p.like.weight(), p.ours.weight()) }
 
 // ask asks the memory about more domains, and keeps the decisions on them. Few
 // messages need it.
@@ -114,55 +169,4 @@ func (s *scene) ask(ctx context.Context, domains []mail.Domain) ([]KnownDomain, 
 	onThem := slices.DeleteFunc(slices.Clone(r.Decisions), func(d Decision) bool { return d.Sender == s.author })
 	t.Decisions = s.decisions(append(t.Decisions, onThem...))
 	return r.Domains[:min(len(r.Domains), len(domains))], nil
-}
-
-// sieve finds who resembles somebody present.
-type sieve struct {
-	index   *lookalike.Index
-	members []somebody // of the conversation, of whom an index finds too little
-	pairs   int
-}
-
-func newSieve(present []somebody) *sieve {
-	targets := make([]lookalike.Target, len(present))
-	var members []somebody
-	for i, x := range present {
-		targets[i] = lookalike.Target{Domain: x.domain, Tier: lookalike.Site}
-		if x.member {
-			members = append(members, x)
-		}
-	}
-	return &sieve{index: lookalike.NewIndex(targets), members: members}
-}
-
-// holds reports whether p resembles somebody, under a name that is shown.
-func (x *sieve) holds(p *scened) bool {
-	return x.alike(p.full) || slices.ContainsFunc(p.more, x.alike)
-}
-
-func (x *sieve) alike(d mail.Domain) bool {
-	for _, near := range x.index.Check(d) {
-		if x.pairs == maxSifted {
-			return false
-		}
-		x.pairs++
-		if m, ok := lookalike.Compare(d, near.Target); ok && m.Confidence >= leastElse {
-			return true
-		}
-	}
-	for i := range x.members {
-		member := &x.members[i]
-		if d == member.domain || lookalike.Distant(d, member.domain) {
-			continue
-		}
-		if x.pairs == maxSifted {
-			return false
-		}
-		x.pairs++
-		m, ok := lookalike.Compare(d, member.domain)
-		if m, ok = member.likely(d, m, ok); ok && m.Confidence >= member.least(string(m.Class)) {
-			return true
-		}
-	}
-	return false
 }

@@ -41,14 +41,10 @@ func (s *scene) names(author mail.Author) {
 	if !s.person {
 		return
 	}
-	read := 0
 	for i := range s.conv.Parties {
 		p := &s.conv.Parties[i]
 		if p.Name == "" || p.Where == thread.ReplyTo {
 			continue
-		}
-		if read++; read > maxNames {
-			break
 		}
 		if FoldName(p.Name) == s.name {
 			add(lookalike.Registrable(p.Domain), string(p.Where))
@@ -76,26 +72,52 @@ const maxNameShown = 80
 // replies asks where an answer would go. A Reply-To to somebody who is known here,
 // has part in the conversation or is of the author's domain diverts nothing.
 func (s *scene) replies(author mail.Author) {
+	var to []thread.Party
 	for _, p := range s.conv.Parties {
-		if p.Where != thread.ReplyTo {
-			continue
+		if d := lookalike.Registrable(p.Domain); p.Where == thread.ReplyTo && d != "" && d != s.author && !withinAny(p.Domain, s.c.Own) {
+			to = append(to, p)
 		}
+	}
+	if len(to) == 0 {
+		return
+	}
+	held := s.held()
+	among := s.among(held, len(to), false)
+	for _, p := range to {
 		d := lookalike.Registrable(p.Domain)
-		if d == "" || d == s.author || withinAny(p.Domain, s.c.Own) {
-			continue
-		}
 		var found *Diversion
 		if freeMail[d] {
 			if found = s.freeMailbox(p, d, author); found == nil && len(s.recalled.Kin) > 0 {
 				found = &Diversion{Domain: d, Kind: score.ReplyUnknown} // honest houses have answers come to themselves
 			}
-		} else if t, known := &s.e.Thread, s.known(d); t.MemorySince.IsZero() || t.stranger(known.State, known.First, s.e.ReceivedAt) {
-			found = s.diverted(p.Domain, d)
+		} else if !slices.ContainsFunc(held, func(x somebody) bool { return x.domain == d }) && s.strange(d) {
+			found = s.diverted(p.Domain, d, among(p.Domain))
 		}
 		if old := s.e.Thread.ReplyTo; found != nil && (old == nil || severityOf[found.Kind] > severityOf[old.Kind]) {
 			s.e.Thread.ReplyTo = found
 		}
 	}
+}
+
+// strange reports whether d is not known here for itself.
+func (s *scene) strange(d mail.Domain) bool {
+	t, known := &s.e.Thread, s.known(d)
+	return t.MemorySince.IsZero() || t.stranger(known.State, known.First, s.e.ReceivedAt)
+}
+
+// held lists whom a Reply-To is held against: houses write from several names of their
+// own, so the author's is by the strictest rule, unless he had part in the conversation.
+func (s *scene) held() []somebody {
+	all := []somebody{s.somebody(s.author, score.Site)}
+	if slices.Contains(s.recalled.Thread.Participants, s.author) {
+		all = append(all, s.somebody(s.author, score.Thread))
+	}
+	for _, t := range s.targets() {
+		if r := s.relation(t); r != score.Message || s.party(t).quoted() || s.known(t).State != Unseen {
+			all = append(all, s.somebody(t, strictly(r)))
+		}
+	}
+	return all
 }
 
 var severityOf = map[score.Reply]int{score.ReplyUnknown: 1, score.ReplyFreeMail: 2, score.ReplyLookalike: 3}
@@ -117,14 +139,10 @@ func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *
 	if bears && s.conv.Reply || (bears || spells(p.Address.Local, author.Display)) && bearsOne(author.Address.Local, author.Display) && s.asksForMoney() {
 		return hit(s.author, or(author.Display, author.Address.Local))
 	}
-	n := 0
 	for _, other := range s.conv.Parties {
 		of := lookalike.Registrable(other.Domain)
 		if other.Where == thread.ReplyTo || of == d {
 			continue
-		}
-		if n++; n > maxNames {
-			break
 		}
 		if same(other.Name, other.Address.Local) {
 			return hit(of, or(other.Name, other.Address.Local))
@@ -139,32 +157,20 @@ func (s *scene) asksForMoney() bool {
 }
 
 // diverted reports whom full resembles, a name of Reply-To at or below the domain d.
-func (s *scene) diverted(full, d mail.Domain) *Diversion {
-	worst := Diversion{Domain: d, Kind: score.ReplyUnknown}
-	hold := func(target mail.Domain, r score.Relation) {
-		if target == d {
-			worst.Kind = "" // somebody of the conversation
-			return
+func (s *scene) diverted(full, d mail.Domain, among []somebody) *Diversion {
+	var l likeness
+	l.with(full, among, func(x *somebody, m *lookalike.Match) bool {
+		return countsAs(x.relation, string(m.Class), m.Confidence)
+	})
+	switch {
+	case l.Confidence > 0:
+		found := &Diversion{Domain: d, Kind: score.ReplyLookalike, Target: l.of.domain, Class: string(l.Class), Confidence: l.Confidence, Why: l.Why, SameOwner: s.c.sameOwner(d, l.of.domain)}
+		if full != d && byDots(found.Class) {
+			found.As = full
 		}
-		m, ok := s.resembling(full, s.somebody(target, r))
-		if ok && m.Confidence > worst.Confidence && countsAs(r, string(m.Class), m.Confidence) {
-			worst = Diversion{Domain: d, Kind: score.ReplyLookalike, Target: target, Class: string(m.Class), Confidence: m.Confidence, Why: m.Why, SameOwner: s.c.sameOwner(d, target)}
-			if full != d && byDots(string(m.Class)) {
-				worst.As = full
-			}
-		}
-	}
-	if slices.Contains(s.recalled.Thread.Participants, s.author) {
-		hold(s.author, score.Thread)
-	}
-	hold(s.author, score.Site) // houses write from several names of their own: by the strictest rule
-	for _, t := range s.targets() {
-		if r := s.relation(t); r != score.Message || s.party(t).quoted() || s.known(t).State != Unseen {
-			hold(t, strictly(r))
-		}
-	}
-	if worst.Kind == score.ReplyUnknown && s.e.Thread.MemorySince.IsZero() || worst.Kind == "" {
+		return found
+	case s.e.Thread.MemorySince.IsZero():
 		return nil // nothing is known of anybody
 	}
-	return &worst
+	return &Diversion{Domain: d, Kind: score.ReplyUnknown}
 }

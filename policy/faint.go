@@ -41,13 +41,9 @@ func (s *scene) faint(full, target mail.Domain) (lookalike.Match, bool) {
 	return twice(full, target)
 }
 
-// resembling compares d with somebody in whose place it may be shown, within the limit
-// of one message.
-func (s *scene) resembling(d mail.Domain, x somebody) (lookalike.Match, bool) {
-	m, ok := s.compare(d, x.domain)
-	if s.compared == maxComparisons {
-		return m, ok
-	}
+// resembles compares d with somebody in whose place it may be shown.
+func (x *somebody) resembles(d mail.Domain) (lookalike.Match, bool) {
+	m, ok := compare(d, x.domain)
 	return x.likely(d, m, ok)
 }
 

@@ -6,13 +6,7 @@ import (
 	"mxgate/policy/memo"
 )
 
-// compare compares within the limit of one message.
-func (s *scene) compare(d, target mail.Domain) (lookalike.Match, bool) {
-	if s.compared == maxComparisons {
-		s.unread("more pairs of domains than are compared")
-		return lookalike.Match{}, false
-	}
-	s.compared++
+func compare(d, target mail.Domain) (lookalike.Match, bool) {
 	m := comparedPairs.Of([2]mail.Domain{d, target}, len(d)+len(target), func(pair [2]mail.Domain) matched {
 		m, ok := lookalike.Compare(pair[0], pair[1])
 		return matched{m, ok}

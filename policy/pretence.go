@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -31,8 +30,8 @@ func (c *Collector) pretence(e *Evidence, m *mail.Message, author mail.Author) {
 		for _, d := range domains {
 			c.compare(e, d, where)
 		}
-		if more && where == "reply-to" { // nobody replies to so many
-			e.Unscannable = fmt.Sprintf("more than %d domains in Reply-To", maxHeaderDomains)
+		if where == "reply-to" && (more || len(domains) > maxReplies) {
+			e.Unscannable = moreReplies
 		}
 	}
 	if author.Unread != "" { // nobody sends for so many

@@ -92,7 +92,7 @@ func (s *scene) matches(ctx context.Context, full mail.Domain) ([]lookalike.Matc
 	var all []lookalike.Match
 	var unknown []mail.Domain
 	for _, d := range s.targets() {
-		m, ok := s.compare(full, d)
+		m, ok := compare(full, d)
 		if m.Confidence < leastElse {
 			if f, found := s.faint(full, d); found && f.Confidence > m.Confidence {
 				m, ok = f, true

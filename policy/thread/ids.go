@@ -15,10 +15,6 @@ const (
 	maxCited   = citedFirst + citedLast
 )
 
-// MoreIDs is the limit on ids as Unread tells it. It hides nothing that counts
-// against a sender: he need not have cited those ids at all.
-const MoreIDs = "more ids than are kept"
-
 // messageID returns the id that the fields give; "" unless there is one.
 func messageID(fields []mail.Field) string {
 	id := ""

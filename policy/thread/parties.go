@@ -11,7 +11,8 @@ import (
 // Limits of what is read of address lists.
 const (
 	maxHeaderParties = 60       // of MaxParties, so that a long To hides no quotation
-	maxIDParties     = 20       // of these, so that References hides neither
+	maxReplyParties  = 40       // of these, so that Reply-To hides neither: they are read first
+	maxIDParties     = 20       // of these, so that References hides none of them
 	maxTries         = 500      // things that look like an address, in all
 	maxForeign       = 100      // of these, names that are no ASCII: they cost a hundred times as much
 	maxListOctets    = 16 << 10 // of the fields of one name
@@ -29,13 +30,13 @@ func (r *reader) fields(name string, where Where) {
 		v := f.Value()
 		if len(v) > left {
 			v = v[:left]
-			r.crowded()
+			r.crowded(where)
 		}
 		left -= len(v)
 		r.list(v, where)
 	}
 	if r.tries > maxTries || r.foreign > maxForeign {
-		r.crowded()
+		r.crowded(where)
 	}
 }
 
@@ -264,8 +265,11 @@ func (r *reader) keep(p Party) {
 		}
 	}
 	most := MaxParties
-	if p.Where == To || p.Where == Cc || p.Where == ReplyTo {
+	switch p.Where {
+	case To, Cc:
 		most = maxHeaderParties
+	case ReplyTo:
+		most = maxReplyParties
 	}
 	if len(parties) >= most {
 		r.met("more addresses than are kept")

@@ -29,7 +29,7 @@ type Conversation struct {
 	Crowd          []Party  // domains of To and Cc of which Parties has no address for want of room, each once and without its address; at most MaxCrowd
 	Accounts       []string // IBANs with a valid checksum in its own text, in capitals without spaces; at most MaxAccounts
 	QuotedAccounts []string // those in what it quotes; one may stand in both
-	Unread         string   // the limit that kept some of it from being read; "" if none did
+	Unread         string   // of the limits that kept some of it from being read, that which hides the most (see Heavier); "" if none did
 }
 
 // Party is somebody whom a message shows.
@@ -121,12 +121,8 @@ func (r *reader) end() Conversation {
 	return c
 }
 
-// met records the first limit that was met.
-func (r *reader) met(limit string) {
-	if r.c.Unread == "" {
-		r.c.Unread = limit
-	}
-}
+// met records a limit that was met.
+func (r *reader) met(limit string) { r.c.Unread = Heavier(r.c.Unread, limit) }
 
 // isList reports whether the fields say that a mailing list sent the message.
 func isList(fields []mail.Field) bool {
