@@ -47,6 +47,7 @@ func runServe(ctx context.Context, args []string, _, errOut io.Writer) int {
 			}
 		}
 	})
+	wg.Go(func() { keepUsedPages(done) })
 	if err := server.Serve(ctx); err != nil {
 		return fail(errOut, err)
 	}
