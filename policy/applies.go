@@ -190,19 +190,28 @@ func dmarcNoneWeak(r *Rules, e *Evidence) (string, Disposition, bool) {
 }
 
 func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
-	// Whoever is added to a conversation may stand behind them, whoever adds him.
-	if e.Unscannable == "" && e.Thread.Unread == thread.MoreRecipients && e.OwnDomain == "" {
-		return "Not all recipients could be looked at: there are " + e.Thread.Unread + ".", Tag, true
+	t := &e.Thread
+	switch {
+	case e.Unscannable != "":
+		return "The message cannot be examined whole: " + e.Unscannable + ".", Reject, true
+	case t.Unread == "" || e.OwnDomain != "":
+		return "", Reject, false
+	case t.Unread == thread.MoreRecipients: // whoever is added to a conversation may stand behind them, whoever adds him
+		return "Not all recipients could be looked at: there are " + t.Unread + ".", Tag, true
+	case t.Unread == thread.MoreIDs || t.MemorySince.IsZero(): // ids hide nothing
+		return "", Reject, false
 	}
-	// What a stranger pads his mail with may hide what he quotes; ids hide nothing.
-	if t := &e.Thread; e.Unscannable == "" && t.Unread != "" && t.Unread != thread.MoreIDs && !t.MemorySince.IsZero() && (t.Author.State == Unseen || t.Author.State == Shadow) && e.OwnDomain == "" {
-		known := "never wrote here before"
-		if t.Author.State == Shadow {
-			known = "is not known here for itself"
-		}
-		return fmt.Sprintf("The conversation was not read whole: %s; %s %s.", t.Unread, named(e.Author.Domain), known), Tag, true
+	// What a stranger pads his mail with may hide what he quotes.
+	known := ""
+	switch t.Author.State {
+	case Unseen:
+		known = "never wrote here before"
+	case Shadow:
+		known = "is not known here for itself"
+	default:
+		return "", Reject, false
 	}
-	return "The message cannot be examined whole: " + e.Unscannable + ".", Reject, e.Unscannable != ""
+	return fmt.Sprintf("The conversation was not read whole: %s; %s %s.", t.Unread, named(e.Author.Domain), known), Tag, true
 }
 
 func clean(_ *Rules, e *Evidence) (string, Disposition, bool) {

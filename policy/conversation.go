@@ -207,7 +207,7 @@ func (s *scene) recall(ctx context.Context, tx *mail.Transaction, author mail.Au
 	t.Decisions = s.decisions(r.Decisions)
 	if k := &r.Thread; k.Number != 0 {
 		t.Known = &Remembered{Cited: k.Cited, First: k.First, Last: k.Last, Messages: k.Messages, Participants: k.Participants,
-			TookPart: k.Wrote || slices.Contains(k.Participants, s.author)}
+			TookPart: k.Wrote || slices.ContainsFunc(k.Participants, func(d mail.Domain) bool { return d == s.author || s.c.sameOwner(s.author, d) })}
 	}
 	return nil
 }

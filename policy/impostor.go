@@ -1,10 +1,10 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -24,8 +24,8 @@ type Score struct {
 	Hidden   string         `json:"hidden,omitempty"` // what was not read, if it is held for that whatever the total; a clause, too
 
 	similar *Similar // nil if nobody is resembled
-	abreast bool
-	holds   bool
+	abreast bool     // both of it had part in the conversation: Evidence.abreast
+	holds   bool     // it does more than tag
 }
 
 // String is a score in words of a header field.
@@ -51,7 +51,9 @@ func (r *Rules) weigh(e *Evidence) *Score {
 		return nil
 	}
 	base := e.facts()
-	top := r.scored(e, base, nil, "")
+	alone := base
+	alone.Intrudes = e.misplaced() && r.forwarded(e) == ""
+	top := r.scored(e, alone, nil, "")
 	better := func(s *Score) {
 		if s.outweighs(top) {
 			top = s
@@ -87,34 +89,16 @@ func (r *Rules) weigh(e *Evidence) *Score {
 	return top
 }
 
+// scored adds up f, which is about s and its target, if there is one, and says what
+// that does.
 func (r *Rules) scored(e *Evidence, f score.Facts, s *Similar, target mail.Domain) *Score {
 	sheet := r.Weights.Sum(f)
 	out := &Score{Total: sheet.Total, Target: target, Lines: sheet.Lines, similar: s}
+	heavy, hidden := out.Total >= r.Weights.Of(score.QuarantineAt), false
 	if s != nil {
-		out.Relation = s.Relation
+		out.Relation, out.abreast, hidden = s.Relation, !reaches(&f) && e.abreast(s), e.hides(s)
 	}
-	heavy, hidden := out.Total >= r.Weights.Of(score.QuarantineAt), s != nil && e.hides(s)
-	why := ""
-	switch by := r.forwarded(e); {
-	case f.Blocked:
-	case s != nil && s.Undecided():
-		why = "nothing but the names tells which of the two imitates the other, and " + s.firstWords()
-	case s != nil && s.senior() && f.Added == 0 && f.Reply == "" && !f.Person:
-		why = s.firstWords()
-	case s != nil && e.abreast(s) && f.Added == 0 && f.Reply == "" && !f.Person:
-		out.abreast = true
-		why = fmt.Sprintf("both %s and %s had part in this conversation, and it speaks of no payment", named(s.Domain), named(s.Target))
-	case s != nil && e.sibling(s) && !f.Name && f.Payment == "" && !f.Intrudes && f.Added == 0 && f.Reply == "" && !f.Person:
-		why = fmt.Sprintf("houses write from such names, we have had mail from this one since %s, and it speaks of no payment", day(s.Since))
-	case f.Relation == score.None:
-		why = "its domain resembles nobody's"
-	case by != "":
-		why = "it came through " + strconv.Quote(by) + ", a forwarder of our rules"
-	case e.Thread.list():
-		why = "it came through a mailing list"
-	case !hidden && e.namesOnly(&f, s):
-		why = "nobody here is known to write to " + named(s.Target) + ", and the mail claims no conversation and no money"
-	}
+	why := r.spared(e, &f, s, hidden)
 	out.holds = why == "" && (heavy || hidden)
 	switch {
 	case heavy:
@@ -123,6 +107,30 @@ func (r *Rules) scored(e *Evidence, f score.Facts, s *Similar, target mail.Domai
 		out.Hidden = e.Thread.Unread
 	}
 	return out
+}
+
+// spared says why a message is tagged at most, whatever it weighs, as a clause; "" if
+// nothing speaks for that.
+func (r *Rules) spared(e *Evidence, f *score.Facts, s *Similar, hidden bool) string {
+	if f.Blocked {
+		return ""
+	}
+	if s != nil {
+		if why := e.doubt(f, s); why != "" {
+			return why
+		}
+	}
+	switch by := r.forwarded(e); {
+	case f.Relation == score.None:
+		return "its domain resembles nobody's"
+	case by != "":
+		return "it came through " + strconv.Quote(by) + ", a forwarder of our rules"
+	case e.Thread.list():
+		return "it came through a mailing list"
+	case !hidden && e.namesOnly(f, s):
+		return "nobody here is known to write to " + named(s.Target) + ", and the mail claims no conversation and no money"
+	}
+	return ""
 }
 
 // outweighs reports whether s is to be told and acted upon, and not other.
@@ -251,6 +259,30 @@ func (t *Thread) intrudes(d mail.Domain) bool {
 	return t.Known != nil && !t.Known.TookPart && slices.Contains(t.Known.Participants, d)
 }
 
+// misplaced reports whether the message names another account than the conversation
+// had that we remember, and its author came to that from without: whomever he
+// resembles, he wants to be paid in the place of another. Who is one with somebody of
+// it came from within.
+func (e *Evidence) misplaced() bool {
+	t := &e.Thread
+	if t.Known == nil || len(t.Payment.Changed) == 0 || t.Known.TookPart && !t.joinedLate(e.ReceivedAt) {
+		return false
+	}
+	author := lookalike.Registrable(e.Author.Domain)
+	return !slices.ContainsFunc(t.Known.Participants, func(d mail.Domain) bool {
+		s := t.similarTo(d)
+		return d != author && e.excused(author, d, s != nil && s.SameOwner) != ""
+	})
+}
+
+// joinedLate reports whether the author, who is hardly known at a time, was first
+// heard of when the conversation that we remember had begun: one mail that says
+// nothing gives a part in it.
+func (t *Thread) joinedLate(at time.Time) bool {
+	return t.stranger(t.Author.State, t.Author.First, at) && t.Known.before(t.Author.First)
+}
+
+// similarTo is how the author resembles d, nil if he does not.
 func (t *Thread) similarTo(d mail.Domain) *Similar {
 	for i := range t.Similar {
 		if t.Similar[i].Target == d {

@@ -18,18 +18,19 @@ func (e *Evidence) impostorWords(s *Score) string {
 	}
 	text := fmt.Sprintf("%s (%d points): %s.", e.suspicion(s), s.Total, strings.Join(parts, "; "))
 	switch {
-	case s.undecided() && s.Capped == "" && (s.similar.Undecided() || s.abreast):
-		text += " Nothing but the names tells which of the two imitates the other"
-		if !s.abreast {
-			text += "; " + s.similar.firstWords()
-		}
-		text += "."
-	case s.undecided() && s.Capped == "":
-		text += " Of the two, " + s.similar.firstWords() + "."
 	case s.Capped != "":
 		text += " It is not held, as " + s.Capped + "."
 	case s.Hidden != "":
 		text += " It is held for what it may hide: there is " + s.Hidden + "."
+	case !s.undecided():
+	case s.holds:
+		text += " Of the two, " + s.similar.firstWords() + "; it is held for what it wants in a conversation of the other's."
+	case s.similar.Undecided():
+		text += " Nothing but the names tells which of the two imitates the other; " + s.similar.firstWords() + "."
+	case s.abreast:
+		text += " Nothing but the names tells which of the two imitates the other."
+	default:
+		text += " Of the two, " + s.similar.firstWords() + "."
 	}
 	return text + e.Thread.joinedWords()
 }
@@ -49,14 +50,19 @@ func (e *Evidence) suspicion(s *Score) string {
 		return "The mail may serve an impostor of " + named(t.Added[i].Target)
 	case (s.met(score.ReplyToLookalike) || s.met(score.ReplyToFreeMail)) && t.ReplyTo.Target != "":
 		return "The mail may serve an impostor of " + named(t.ReplyTo.Target)
+	case s.met(score.Intrusion):
+		return "The mail may come from somebody who wants to be paid in the place of another"
 	}
 	return "The mail may come from an impostor"
 }
 
 // undecided reports whether s is for a likeness of which nobody knows whose it is,
-// or which rather the other one has sought.
+// or which rather the other one has sought. Then nobody is called an impostor's.
 func (s *Score) undecided() bool {
-	return s.similar != nil && (s.similar.Undecided() || s.similar.senior() || s.abreast) && !s.holds && !s.met(score.Block)
+	if s.similar == nil || s.met(score.Block) {
+		return false
+	}
+	return s.similar.Undecided() || !s.holds && (s.similar.senior() || s.abreast)
 }
 
 func (s *Score) met(row score.Row) bool {
@@ -112,6 +118,13 @@ func (e *Evidence) rowWords(row score.Row, s *Score) string {
 	case score.OlderDomain:
 		return t.knownWords(author, t.Author.State, t.Author.First) + ", longer than the other, and write to it"
 	case score.Intrusion:
+		if s.Target == "" {
+			had := "had no part in it"
+			if t.Known.TookPart {
+				had = "came to it later"
+			}
+			return fmt.Sprintf("it answers in a conversation that we remember%s, and %s %s", t.Known.words(), named(author), had)
+		}
 		return fmt.Sprintf("it answers in a conversation of %s%s in which %s had no part", target, t.Known.words(), named(s.written(author)))
 	case score.ShownTarget:
 		return "it quotes or cites mail of " + target

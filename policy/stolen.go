@@ -24,7 +24,7 @@ func stolenThread(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	}
 	for i := range t.Similar {
 		s := &t.Similar[i]
-		if s.Undecided() {
+		if f := e.factsOf(e.facts(), s); e.tied(&f, s) {
 			continue
 		}
 		if t.intrudes(s.Target) && s.Confidence >= leastStolen && s.Class != string(lookalike.TLD) && !e.poses(s.Target) && e.excused(s.Domain, s.Target, s.SameOwner) == "" {

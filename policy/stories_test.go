@@ -80,7 +80,7 @@ func TestHonestMailIsNotHeld(t *testing.T) {
 		{"the correspondent himself, paying as ever", letter{from: "Anna Berg <anna@heise.de>", cites: stolen, body: paying + firstAccount + "\r\n" + pasted}, correspondence(), Relay},
 		{"a new colleague of his joins", letter{from: "Neu Mann <neu@heise.de>", cites: stolen, cc: "anna@heise.de", body: pasted}, correspondence(), Relay},
 		{"a colleague of another house joins", letter{from: "Max Weber <max@lawyers.net>", cites: stolen, cc: "anna@heise.de", body: pasted}, correspondence(), Relay},
-		{"and sends an invoice", letter{from: "Max Weber <max@lawyers.net>", cites: stolen, cc: "anna@heise.de", body: otherAccount + "\r\n" + pasted}, correspondence(), Relay},
+		{"and sends an invoice", letter{from: "Max Weber <max@lawyers.net>", cites: stolen, cc: "anna@heise.de", body: otherAccount + "\r\n" + pasted}, correspondence(), Tag},
 		{"a first invoice", letter{from: "Neu Mann <neu@unheard.net>", body: paying + otherAccount + "\r\n"}, correspondence(), Relay},
 		{"a vendor has a new domain and says so from the old one", letter{from: "Anna Berg <anna@heise.de>", cites: stolen, cc: "Anna Berg <anna@heise.co>"}, correspondence(), Tag},
 		{"and writes from the new one", letter{from: "Anna Berg <anna@heise.co>", cites: stolen, body: pasted}, changed(func(r *remembering) {

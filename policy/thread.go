@@ -43,6 +43,12 @@ type Remembered struct {
 	TookPart     bool          `json:"author_took_part"`       // the author domain wrote in it, or got mail of it
 }
 
+// before reports whether the conversation began on a day before that of since. The
+// first message of it is known to the day.
+func (k *Remembered) before(since time.Time) bool {
+	return !k.First.IsZero() && k.First.Before(since.Truncate(24*time.Hour))
+}
+
 // Party is a domain that the message shows.
 type Party struct {
 	Domain mail.Domain `json:"domain"`
@@ -83,24 +89,6 @@ type Similar struct {
 	Kin           bool           `json:"kin,omitempty"`            // so little counts beside a pretext alone: a change of payment, a Reply-To elsewhere, Target's name
 }
 
-// Undecided reports whether nothing but their names tells which of the two
-// imitates the other: Target has written here, too little to be known, and not
-// before Domain. To hold Domain for it would let a stranger's mail condemn whoever
-// wrote first.
-func (s *Similar) Undecided() bool {
-	return s.TargetState == Seen && !s.TargetVouched && s.State != Unseen && s.State != Shadow && !s.Since.After(s.TargetSince)
-}
-
-// senior reports whether Domain is established here, wrote before Target and is
-// known as well at least: an impostor comes after whom he imitates. It is no proof,
-// as a genuine one whose mail is never aligned stays Unseen; who is only Seen may
-// have written a first mail for that. Who took part in the conversation, or is known
-// by the author's name, is somebody whatever else is known of him.
-func (s *Similar) senior() bool {
-	return s.Relation != score.Thread && s.Relation != score.Namesake && !s.TargetVouched && s.State.rank() >= Established.rank() && s.State.rank() >= s.TargetState.rank() &&
-		(s.TargetState == Unseen || s.Since.Before(s.TargetSince))
-}
-
 // Diversion is a Reply-To that leads away from the author.
 type Diversion struct {
 	Domain     mail.Domain `json:"domain"`
@@ -127,11 +115,15 @@ func (p *Payment) told() score.Payment {
 	switch {
 	case len(p.Changed) > 0:
 		return score.PaymentChanged
-	case len(p.Words) > 0 || len(p.Accounts) > len(p.Known):
+	case len(p.Words) > 0 || p.names():
 		return score.PaymentTold
 	}
 	return ""
 }
+
+// names reports whether it names an account that the conversation, as we remember it,
+// had not.
+func (p *Payment) names() bool { return len(p.Accounts) > len(p.Known) }
 
 // changes reports whether it is about another account than before. Each first
 // invoice names one.

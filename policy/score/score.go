@@ -77,7 +77,7 @@ type Facts struct {
 	Faint      bool // it counts beside a pretext alone, and there is one
 	Relation   Relation
 	Standing   Standing
-	Intrudes   bool // the ids cited lead to a conversation of the target's in which the sender had no part
+	Intrudes   bool // the ids cited lead to a conversation of the target's in which the sender had no part; without a target, to anybody's in which he names another account
 	Shown      bool // quoted header fields or the right side of an id show the target
 	Added      int  // recipients whose domains are look-alikes, too
 	Name       bool // the sender bears the name or local part of somebody of the target's

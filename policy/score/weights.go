@@ -58,6 +58,9 @@ type Weights map[Row]int
 // do words added with Pretext. Block is what an administrator says, and enough.
 // EstablishedDomain stands for the popularity list there: a domain that resembles
 // an older one never becomes established, whatever it sends.
+//
+// Intrusion counts there beside a likeness only: here also of who resembles nobody and
+// names another account than the conversation had.
 var defaults = []struct {
 	row    Row
 	weight int
