@@ -156,21 +156,28 @@ func (s *scene) asksForMoney() bool {
 	return s.e.Thread.Payment.told() != ""
 }
 
-// diverted reports whom full resembles, a name of Reply-To at or below the domain d.
+// diverted reports whom full resembles, a name of Reply-To at or below the domain d. What
+// resembles but the author's own, as names of one house do, is noted of one that is
+// unknown.
 func (s *scene) diverted(full, d mail.Domain, among []somebody) *Diversion {
+	found := Diversion{Domain: d, Kind: score.ReplyLookalike}
 	var l likeness
 	l.with(full, among, func(x *somebody, m *lookalike.Match) bool {
 		return countsAs(x.relation, string(m.Class), m.Confidence)
 	})
-	switch {
-	case l.Confidence > 0:
-		found := &Diversion{Domain: d, Kind: score.ReplyLookalike, Target: l.of.domain, Class: string(l.Class), Confidence: l.Confidence, Why: l.Why, SameOwner: s.c.sameOwner(d, l.of.domain)}
+	if l.Confidence == 0 {
+		if s.e.Thread.MemorySince.IsZero() {
+			return nil // nothing is known of anybody
+		}
+		found.Kind = score.ReplyUnknown
+		own := []somebody{s.somebody(s.author, score.Message)}
+		l.with(full, own, func(x *somebody, m *lookalike.Match) bool { return m.Confidence >= leastInThread })
+	}
+	if l.Confidence > 0 {
+		found.Target, found.Class, found.Confidence, found.Why, found.SameOwner = l.of.domain, string(l.Class), l.Confidence, l.Why, s.c.sameOwner(d, l.of.domain)
 		if full != d && byDots(found.Class) {
 			found.As = full
 		}
-		return found
-	case s.e.Thread.MemorySince.IsZero():
-		return nil // nothing is known of anybody
 	}
-	return &Diversion{Domain: d, Kind: score.ReplyUnknown}
+	return &found
 }

@@ -128,7 +128,8 @@ func TestATakenOverMailboxBringsNoLookAlike(t *testing.T) {
 		}
 	}
 	try(t, append(cases,
-		tried{"another name of the house, in no conversation", letter{from: "Ole Nord <ole@nordlichtbau.de>", replyTo: "x@nordlichtbau-group.de", cc: "y@nordlichtbau.docs-share.com", body: paying}, builder(), Relay, Clean}))
+		tried{"another name of the house, in no conversation", letter{from: "Ole Nord <ole@nordlichtbau.de>", replyTo: "x@nordlichtbau-group.de", cc: "y@nordlichtbau.docs-share.com", body: paying}, builder(), Tag, AddedLookalikes},
+		tried{"another name of the house, with a first account", letter{from: "Ole Nord <ole@nordlichtbau.de>", replyTo: "x@nordlichtbau-group.de", body: otherAccount + "\r\n"}, builder(), Relay, Clean}))
 }
 
 // Whom an administrator imported was not first known after who resembles him.

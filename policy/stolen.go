@@ -89,13 +89,20 @@ func addedLookalikes(_ *Rules, e *Evidence) (string, Disposition, bool) {
 }
 
 // paidElsewhere is rule (d) for the one who gets the answer: a look-alike in Reply-To
-// of mail that speaks of payment.
+// of mail that speaks of payment. Houses have several names like the author's own: one
+// that is not known here is told where payment is to change.
 func (e *Evidence) paidElsewhere() (string, Disposition, bool) {
 	d, money := e.Thread.ReplyTo, e.Thread.Payment.phrase()
-	if d == nil || money == "" || d.Kind != score.ReplyLookalike || d.Class == string(lookalike.TLD) || e.excused(d.Domain, d.Target, d.SameOwner) != "" {
+	if d == nil || money == "" || d.Target == "" || d.Kind == score.ReplyFreeMail || e.excused(d.Domain, d.Target, d.SameOwner) != "" {
 		return "", Quarantine, false
 	}
 	like := Similar{Domain: d.Domain, As: d.As, Target: d.Target, Why: d.Why}
+	switch {
+	case d.Kind == score.ReplyUnknown && e.Thread.Payment.changes():
+		return fmt.Sprintf("An answer would go to a name like the author's that is not known here: %s. %s.", like.words(), upperFirst(money)), Tag, true
+	case d.Kind == score.ReplyUnknown, d.Class == string(lookalike.TLD):
+		return "", Quarantine, false
+	}
 	return fmt.Sprintf("An answer would go to a look-alike: %s. %s.", like.words(), upperFirst(money)), Quarantine, true
 }
 

@@ -94,7 +94,7 @@ type Diversion struct {
 	Domain     mail.Domain `json:"domain"`
 	Kind       score.Reply `json:"kind"`
 	As         mail.Domain `json:"as,omitempty"`     // the name below Domain that resembles Target, if it is by its dots
-	Target     mail.Domain `json:"target,omitempty"` // whom it resembles, or whose name it bears
+	Target     mail.Domain `json:"target,omitempty"` // whom it resembles, or whose name it bears; of an unknown one, the author's
 	Name       string      `json:"name,omitempty"`   // of a free mailbox: that of somebody in the conversation
 	Class      string      `json:"class,omitempty"`
 	Confidence int         `json:"confidence,omitempty"`
