@@ -90,8 +90,11 @@ func (s *scene) replies(author mail.Author) {
 			if found = s.freeMailbox(p, d, author); found == nil && len(s.recalled.Kin) > 0 {
 				found = &Diversion{Domain: d, Kind: score.ReplyUnknown} // honest houses have answers come to themselves
 			}
-		} else if !slices.ContainsFunc(held, func(x somebody) bool { return x.domain == d }) && s.strange(d) {
+		} else if !slices.Contains(s.recalled.Thread.Participants, d) && s.strange(d) {
 			found = s.diverted(p.Domain, d, among(p.Domain))
+			if found != nil && found.Kind == score.ReplyUnknown && slices.ContainsFunc(held, func(x somebody) bool { return x.domain == d }) {
+				found = nil // whom it quotes: anybody can be quoted, but honest mail may answer him
+			}
 		}
 		if old := s.e.Thread.ReplyTo; found != nil && (old == nil || severityOf[found.Kind] > severityOf[old.Kind]) {
 			s.e.Thread.ReplyTo = found

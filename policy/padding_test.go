@@ -54,6 +54,7 @@ func TestPaddingHidesNoLookAlike(t *testing.T) {
 		{"an answer to him and many quoted", letter{cites: stolen, replyTo: "b@he1se.de", body: quotes(90)}, AddedLookalikes},
 		{"an answer to sixty of his house", letter{cites: stolen, replyTo: many(61, "a%d@heise.de") + "b@he1se.de"}, Unscannable},
 		{"an answer to more than anybody has", letter{cites: stolen, replyTo: many(20, "a@pad%d.net") + "b@he1se.de"}, Unscannable},
+		{"an answer to him, who is quoted", letter{cites: stolen, replyTo: "b@he1se.de", body: strings.ReplaceAll(pasted, "heise.de", "he1se.de")}, AddedLookalikes},
 		{"ids", letter{cites: stolen + " " + ids(110), cc: names(14) + "b@he1se.de"}, AddedLookalikes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
