@@ -93,20 +93,17 @@ func (s *scene) newcomers() (all []newcomer) {
 	return all
 }
 
-// bounded keeps of names that are longer than is sifted the shortest: nobody is taken
-// for another by a name that is too long to be read.
+// bounded sorts names, the shortest first, and cuts them off where they are longer
+// together than is sifted: nobody is taken for another by a name that is too long to be
+// read.
 func (s *scene) bounded(names []newcomer) []newcomer {
-	octets := 0
-	for _, n := range names {
-		octets += len(n.name)
-	}
-	if octets <= maxOctets {
-		return names
-	}
-	s.unread(thread.MoreRecipients)
 	slices.SortStableFunc(names, func(a, b newcomer) int { return len(a.name) - len(b.name) })
-	for ; octets > maxOctets; names = names[:len(names)-1] {
-		octets -= len(names[len(names)-1].name)
+	octets := 0
+	for i, n := range names {
+		if octets += len(n.name); octets > maxOctets {
+			s.unread(thread.MoreRecipients)
+			return names[:i]
+		}
 	}
 	return names
 }

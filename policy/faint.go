@@ -9,12 +9,16 @@ import (
 	"mxgate/policy/score"
 )
 
-// Two likenesses are too faint to be looked for among all that a site knows, and say
-// something of the handful in whose place a stranger answers: lookalike.Below, and
-// lookalike.Twice.
+// Some likenesses are too faint to be looked for among all that a site knows, and say
+// something of the handful in whose place a stranger answers: lookalike.Below,
+// lookalike.Twice and lookalike.Reordered.
 
-// confTwice is the confidence of two letters changed.
-const confTwice = 40
+// Confidence of two letters changed, and of words in another order, which is as sure as
+// a name below another domain.
+const (
+	confTwice     = 40
+	confReordered = 60
+)
 
 // faint compares the author, shown as full, with a target in whose place he may
 // answer: target had part in the conversation that we remember. Who is not known here
@@ -38,7 +42,7 @@ func (s *scene) faint(full, target mail.Domain) (lookalike.Match, bool) {
 	if t.Known != nil && t.Known.TookPart {
 		return lookalike.Match{}, false
 	}
-	return twice(full, target)
+	return faintly(full, target)
 }
 
 // resembles compares d with somebody in whose place it may be shown.
@@ -56,20 +60,27 @@ func (x *somebody) likely(d mail.Domain, m lookalike.Match, ok bool) (lookalike.
 	if f, found := lookalike.Below(d, x.domain); found && f.Confidence > m.Confidence {
 		m, ok = f, true
 	}
-	if f, found := twice(d, x.domain); found && f.Confidence > m.Confidence {
+	if f, found := faintly(d, x.domain); found && f.Confidence > m.Confidence {
 		m, ok = f, true
 	}
 	return m, ok
 }
 
-// twice finds a target of whose name two letters are changed.
-func twice(full, target mail.Domain) (lookalike.Match, bool) {
-	if !lookalike.Twice(full, target) {
+// faintly finds a target of whose name two letters are changed, or the words are in
+// another order.
+func faintly(full, target mail.Domain) (lookalike.Match, bool) {
+	d := lookalike.Registrable(full)
+	m := lookalike.Match{Domain: d, Target: target}
+	why := ""
+	switch {
+	case lookalike.Twice(full, target):
+		m.Class, m.Confidence, why = lookalike.Edit, confTwice, "two letters changed"
+	case lookalike.Reordered(full, target):
+		m.Class, m.Confidence, why = lookalike.Combo, confReordered, "its words in another order"
+	default:
 		return lookalike.Match{}, false
 	}
-	d := lookalike.Registrable(full)
-	m := lookalike.Match{Domain: d, Target: target, Class: lookalike.Edit, Confidence: confTwice,
-		Why: d.Unicode() + " looks like " + target.Unicode() + ": two letters changed"}
+	m.Why = d.Unicode() + " looks like " + target.Unicode() + ": " + why
 	_, suffix, _ := strings.Cut(string(d), ".")
 	if _, other, _ := strings.Cut(string(target), "."); suffix != other {
 		m.Class += "+" + lookalike.TLD

@@ -54,6 +54,13 @@ func TestFaintLikenessesCountInAConversation(t *testing.T) {
 		{"two letters, who took part", letter{from: "x@nordlihctbou.de", cites: thread}, changed(func(r *remembering) {
 			r.threads["b1@example.com"] = RememberedThread{Number: 4, Participants: []mail.Domain{"nordlichtbau.de", "nordlihctbou.de"}}
 		}), Relay},
+		{"words in another order", letter{from: "x@bau-nordlicht.de", cites: thread}, builder(), Tag},
+		{"words in another order, with payment", letter{from: "x@bau-nordlicht.com", cites: thread, body: paying}, builder(), Quarantine},
+		{"words in another order, with the name", letter{from: "Ole Nord <ole@baunordlicht.de>", cites: thread}, builder(), Quarantine},
+		{"words in another order, cold", letter{from: "x@bau-nordlicht.de", body: paying}, builder(), Relay},
+		{"words in another order, who took part", letter{from: "x@bau-nordlicht.de", cites: thread}, changed(func(r *remembering) {
+			r.threads["b1@example.com"] = RememberedThread{Number: 4, Participants: []mail.Domain{"nordlichtbau.de", "bau-nordlicht.de"}}
+		}), Relay},
 		{"three letters", letter{from: "x@mordlihctbou.de", cites: thread, body: paying}, builder(), Relay},
 		{"two of seven letters", letter{from: "x@nortpau.de", cites: thread, body: paying}, changed(func(r *remembering) {
 			r.threads["b1@example.com"] = RememberedThread{Number: 4, Participants: []mail.Domain{"nordbau.de"}}

@@ -40,8 +40,12 @@ func (l *likeness) weight() int {
 	return 100 + l.Confidence
 }
 
-// maxSifted bounds the pairs of domains that one sieve lets through.
-const maxSifted = 1000
+// maxSifted bounds the pairs of domains that one sieve lets through; one of a long name
+// counts for several.
+const (
+	maxSifted = 1000
+	ofLength  = 32 // octets of a name for which a pair counts once more
+)
 
 // sieve finds whom of many a name may resemble.
 type sieve struct {
@@ -67,11 +71,10 @@ func (x *sieve) among(d mail.Domain) (some []somebody) {
 		if !slices.ContainsFunc(near, func(m lookalike.Match) bool { return m.Target == s.domain }) && (!s.member || lookalike.Distant(d, s.domain)) {
 			continue
 		}
-		if x.pairs == maxSifted {
+		if x.pairs += 1 + len(d)/ofLength; x.pairs > maxSifted {
 			x.blocked()
 			break
 		}
-		x.pairs++
 		some = append(some, s)
 	}
 	return some

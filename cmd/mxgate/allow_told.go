@@ -68,6 +68,8 @@ func (a *allowing) notes(d *policy.Decision, k known, rest []string) {
 		fmt.Fprint(a.out, policy.Labelled("likeness", fmt.Sprintf("%s (confidence %d)", m.Why, m.Confidence)))
 	case lookalike.Twice(d.Sender, d.Target):
 		fmt.Fprint(a.out, policy.Labelled("likeness", "two letters differ: that counts within a conversation"))
+	case lookalike.Reordered(d.Sender, d.Target):
+		fmt.Fprint(a.out, policy.Labelled("likeness", "its words are in another order: that counts within a conversation"))
 	case typedAs(rest[0], d.Sender) == d.Sender:
 		fmt.Fprint(a.out, policy.Labelled("note", fmt.Sprintf("These two names do not look alike to mxgate. It holds mail for such a pair only if a name below %s bears that of %s; if there was none, check whether another pair was meant.", d.Sender, d.Target)))
 	}

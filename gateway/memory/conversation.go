@@ -131,7 +131,7 @@ func (l *learner) resembles(p digest.Party, others []mail.Domain, compares *int,
 			return true
 		}
 		*compares--
-		if m, ok := lookalike.Compare(cmp.Or(p.Full, p.Domain), o); (!ok || m.Confidence < threadConfidence) && (l.isOurs(o) || !lookalike.Twice(p.Domain, o) && !below(p.Full, o)) {
+		if m, ok := lookalike.Compare(cmp.Or(p.Full, p.Domain), o); (!ok || m.Confidence < threadConfidence) && (l.isOurs(o) || !faintly(p.Domain, o) && !below(p.Full, o)) {
 			continue
 		}
 		if d := l.byName[p.Domain]; d == nil || !l.freed(d, o, at) {

@@ -41,7 +41,13 @@ func akin(m *lookalike.Match) bool {
 // conversation: these are few, so that less is enough than among all that are known.
 func alike(full, name mail.Domain) bool {
 	m, ok := lookalike.Compare(full, name)
-	return ok && akin(&m) || lookalike.Twice(full, name)
+	return ok && akin(&m) || faintly(full, name)
+}
+
+// faintly reports a likeness that says nothing but of the participants of a
+// conversation.
+func faintly(d, name mail.Domain) bool {
+	return !lookalike.Distant(d, name) && (lookalike.Twice(d, name) || lookalike.Reordered(d, name))
 }
 
 // below reports whether the name stands below another domain. Services that are known
@@ -142,10 +148,24 @@ func (r *ram) outshone(d *domain, kin []kinsman, at time.Time, matters func(*dom
 
 // contests reports whether k became known after d, which would not have been
 // established beside it: whoever came first of such two may be the impostor, who
-// wrote one mail in advance. For whom an administrator has listed since he vouches.
+// wrote one mail in advance. For whom an administrator has listed since he vouches. But
+// whom we had answered for long by then imitates nobody, unless he wants what an impostor
+// wants: that policy asks of the contested.
 func (k *kinsman) contests(d *domain) bool {
-	return k.judged && d.established && !(k.imported && !d.imported)
+	return k.judged && d.established && (!k.imported || d.imported || d.settledBy(k.named))
 }
+
+// settledBy reports whether d had been in correspondence with us for long on a day.
+func (d *domain) settledBy(day uint16) bool {
+	return d.answered && d.days >= settledDays && min(d.last, day) >= d.first+settledSpan
+}
+
+// When a correspondence is old: on so many days, over so many days. A warm-up for a theft
+// takes weeks.
+const (
+	settledDays = 12
+	settledSpan = 90
+)
 
 // maxContested bounds KnownDomain.Contested.
 const maxContested = 8

@@ -237,6 +237,26 @@ func TestTwoLettersOfALongNameAreAShadowInItsConversation(t *testing.T) {
 	}
 }
 
+func TestWordsInAnotherOrderAreAShadowInTheirConversation(t *testing.T) {
+	w := newWorld(t)
+	w.establish(0, "a@hartmann-castings.example")
+	genuine := w.from(15, "a@hartmann-castings.example")
+	w.learn(genuine)
+	joins := w.from(16, "a@hartmann-castings.example", genuine.ID)
+	joins.Parties = []mail.Domain{"castings-hartmann.com", "unlike.example"}
+	w.learn(joins)
+	if th := w.ask(17, "x@stranger.example", joins.ID).Thread; slices.Contains(th.Participants, "castings-hartmann.com") || !slices.Contains(th.Participants, "unlike.example") {
+		t.Errorf("brought in: %+v", th)
+	}
+	w.warm("x@castings-hartmann.com", "erika@example.org")
+	if k := w.ask(82, "x@castings-hartmann.com", genuine.ID).Author; k.State != policy.Shadow || k.ShadowOf != "hartmann-castings.example" {
+		t.Errorf("%+v", k)
+	}
+	if s := w.state(82, "x@castings-hartmann.com"); s != policy.TwoWay {
+		t.Errorf("on its own: %q", s)
+	}
+}
+
 // Somebody brings a name into his conversation that never wrote here, and the honest
 // one whom it resembles answers.
 func TestWhoWasOnlyNamedMakesNoShadow(t *testing.T) {

@@ -156,6 +156,64 @@ func TestWhoIsListedLaterPutsItsLookalikesInTheShade(t *testing.T) {
 	}
 }
 
+// corresponds has a house write every fortnight, and us answer or not.
+func (w *world) corresponds(from, letters int, author string, answered bool) {
+	w.Helper()
+	for i := range letters {
+		o := w.from(from+14*i, author)
+		if w.learn(o); answered {
+			w.learn(w.outbound(from+14*i, author, "", o.ID))
+		}
+	}
+}
+
+// Its elder brother is listed, without a day, when we have answered it for long. What
+// it may not do as his Shadow it may not do as his rival: policy asks for money.
+func TestWhomWeAnswerForLongIsNoShadowOfOneThatIsListedLater(t *testing.T) {
+	const later = 4000 // days: an import is of today, or of what was learned last
+	for _, c := range []struct {
+		name           string
+		before, after  int // letters
+		answered, free bool
+	}{
+		{"for long", 14, 0, true, true},
+		{"for weeks", 4, 0, true, false},
+		{"for long, but in hardly any letters", 1, 0, true, false},
+		{"for weeks, and then for long", 4, 14, true, false},
+		{"for long, and nobody answered", 14, 0, false, false},
+	} {
+		w := newWorld(t)
+		if c.before == 1 {
+			w.establish(later-180, "x@hartrnann.example")
+		}
+		w.corresponds(later-14*c.before, c.before, "x@hartrnann.example", c.answered)
+		if _, err := w.Import(t.Context(), []Imported{{Domain: "hartmann.example", Established: true}}); err != nil {
+			t.Fatal(err)
+		}
+		w.corresponds(later+1, c.after, "x@hartrnann.example", c.answered)
+		genuine := w.from(later+300, "a@hartmann.example")
+		w.learn(genuine)
+		for range 2 {
+			want := policy.KnownDomain{State: policy.Shadow, ShadowOf: "hartmann.example"}
+			if c.free {
+				want = policy.KnownDomain{State: policy.TwoWay, Contested: []mail.Domain{"hartmann.example"}}
+			}
+			for where, k := range map[string]policy.KnownDomain{
+				"to one who knows the other": w.ask(later+301, "x@hartrnann.example").Author,
+				"where the other is shown":   w.asks(later+301, "x@hartrnann.example", []mail.Domain{"hartmann.example"}).Author,
+			} {
+				if k.State != want.State || k.ShadowOf != want.ShadowOf || !slices.Equal(k.Contested, want.Contested) {
+					t.Errorf("%s, %s: %+v", c.name, where, k)
+				}
+			}
+			if k := w.ask(later+301, "x@hartrnann.example", genuine.ID).Author; k.State != policy.Shadow {
+				t.Errorf("%s, in the other's conversation: %+v", c.name, k)
+			}
+			w.again()
+		}
+	}
+}
+
 func TestAnAccountOfWhoeverJoinsIsNoneOfTheConversation(t *testing.T) {
 	const ours, theirs, his = "DE89370400440532013000", "GB29NWBK60161331926819", "NO9386011117947"
 	w := newWorld(t)

@@ -47,10 +47,13 @@ func Below(d, target mail.Domain) (most Match, ok bool) {
 }
 
 // Distant reports that no label of d holds nearly all letters of the target's, in
-// whatever order: neither Twice nor Below, nor another likeness of letters, is to be
-// found. It costs little beside asking them.
+// whatever order: neither Twice, Reordered nor Below, nor another likeness of letters,
+// is to be found. It costs little beside asking them.
 func Distant(d, target mail.Domain) bool {
 	label, _, _ := strings.Cut(string(Registrable(target)), ".")
+	if strings.HasPrefix(label, "xn--") {
+		return false
+	}
 	for part := range strings.SplitSeq(string(d), ".") {
 		if strings.HasPrefix(part, "xn--") || holds(part, label) {
 			return false
@@ -60,27 +63,41 @@ func Distant(d, target mail.Domain) bool {
 }
 
 // holds reports whether label has nearly all letters of part: all but one, or two of a
-// long one. What is no letter may be drawn for any.
+// long one. What is no letter, and a pair that passes for one, may be drawn for any.
 func holds(label, part string) bool {
 	var count [26]int
 	lacking := -1
 	if len(part) >= leastTwice {
 		lacking = -2
 	}
+	last := rune(0)
 	for _, r := range label {
-		if r >= 'a' && r <= 'z' {
-			count[r-'a']++
-		} else if r != '-' {
+		if at, ok := place(r); ok {
+			count[at]++
+		}
+		if pair := [2]rune{last, r}; r != '-' && (r < 'a' || r > 'z') || pair == [2]rune{'r', 'n'} || pair == [2]rune{'n', 'n'} ||
+			pair == [2]rune{'c', 'l'} || pair == [2]rune{'v', 'v'} || pair == [2]rune{'u', 'u'} {
 			lacking--
 		}
+		last = r
 	}
 	for _, r := range part {
-		if r < 'a' || r > 'z' {
-			continue
-		}
-		if count[r-'a']--; count[r-'a'] < 0 {
-			lacking++
+		if at, ok := place(r); ok {
+			if count[at]--; count[at] < 0 {
+				lacking++
+			}
 		}
 	}
 	return lacking <= 0
+}
+
+// place is where a letter is counted, together with those that it is taken for.
+func place(r rune) (at int, ok bool) {
+	switch {
+	case r < 'a' || r > 'z':
+		return 0, false
+	case r == 'v':
+		r = 'u'
+	}
+	return int(plainFold(r) - 'a'), true
 }

@@ -56,6 +56,14 @@ func TestFewNamesAreNotDistant(t *testing.T) {
 			t.Errorf("%s is not distant", d)
 		}
 	}
+	for name, target := range map[mail.Domain]mail.Domain{ // disguises of more letters than may be lacking
+		"rnarnrnutwerke.com": "mammutwerke.com", "vvestvvolvvaqcl.com": "westwolwagd.com", "lllnols.com": "illinois.com",
+		"cluplcclul.com": "duplcdul.com", "mullerundsohn.com": "xn--mllerundshn-yfb0f.com", "nnannnnut.com": "mammut.com", "uuouluuox.com": "wolwox.com",
+	} {
+		if Distant(name, target) {
+			t.Errorf("%s is distant from %s", name, target)
+		}
+	}
 	if !Distant("ohser.de", "heise.de") || Distant("heisa.de", "heise.de") {
 		t.Error("of a short name two letters are too many")
 	}

@@ -42,6 +42,9 @@ type finder interface {
 	// brands gives the lengths of labels that are looked for within others; only
 	// where known words surround them when it reports false.
 	brands() (least, most int, anywhere bool)
+	// maybe reports whether a label may have a key of so many letters with that first
+	// one: it is asked for every part of a name, and costs less than equal.
+	maybe(first rune, letters int) bool
 }
 
 // target is one domain worth imitating.

@@ -30,7 +30,7 @@ func (c *check) combos() {
 		h, n := k.sums, len(k.runes)
 		for from := 0; from+least <= n; from++ {
 			for to := from + least; to <= min(n, from+most); to++ {
-				if to-from == n || !k.entire(from, to) {
+				if to-from == n || !c.maybe(k.runes[from], to-from) || !k.entire(from, to) {
 					continue
 				}
 				c.equal(h.Part(from, to), func(id int32) bool { c.brandAt(k, from, to, id); return true })

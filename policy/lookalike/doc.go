@@ -39,6 +39,8 @@
 // Unicode Technical Standard #39, Section 4 (confusable detection) gives the
 // prototypes; its restriction levels (Section 5.2) are left out, because mixed
 // script alone says nothing about whom a name imitates. Not found by design:
-// two or more typed edits, numbers written as words, half of a brand, words in
-// another order. For names of people there is the folding alone (Skeleton).
+// three or more typed edits, numbers written as words, half of a brand. Two of them,
+// words in another order and a name below another are told on request alone (Twice,
+// Reordered, Below): they say something of the few who take part in a conversation.
+// For names of people there is the folding alone (Skeleton).
 package lookalike

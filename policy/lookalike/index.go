@@ -15,8 +15,10 @@ type Index struct {
 	targets []target
 	labels  []label
 	keys    shelf.Table
-	endings map[uint64]bool // hashes of the suffixes of targets, without dots
-	own     map[string]bool // domains that are, or are registered with, a target
+	begins  [shelf.MaxRunes + 1]uint64 // by how many letters a key has: with which it begins, each a bit
+	longest int                        // letters of a key
+	endings map[uint64]bool            // hashes of the suffixes of targets, without dots
+	own     map[string]bool            // domains that are, or are registered with, a target
 	// known remembers what Check found: most mail comes from domains that sent
 	// some lately, and one message names a domain several times.
 	known *memo.Memo[mail.Domain, []Match]
@@ -70,11 +72,16 @@ func tierRank(t Tier) int { return slices.Index([]Tier{Own, Protected, Site}, t)
 func (x *Index) addLabel(id int32) {
 	for _, k := range keysOf(x.labels[id].glyphs) {
 		x.keys.Add(shelf.FullKey, k.hash(), id)
+		x.begins[len(k.runes)] |= bitOf(k.runes[0])
+		x.longest = max(x.longest, len(k.runes))
 		shelf.EachShorter(k.runes, k.sums, 0, len(k.runes), func(sum uint64, _ rune) {
 			x.keys.Add(shelf.ShortedKey, sum, id)
 		})
 	}
 }
+
+// bitOf is one of 64 bits for a letter; of other scripts several may share one.
+func bitOf(r rune) uint64 { return 1 << (uint32(r) % 64) }
 
 // endingHash is the hash of a suffix without its dots, folded.
 func endingHash(suffix string) (h uint64) {
@@ -127,7 +134,9 @@ func (x *Index) label(id int32) *label { return &x.labels[id] }
 
 func (x *Index) target(id int32) target { return x.targets[id] }
 
-func (x *Index) brands() (least, most int, anywhere bool) { return minBrand, shelf.MaxRunes, true }
+func (x *Index) brands() (least, most int, anywhere bool) { return minBrand, x.longest, true }
+
+func (x *Index) maybe(first rune, letters int) bool { return x.begins[letters]&bitOf(first) != 0 }
 
 // addressed returns the target with the same suffix, or else the first; and the
 // first own one. A label registered under hundreds of suffixes is one thing to

@@ -311,3 +311,5 @@ func (h *hunt) target(id int32) target {
 }
 
 func (h *hunt) brands() (least, most int, anywhere bool) { return minBrandKnown, shelf.MaxRunes, false }
+
+func (h *hunt) maybe(rune, int) bool { return true }

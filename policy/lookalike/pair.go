@@ -143,3 +143,5 @@ func (p *pair) target(int32) target { return p.one }
 func (p *pair) brands() (least, most int, anywhere bool) {
 	return max(minBrand, p.least), p.most, true
 }
+
+func (p *pair) maybe(rune, int) bool { return true }
