@@ -98,6 +98,7 @@ func TestDuty_I1_KillAtEveryPoint(t *testing.T) {
 		rounds = 1
 	}
 	w := newKillWorld(t, "[log]\nformat = \"text\"\n")
+	w.parts = true
 	clients := w.startClients()
 	for round := range rounds {
 		for _, point := range fault.Points {
@@ -115,27 +116,19 @@ func TestDuty_I1_KillAtEveryPoint(t *testing.T) {
 	t.Logf("%d kills at %d points", rounds*len(fault.Points), len(fault.Points))
 }
 
-// buryAt waits for the kill. Connections that the pool keeps are dropped, so that
-// the points of a new one are passed too.
+// buryAt waits for the kill.
 func (w *killWorld) buryAt(t *testing.T, faults string) {
 	t.Helper()
-	drop := time.NewTicker(100 * time.Millisecond)
-	defer drop.Stop()
-	for timeout := time.After(patience); ; {
-		select {
-		case <-w.victim.dead:
-			if !w.victim.killed() {
-				t.Fatalf("%s: the gateway ended by itself: %v\n%s", faults, w.victim.err, w.victim.stderr.String())
-			}
-			w.victim.check(t)
-			return
-		case <-drop.C:
-			w.sink.Drop()
-		case <-timeout:
-			said := w.victim.stderr.String()
-			t.Fatalf("%s: the point is never passed: %s\n%s", faults, w.progress(), said[max(0, len(said)-4000):])
-		}
+	select {
+	case <-w.victim.dead:
+	case <-time.After(patience):
+		said := w.victim.stderr.String()
+		t.Fatalf("%s: the point is never passed: %s\n%s", faults, w.progress(), said[max(0, len(said)-4000):])
 	}
+	if !w.victim.killed() {
+		t.Fatalf("%s: the gateway ended by itself: %v\n%s", faults, w.victim.err, w.victim.stderr.String())
+	}
+	w.victim.check(t)
 }
 
 // TestDuty_V8_ADiskThatFailsCostsNothing lets single steps of the disk fail: the client

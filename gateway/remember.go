@@ -88,33 +88,6 @@ func (s *Server) remember() error {
 	return nil
 }
 
-// withRoom does what the start of a memory needs, on a full disk with the room of
-// the reserve.
-func withRoom[T any](st *store.Store, do func() (T, error)) (T, error) {
-	t, err := do()
-	for errors.Is(err, memory.ErrFull) && st.SpendReserve() {
-		t, err = do()
-	}
-	return t, err
-}
-
-// beginAnew keeps a damaged memory beside an empty one, which has the decisions of
-// the damaged one as far as they can be read.
-func (s *Server) beginAnew(settings memory.Config, now time.Time, damage error) (*memory.Store, error) {
-	aside, err := withRoom(s.store, func() (string, error) { return memory.SetAside(settings.Dir, now) })
-	if err != nil {
-		return nil, errors.Join(damage, err)
-	}
-	m, err := withRoom(s.store, func() (*memory.Store, error) { return memory.Open(settings) })
-	if err != nil {
-		return nil, errors.Join(damage, err)
-	}
-	decisions, err := m.Rescue(aside)
-	s.log.Error("the memory was damaged and begins empty: until it has learned again, stolen conversations are known by what a message itself shows alone; look through the decisions: mxgate allow list",
-		"damage", damage, "file", aside, "decisions", decisions, "err", err)
-	return m, nil
-}
-
 func total(by map[string]int) int {
 	n := 0
 	for _, k := range by {

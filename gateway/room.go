@@ -43,12 +43,14 @@ func (w *roomWatch) look(ctx context.Context) {
 	w.good = 0
 }
 
-// watchRoom looks at the room until ctx ends.
+// watchRoom looks at the room until ctx ends, and uses it for what waits for some.
 func (s *Server) watchRoom(ctx context.Context) {
 	tick := time.NewTicker(roomLook)
 	defer tick.Stop()
 	for w := (&roomWatch{store: s.store, log: s.log}); ; {
-		w.look(ctx)
+		if w.look(ctx); !w.short {
+			s.readUnread()
+		}
 		select {
 		case <-ctx.Done():
 			return

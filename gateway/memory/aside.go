@@ -52,8 +52,12 @@ func makeEmpty(dir string) error {
 }
 
 // Rescue takes over the decisions that can be read in a database that was set
-// aside, and reports how many. What was learned comes again by itself; what people
-// have decided does not.
+// aside, and reports how many: what can be read in one transaction, so that a full
+// disk is asked for little. What was learned comes again by itself; what people have
+// decided does not.
+//
+// It can be repeated: a pair and recipient on whom anything was said since keeps
+// that.
 func (s *Store) Rescue(aside string) (n int, err error) {
 	if aside == "" {
 		return 0, errors.New("memory: rescue: there is no file to read")
@@ -63,12 +67,9 @@ func (s *Store) Rescue(aside string) (n int, err error) {
 		return 0, old.fault("rescue", err)
 	}
 	defer old.close() // it is damaged anyhow
-	all, err := old.decisions()
-	for _, d := range all {
-		if err := s.db.decide(d.Decision); err != nil {
-			return n, err
-		}
-		n++
+	all, unread := old.decisions()
+	if n, err = s.db.rescue(all); err != nil {
+		return n, err
 	}
-	return n, errors.Join(err, s.do(context.Background(), s.readDecisions))
+	return n, errors.Join(unread, s.do(context.Background(), s.readDecisions))
 }

@@ -88,15 +88,67 @@ func (k *desk) age(today uint16) error {
 }
 
 func (l *lite) decide(d policy.Decision) error {
+	return l.surely("decide", func(tx *sql.Tx) error { return put(tx, d) })
+}
+
+// put writes a decision, and notes it.
+func put(tx *sql.Tx, d policy.Decision) error {
 	act := Blocked
 	if d.Allow {
 		act = Allowed
 	}
-	return l.surely("decide", func(tx *sql.Tx) error {
-		_, err := tx.Exec("INSERT OR REPLACE INTO decision VALUES (?,?,?,?,?,?,?,?,0)",
-			string(d.Sender), string(d.Target), d.Recipient, d.Allow, d.Who, d.Why, nanos(d.At), nanos(d.Expires))
-		return cmp.Or(err, note(tx, Change{d.At, act, d.Who, d.Why, d.Sender, d.Target, d.Recipient}))
+	if _, err := tx.Exec("INSERT OR REPLACE INTO decision VALUES (?,?,?,?,?,?,?,?,0)",
+		string(d.Sender), string(d.Target), d.Recipient, d.Allow, d.Who, d.Why, nanos(d.At), nanos(d.Expires)); err != nil {
+		return err // not noted: on a full disk SQLite has ended the transaction, and would write the note without it
+	}
+	return note(tx, Change{d.At, act, d.Who, d.Why, d.Sender, d.Target, d.Recipient})
+}
+
+func (l *lite) rescue(all []*decision) (n int, err error) {
+	err = l.surely("rescue", func(tx *sql.Tx) error {
+		said, err := pairsOfChanges(tx)
+		if err != nil {
+			return err
+		}
+		for _, d := range all {
+			if said[pair{d.Sender, d.Target, d.Recipient}] {
+				continue
+			}
+			if err := put(tx, d.Decision); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
 	})
+	if err != nil {
+		return 0, err // all or nothing
+	}
+	return n, nil
+}
+
+// pair is what a decision is on.
+type pair struct {
+	sender, target mail.Domain
+	recipient      string
+}
+
+// pairsOfChanges lists on what anything was ever said.
+func pairsOfChanges(tx *sql.Tx) (map[pair]bool, error) {
+	rows, err := tx.Query("SELECT DISTINCT sender, target, recipient FROM change")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	said := map[pair]bool{}
+	for rows.Next() {
+		var p pair
+		if err := rows.Scan(&p.sender, &p.target, &p.recipient); err != nil {
+			return nil, err
+		}
+		said[p] = true
+	}
+	return said, rows.Err()
 }
 
 func (l *lite) revoke(c Change) error {

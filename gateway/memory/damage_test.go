@@ -104,6 +104,43 @@ func TestADamagedDatabaseIsAnErrorAndCanBeSetAside(t *testing.T) {
 	w.open()
 }
 
+// Who takes decisions over late, when the disk has room again, must not undo what
+// people have said meanwhile.
+func TestWhatWasSaidSinceARescueStands(t *testing.T) {
+	w := newWorld(t)
+	say := func(sender mail.Domain, allow bool) {
+		t.Helper()
+		if err := w.Allow(t.Context(), policy.Decision{Sender: sender, Target: "b.example", Allow: allow, At: day(0)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, sender := range []mail.Domain{"kept.example", "revoked.example", "turned.example"} {
+		say(sender, true)
+	}
+	if err := alter("DROP TABLE domain")(w.closed()); err != nil {
+		t.Fatal(err)
+	}
+	aside, err := SetAside(w.config.Dir, day(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	say("turned.example", false)
+	say("revoked.example", true)
+	if err := w.Withdraw(t.Context(), policy.Decision{Sender: "revoked.example", Target: "b.example"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		if n, err := w.Rescue(aside); n != want || err != nil {
+			t.Errorf("%d rescued, want %d, %v", n, want, err)
+		}
+	}
+	all, err := w.Decisions(t.Context())
+	if err != nil || len(all) != 2 || all[0].Sender != "kept.example" || !all[0].Allow || all[1].Sender != "turned.example" || all[1].Allow {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
 func TestARowThatNobodyHasWrittenIsDamage(t *testing.T) {
 	for _, damage := range []string{"UPDATE domain SET days = -5", "UPDATE domain SET proofs = '{'", "UPDATE domain SET id = 1 << 40 WHERE name != 'example.org'", "UPDATE meta SET value = 'x' WHERE key = 'since'", "UPDATE decision SET allow = 5"} {
 		w := newWorld(t)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -187,66 +186,4 @@ func (s *Store) removeContent(id string) error {
 	}
 	s.KeepReserve()
 	return nil
-}
-
-// reserveOctets is kept back on the disk: deleting a message must be committed
-// before its content goes, and on a full disk not even that would have room. It is
-// spent in parts, so that a start on a full disk leaves some for deleting, and a
-// stop some for the next start.
-const (
-	reserveOctets = 1 << 20
-	reservePart   = openOctets
-	closeLeaves   = reserveOctets / 2
-)
-
-func (s *Store) reserve() string { return filepath.Join(s.dir, "reserve") }
-
-// freeing is change for changes that lead to more room, or must not fail for lack of
-// it: they may use the reserve.
-func (s *Store) freeing(ctx context.Context, apply func(*sql.Tx) error) error {
-	err := s.change(ctx, apply)
-	for errors.Is(err, ErrFull) && s.SpendReserve() {
-		err = s.change(ctx, apply)
-	}
-	return err
-}
-
-// SpendReserve gives a part of the reserve to whoever cannot do without room, and
-// reports false when nothing is left of it. That is who deletes, and the databases
-// of a gateway that starts. It grows again once there is room.
-func (s *Store) SpendReserve() bool { return s.spendReserve(0) }
-
-// spendReserve is SpendReserve for who leaves so many octets of it to others.
-func (s *Store) spendReserve(leave int64) bool {
-	info, err := os.Stat(s.reserve())
-	if err != nil || info.Size() <= leave {
-		return false
-	}
-	return os.Truncate(s.reserve(), max(info.Size()-reservePart, leave)) == nil
-}
-
-// KeepReserve restores the reserve where there is room for it, and for opening a
-// database beside. It is cheap: the server calls it now and then.
-func (s *Store) KeepReserve() {
-	if info, err := os.Stat(s.reserve()); err == nil && info.Size() >= reserveOctets {
-		return
-	}
-	f, err := os.OpenFile(s.reserve(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return // the next one tries again
-	}
-	defer f.Close() // nobody reads it
-	info, err := f.Stat()
-	if err != nil || info.Size() >= reserveOctets {
-		return
-	}
-	missing := reserveOctets - info.Size()
-	if free, err := s.freeOctets(); err == nil && free < missing+openOctets {
-		return
-	}
-	fill := make([]byte, missing)
-	rand.Read(fill) // so that no file system stores it in less
-	if _, err := f.Write(fill); err != nil {
-		_ = f.Truncate(info.Size()) // a quota: what is left of it is for the mail
-	}
 }

@@ -67,6 +67,8 @@ type Store struct {
 	trouble atomic.Pointer[failure] // nil: none; of the writer goroutine, for all to read
 	slow    atomic.Bool             // somebody waited for the journal in vain, and it is still Behind
 
+	reserveBad atomic.Bool // OnError was told that there can be no reserve
+
 	queue
 }
 
@@ -229,7 +231,7 @@ func layOut(dir string, files blob.Disk) (*blob.Dir, error) {
 	db := filepath.Join(dir, databaseName)
 	err = disk.CreateEmpty(spool, db) // or SQLite would open one that is read-only
 	if _, exists := os.Stat(db); exists == nil && errors.Is(err, syscall.ENOSPC) {
-		err = nil // no reason not to open: messages can still be released and deleted
+		err = nil // no reason not to open: with the reserve, messages can still be deleted
 	}
 	if err != nil {
 		return nil, err
@@ -249,8 +251,8 @@ func layOutAdvice(err error) string {
 func (s *Store) SpoolDir() string { return filepath.Join(s.dir, "spool") }
 
 // Close commits what is waiting, on a full disk with half of the reserve, and closes
-// the database. Its error says how many journal entries could not be written. Calls
-// that come later get ErrClosed.
+// the database, whose room the reserve takes back. Its error says how many journal
+// entries could not be written. Calls that come later get ErrClosed.
 func (s *Store) Close() error {
 	err := ErrClosed
 	s.closeOnce.Do(func() {
@@ -260,6 +262,7 @@ func (s *Store) Close() error {
 		s.senders.Unlock()
 		s.writer.Wait()
 		err = errors.Join(s.lastErr, s.closeDatabase())
+		s.takeBack()
 	})
 	return err
 }
