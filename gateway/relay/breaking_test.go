@@ -242,12 +242,14 @@ func TestDuty_R5_Relay_one_transaction_at_a_time_probes(t *testing.T) {
 		try(4, Closing)
 		s.Fail(smtptest.Fault{Step: smtptest.Rcpt, Kind: smtptest.Permanent})
 		time.Sleep(5 * time.Second)
-		try(5, "") // a refusal proves nothing
-		try(5, Closing)
-		s.Fail()
+		try(5, "") // a refusal proves nothing, but that it is worth another try
+		s.Fail(smtptest.Fault{Step: smtptest.Mail, Kind: smtptest.Closing})
+		try(6, Closing) // on the connection that was kept, and on a new one
+		try(6, Closing)
 		time.Sleep(5 * time.Second)
-		try(6, "")
-		try(6, "") // up for good
+		s.Fail()
+		try(7, "")
+		try(7, "") // up for good
 	})
 }
 

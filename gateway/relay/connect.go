@@ -268,5 +268,16 @@ func (p *Pool) answered(h *host) {
 	h.broken = 0
 }
 
+// unbroken notes that a transaction on h ended without breaking, whether or not there
+// was a message: none that is held, and none without a recipient, shows that h takes
+// mail again. So it stays down, but the next message need not wait for the next probe.
+func (p *Pool) unbroken(h *host) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if h.down() {
+		h.probeAt = time.Now()
+	}
+}
+
 // down reports whether h is marked down. It is called with Pool.mu held.
 func (h *host) down() bool { return h.failures >= maxFailures || h.broken >= maxFailures }

@@ -178,6 +178,9 @@ func (d *Delivery) end() {
 			c.close()
 		}
 	}
+	if d.mailed && !c.dead && d.broke != c.host {
+		d.pool.unbroken(c.host)
+	}
 	d.pool.release(c)
 }
 
