@@ -37,6 +37,7 @@ func TestFaintLikenessesCountInAConversation(t *testing.T) {
 		{"under a known name, below another", letter{from: "Ole Nord <ole@nordlichtbau.docs-share.com>", subject: "Re: x"}, builder(), Quarantine},
 		{"cold, below another name", letter{from: "x@nordlichtbau.docs-share.com", body: paying}, builder(), Relay},
 		{"a service that is known, with payment", letter{from: "Ole Nord <ole@nordlichtbau.docs-share.com>", cites: thread, body: paying}, known("docs-share.com", KnownDomain{State: Established, First: days(90)}), Quarantine},
+		{"a letter of it below a service that is known, with payment", letter{from: "Ole Nord <ole@nordlichtbaau.docs-share.com>", cites: thread, body: paying}, known("docs-share.com", KnownDomain{State: Established, First: days(90)}), Quarantine},
 		{"an ordinary host", letter{from: "x@mail.docs-share.com", cites: thread, body: paying}, builder(), Relay},
 
 		{"two letters", letter{from: "x@nordlihctbou.de", cites: thread}, builder(), Tag},

@@ -11,6 +11,13 @@ import (
 // such names.
 const confBelow = 60
 
+// A letter that differs as well is less sure, and has to be one of a name that is long
+// enough.
+const (
+	confEditBelow = 50
+	leastBelow    = 65
+)
+
 // maxBelow bounds the labels that are looked at, from the left, which is what a
 // reader sees.
 const maxBelow = 4
@@ -34,7 +41,11 @@ func Below(d, target mail.Domain) (most Match, ok bool) {
 		joined := labels[i] + "-" + strings.TrimSuffix(n.registrable, "."+n.suffix)
 		joined = strings.TrimRight(joined[:min(len(joined), maxLabelOctets)], "-")
 		m, alike := Compare(mail.Domain(joined+"."+n.suffix), target)
-		if alike && slices.Contains(strings.Split(string(m.Class), "+"), string(Combo)) && m.Confidence > most.Confidence {
+		if alike = alike && slices.Contains(strings.Split(string(m.Class), "+"), string(Combo)); !alike {
+			m, alike = Compare(mail.Domain(labels[i]+"."+t.suffix), target) // a letter of it
+			alike, m.Confidence = alike && m.Confidence >= leastBelow, min(m.Confidence, confEditBelow)
+		}
+		if alike && m.Confidence > most.Confidence {
 			most, ok = m, true
 		}
 	}

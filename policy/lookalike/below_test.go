@@ -15,7 +15,9 @@ func TestANameBelowAnother(t *testing.T) {
 		"quorvista.eu.docs-share.com":                       confBelow,
 		"quorvista-invoice.docs-share.com":                  confBelow,
 		"qu0rvi5ta.docs-share.com":                          50,
-		"quorvitsa.docs-share.com":                          0, // a letter and an unlisted word
+		"quorvitsa.docs-share.com":                          confEditBelow,
+		"quorvisa.docs-share.com":                           confEditBelow,
+		"quorvitas.docs-share.com":                          0, // two
 		"quorvista." + strings.Repeat("share", 12) + ".com": confBelow,
 		"a.b.c.quorvista.docs-share.com":                    confBelow,
 		"a.b.c.d.quorvista.docs-share.com":                  0, // further from what is read first
