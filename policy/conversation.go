@@ -85,6 +85,7 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	if err := s.resembled(ctx, author.Address.Local); err != nil {
 		return err
 	}
+	s.brands(author)
 	if err := s.sift(ctx); err != nil {
 		return err
 	}

@@ -24,12 +24,7 @@ func isPersonal(display, folded string) bool {
 // in what its recipients had before. An address of theirs in place of a name is
 // one, too.
 func (s *scene) names(author mail.Author) {
-	t := &s.e.Thread
-	add := func(d mail.Domain, where string) {
-		if d != "" && d != s.author && !s.c.sameOwner(s.author, d) && len(t.Named) < maxNamed && !slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == d }) {
-			t.Named = append(t.Named, Namesake{Plain(author.Display, maxNameShown), d, where})
-		}
-	}
+	add := func(d mail.Domain, where string) { s.bear(author, d, where) }
 	for _, d := range author.Candidates {
 		if d == author.Address.Domain {
 			continue
@@ -55,6 +50,14 @@ func (s *scene) names(author mail.Author) {
 	}
 	for _, d := range s.recalled.Named {
 		add(d, "memory")
+	}
+}
+
+// bear notes that the author bears a name of d, once.
+func (s *scene) bear(author mail.Author, d mail.Domain, where string) {
+	t := &s.e.Thread
+	if d != "" && d != s.author && !s.c.sameOwner(s.author, d) && len(t.Named) < maxNamed && !slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == d }) {
+		t.Named = append(t.Named, Namesake{Plain(author.Display, maxNameShown), d, where})
 	}
 }
 

@@ -62,7 +62,7 @@ type Party struct {
 type Namesake struct {
 	Name   string      `json:"name"`   // as the author shows it
 	Domain mail.Domain `json:"domain"` // whose name it is
-	Where  string      `json:"where"`  // as in Party; "from": the From field shows an address of it; "memory": mail of that name from there came to a recipient before; "listed": an administrator listed it under that name
+	Where  string      `json:"where"`  // as in Party; "from": the From field shows an address of it; "memory": mail of that name from there came to a recipient before; "listed": an administrator listed it under that name; "label": the name contains that of its domain
 }
 
 // Similar is a pair of domains that resemble each other: one of this message,
