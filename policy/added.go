@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 
 	"mxgate/policy/lookalike"
@@ -39,7 +40,33 @@ func (s *scene) added() {
 			found[i] = f
 		}
 	}
+	for i := range s.parties {
+		p := &s.parties[i]
+		if b := s.blocked(p.domain); b != nil && p.isRecipient() {
+			f := s.pair(p.domain, b.Target, p.place(), s.relation(b.Target))
+			f.likened(p.domain, classBlocked, 100, blockedWords(b))
+			found = append(slices.DeleteFunc(found, func(f Similar) bool { return f.Domain == p.domain }), f)
+		}
+	}
 	s.e.Thread.Added = s.surest(found)
+}
+
+// classBlocked is the class of what an administrator blocked as an imitation, whatever
+// the names are.
+const classBlocked = "blocked"
+
+// blocked is the administrator's word that d imitates somebody, nil if there is none.
+func (s *scene) blocked(d mail.Domain) *Decision {
+	for i := range s.e.Thread.Decisions {
+		if b := &s.e.Thread.Decisions[i]; !b.Allow && b.Sender == d && s.e.applies(b) {
+			return b
+		}
+	}
+	return nil
+}
+
+func blockedWords(b *Decision) string {
+	return fmt.Sprintf("%s looks like %s: %s blocked it as an imitation", b.Sender.Unicode(), b.Target.Unicode(), or(b.Who, "an administrator"))
 }
 
 // surest keeps the pairs that count for the most, other endings of a name last.

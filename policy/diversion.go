@@ -89,7 +89,9 @@ func (s *scene) replies(author mail.Author) {
 	for _, p := range to {
 		d := lookalike.Registrable(p.Domain)
 		var found *Diversion
-		if freeMail[d] {
+		if b := s.blocked(d); b != nil {
+			found = &Diversion{Domain: d, Kind: score.ReplyLookalike, Target: b.Target, Class: classBlocked, Confidence: 100, Why: blockedWords(b), SameOwner: s.c.sameOwner(d, b.Target)}
+		} else if freeMail[d] {
 			if found = s.freeMailbox(p, d, author); found == nil && len(s.recalled.Kin) > 0 {
 				found = &Diversion{Domain: d, Kind: score.ReplyUnknown} // honest houses have answers come to themselves
 			}

@@ -73,7 +73,7 @@ type Similar struct {
 	As            mail.Domain    `json:"as,omitempty"` // the name below Domain that resembles Target, if it is by its dots
 	Where         string         `json:"where"`        // author, to or cc: where Domain stands
 	Relation      score.Relation `json:"relation"`
-	Class         string         `json:"class"`
+	Class         string         `json:"class"`      // of lookalike; "blocked": an administrator blocked Domain as an imitation
 	Confidence    int            `json:"confidence"` // 0 to 100
 	Why           string         `json:"why"`
 	State         State          `json:"state,omitempty"`
