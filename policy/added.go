@@ -16,7 +16,7 @@ func (s *scene) added() {
 	var found []Similar
 	for i := range s.parties {
 		p := &s.parties[i]
-		if l := &p.like; l.Confidence > 0 && s.joins(p) {
+		if l := &p.like; l.Confidence > 0 {
 			f := s.pair(p.domain, l.of.domain, p.place(), l.of.relation)
 			f.likened(l.as, string(l.Class), l.Confidence, l.Why)
 			found = append(found, f)
@@ -111,6 +111,12 @@ func (x *somebody) joined(m *lookalike.Match) bool {
 	return m.Confidence >= leastElse
 }
 
+// below reports whether m is that the name of x stands below another domain: that one
+// may be known, and who has that name is not.
+func (x *somebody) below(m *lookalike.Match) bool {
+	return x.member && byDots(string(m.Class)) && x.joined(m)
+}
+
 // present lists whom a recipient may be taken for: the author, if we know him, or
 // whom he resembles, participants of the conversation, parties that are quoted or
 // known.
@@ -131,9 +137,11 @@ func (s *scene) present() (all []somebody) {
 			add(f.Target, f.Relation)
 		}
 	}
-	for i := range s.parties {
-		if p := &s.parties[i]; p.quoted() || p.known.State != Unseen {
-			add(p.domain, s.relation(p.domain))
+	for _, list := range [][]scened{s.parties, s.crowd} {
+		for i := range list {
+			if p := &list[i]; p.quoted() || p.known.State != Unseen {
+				add(p.domain, s.relation(p.domain))
+			}
 		}
 	}
 	return all

@@ -36,7 +36,7 @@ type scene struct {
 	person   bool        // it can be one person's
 	parties  []scened
 	reserved int      // places among the parties, for those of Reply-To
-	crowd    []scened // recipients besides, whom the memory is not asked about
+	crowd    []scened // those for whom there was no room among these
 	asked    Question
 	recalled Recollection
 	others   []KnownDomain // asked about besides
@@ -287,6 +287,11 @@ func (s *scene) party(d mail.Domain) *scened {
 func (s *scene) known(d mail.Domain) KnownDomain {
 	if p := s.party(d); p != nil {
 		return p.known
+	}
+	for i := range s.crowd {
+		if p := &s.crowd[i]; p.domain == d {
+			return p.known
+		}
 	}
 	for _, list := range [][]Neighbour{s.recalled.Near, s.recalled.Kin} {
 		for _, n := range list {

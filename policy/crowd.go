@@ -10,8 +10,9 @@ import (
 	"mxgate/policy/thread"
 )
 
-// A message may name hundreds of recipients: more than the memory is asked about,
-// and more than can be held against everybody present. Then they are sifted first.
+// A message may name hundreds of recipients: more than the memory is asked about at
+// once, and more than can be held against everybody present. Then the memory is asked
+// again, and they are sifted first.
 
 // Limits of sifting.
 const (
@@ -20,44 +21,86 @@ const (
 	maxSuspects = 32      // of the crowd, asked about
 )
 
-// crowds notes a recipient for whom there was no room, each name once: one below a
-// domain may resemble somebody where the domain does not. About the domain of a name
-// that is shown elsewhere, the memory is asked already.
+// crowds notes somebody for whom there was no room, each name once: one below a domain
+// may resemble somebody where the domain does not.
 func (s *scene) crowds(d, full mail.Domain, where thread.Where) {
-	if where != thread.To && where != thread.Cc || slices.ContainsFunc(s.crowd, func(p scened) bool { return p.full == full }) {
-		return
+	for _, list := range [][]scened{s.parties, s.crowd} {
+		for i := range list {
+			if p := &list[i]; p.full == full || p.domain == d && slices.Contains(p.more, full) {
+				if !slices.Contains(p.where, where) {
+					p.where = append(p.where, where)
+				}
+				return
+			}
+		}
 	}
-	if p := s.party(d); p == nil || p.full != full && !slices.Contains(p.more, full) {
+	if where != thread.ReplyTo {
 		s.crowd = append(s.crowd, scened{domain: d, full: full, where: []thread.Where{where}})
-	} else if !p.isRecipient() {
-		p.where = append(p.where, where)
 	}
+}
+
+// askCrowd asks the memory about the crowd.
+func (s *scene) askCrowd(ctx context.Context) error {
+	var domains []mail.Domain
+	for i := range s.crowd {
+		if p := &s.crowd[i]; !slices.Contains(domains, p.domain) {
+			if k := s.known(p.domain); k.Domain != "" {
+				p.known = k
+			} else {
+				domains = append(domains, p.domain)
+			}
+		}
+	}
+	for some := range slices.Chunk(domains, maxAsked) {
+		known, err := s.ask(ctx, some)
+		if err != nil {
+			return err
+		}
+		for i := range s.crowd {
+			if at := slices.Index(some, s.crowd[i].domain); at >= 0 && at < len(known) {
+				s.crowd[i].known = known[at]
+			}
+		}
+	}
+	return nil
 }
 
 // sift finds, of each recipient who joins, whom of those present he may be taken for.
 // Where there are too many to compare each with each, a sieve says with whom.
 func (s *scene) sift(ctx context.Context) error {
+	if err := s.askCrowd(ctx); err != nil {
+		return err
+	}
 	names := s.bounded(s.newcomers())
 	if len(names) == 0 {
 		return nil
 	}
-	among := s.among(s.present(), len(names), len(s.crowd) > 0)
+	cost := 0
 	for _, n := range names {
-		if n.joins {
+		cost += costOf(n.name)
+	}
+	among := s.among(s.present(), cost, len(s.crowd) > 0)
+	for _, n := range names {
+		switch {
+		case n.joins:
 			n.p.like.with(n.name, among(n.name), (*somebody).joined)
+		case n.name != n.p.domain: // that its domain is known says nothing of it
+			n.p.like.with(n.name, among(n.name), (*somebody).below)
 		}
 		n.p.ours.hold(s.ours(n.name))
 	}
 	for i := range s.parties {
 		s.noteOurs(&s.parties[i])
 	}
-	return s.summon(ctx)
+	s.summon()
+	return nil
 }
 
-// among returns with whom of all a name is to be compared, of so many names: with
-// everybody, or where there are too many of both with whom a sieve lets through.
-func (s *scene) among(all []somebody, names int, sifted bool) func(mail.Domain) []somebody {
-	if !sifted && names*len(all) <= maxCompared {
+// among returns with whom of all a name is to be compared, where all names have that
+// cost: with everybody, or where there are too many of both with whom a sieve lets
+// through.
+func (s *scene) among(all []somebody, cost int, sifted bool) func(mail.Domain) []somebody {
+	if !sifted && cost*len(all) <= maxCompared {
 		return func(mail.Domain) []somebody { return all }
 	}
 	return newSieve(all, func() { s.unread(thread.MoreRecipients) }).among
@@ -70,25 +113,25 @@ type newcomer struct {
 	joins bool
 }
 
-// newcomers lists the recipients; nobody if none of them joins.
+// newcomers lists the recipients; nobody if none of them joins or stands below a domain.
 func (s *scene) newcomers() (all []newcomer) {
-	if len(s.crowd) == 0 && !slices.ContainsFunc(s.parties, func(p scened) bool { return s.joins(&p) }) {
+	some := false
+	for _, list := range [][]scened{s.parties, s.crowd} {
+		for i := range list {
+			p := &list[i]
+			if !p.isRecipient() {
+				continue
+			}
+			joins := s.joins(p)
+			some = some || joins || p.full != p.domain || len(p.more) > 0
+			all = append(all, newcomer{p, p.full, joins})
+			for _, d := range p.more {
+				all = append(all, newcomer{p, d, joins})
+			}
+		}
+	}
+	if !some {
 		return nil
-	}
-	for i := range s.parties {
-		p := &s.parties[i]
-		if !p.isRecipient() {
-			continue
-		}
-		joins := s.joins(p)
-		all = append(all, newcomer{p, p.full, joins})
-		for _, d := range p.more {
-			all = append(all, newcomer{p, d, joins})
-		}
-	}
-	for i := range s.crowd {
-		p := &s.crowd[i]
-		all = append(all, newcomer{p, p.full, true})
 	}
 	return all
 }
@@ -111,7 +154,7 @@ func (s *scene) bounded(names []newcomer) []newcomer {
 // ours is whom of ours and the protected ones d resembles, unless that is noted
 // already: pretence reads less of To and Cc.
 func (s *scene) ours(d mail.Domain) (most lookalike.Match, as mail.Domain) {
-	if s.c.Lookalike == nil || slices.ContainsFunc(s.e.Lookalike, func(l Lookalike) bool { return l.Domain == d }) {
+	if s.c.Lookalike == nil || slices.ContainsFunc(s.e.Lookalike, func(l Lookalike) bool { return l.Domain == d && (l.Where == "to" || l.Where == "cc") }) {
 		return most, d
 	}
 	if found := s.c.Lookalike.Check(d); len(found) > 0 && found[0].Confidence >= leastElse {
@@ -126,26 +169,21 @@ func (s *scene) noteOurs(p *scened) {
 	}
 }
 
-// summon makes parties of those of the crowd who resemble somebody, the likest first,
-// once the memory has said what it knows of them.
-func (s *scene) summon(ctx context.Context) error {
-	suspects := slices.DeleteFunc(s.crowd, func(p scened) bool { return p.like.Confidence+p.ours.Confidence == 0 })
+// summon makes parties of those of the crowd who resemble somebody, the likest first, or
+// were blocked.
+func (s *scene) summon() {
+	suspects := slices.DeleteFunc(slices.Clone(s.crowd), func(p scened) bool {
+		return p.like.Confidence+p.ours.Confidence == 0 && (s.blocked(p.domain) == nil || !p.isRecipient())
+	})
 	slices.SortStableFunc(suspects, func(a, b scened) int { return b.likest() - a.likest() })
 	if len(suspects) > maxSuspects {
 		suspects = suspects[:maxSuspects]
 		s.unread(thread.MoreRecipients)
 	}
-	domains := make([]mail.Domain, len(suspects))
 	for i := range suspects {
-		domains[i] = suspects[i].domain
 		s.noteOurs(&suspects[i])
 	}
-	known, err := s.ask(ctx, domains)
-	for i := range known {
-		suspects[i].known = known[i]
-	}
 	s.parties = append(s.parties, suspects...)
-	return err
 }
 
 func (p *scened) likest() int { return max(p.like.weight(), p.ours.weight()) }

@@ -76,29 +76,36 @@ const maxNameShown = 80
 // has part in the conversation or is of the author's domain diverts nothing.
 func (s *scene) replies(author mail.Author) {
 	var to []thread.Party
+	cost := 0
 	for _, p := range s.conv.Parties {
 		if d := lookalike.Registrable(p.Domain); p.Where == thread.ReplyTo && d != "" && d != s.author && !withinAny(p.Domain, s.c.Own) {
 			to = append(to, p)
+			cost += costOf(p.Domain)
 		}
 	}
 	if len(to) == 0 {
 		return
 	}
+	slices.SortStableFunc(to, func(a, b thread.Party) int { return len(a.Domain) - len(b.Domain) })
 	held := s.held()
-	among := s.among(held, len(to), false)
+	among := s.among(held, cost, false)
 	for _, p := range to {
 		d := lookalike.Registrable(p.Domain)
 		var found *Diversion
-		if b := s.blocked(d); b != nil {
+		switch b := s.blocked(d); {
+		case b != nil:
 			found = &Diversion{Domain: d, Kind: score.ReplyLookalike, Target: b.Target, Class: classBlocked, Confidence: 100, Why: blockedWords(b), SameOwner: s.c.sameOwner(d, b.Target)}
-		} else if freeMail[d] {
-			if found = s.freeMailbox(p, d, author); found == nil && len(s.recalled.Kin) > 0 {
-				found = &Diversion{Domain: d, Kind: score.ReplyUnknown} // honest houses have answers come to themselves
-			}
-		} else if !slices.Contains(s.recalled.Thread.Participants, d) && s.strange(d) {
+		case s.foreign(d):
 			found = s.diverted(p.Domain, d, among(p.Domain))
 			if found != nil && found.Kind == score.ReplyUnknown && slices.ContainsFunc(held, func(x somebody) bool { return x.domain == d }) {
 				found = nil // whom it quotes: anybody can be quoted, but honest mail may answer him
+			}
+		default:
+			if found = s.standsBelow(p.Domain, d, among); found == nil && freeMail[d] {
+				found = s.freeMailbox(p, d, author)
+			}
+			if found == nil && freeMail[d] && len(s.recalled.Kin) > 0 {
+				found = &Diversion{Domain: d, Kind: score.ReplyUnknown} // honest houses have answers come to themselves
 			}
 		}
 		if old := s.e.Thread.ReplyTo; found != nil && (old == nil || severityOf[found.Kind] > severityOf[old.Kind]) {
@@ -107,10 +114,28 @@ func (s *scene) replies(author mail.Author) {
 	}
 }
 
-// strange reports whether d is not known here for itself.
-func (s *scene) strange(d mail.Domain) bool {
+// foreign reports whether d is not known here for itself, had no part in the
+// conversation, and is no service of free mailboxes.
+func (s *scene) foreign(d mail.Domain) bool {
 	t, known := &s.e.Thread, s.known(d)
-	return t.MemorySince.IsZero() || t.stranger(known.State, known.First, s.e.ReceivedAt)
+	return !freeMail[d] && !slices.Contains(s.recalled.Thread.Participants, d) && (t.MemorySince.IsZero() || t.stranger(known.State, known.First, s.e.ReceivedAt))
+}
+
+// standsBelow reports a name of a participant below d, which is not foreign: who has that
+// name is not known.
+func (s *scene) standsBelow(full, d mail.Domain, among func(mail.Domain) []somebody) *Diversion {
+	var l likeness
+	if full != d {
+		l.with(full, among(full), (*somebody).below)
+	}
+	if l.Confidence == 0 {
+		return nil
+	}
+	found := s.likened(full, d, &l)
+	if s.known(d).State.rank() >= Established.rank() || slices.Contains(s.recalled.Thread.Participants, d) {
+		found.Kind = score.ReplyUnknown
+	}
+	return found
 }
 
 // held lists whom a Reply-To is held against: houses write from several names of their
@@ -123,6 +148,11 @@ func (s *scene) held() []somebody {
 	for _, t := range s.targets() {
 		if r := s.relation(t); r != score.Message || s.party(t).quoted() || s.known(t).State != Unseen {
 			all = append(all, s.somebody(t, strictly(r)))
+		}
+	}
+	for i := range s.crowd {
+		if p := &s.crowd[i]; p.quoted() || p.known.State != Unseen {
+			all = append(all, s.somebody(p.domain, strictly(s.relation(p.domain))))
 		}
 	}
 	return all
@@ -168,24 +198,32 @@ func (s *scene) asksForMoney() bool {
 // resembles but the author's own, as names of one house do, is noted of one that is
 // unknown.
 func (s *scene) diverted(full, d mail.Domain, among []somebody) *Diversion {
-	found := Diversion{Domain: d, Kind: score.ReplyLookalike}
 	var l likeness
 	l.with(full, among, func(x *somebody, m *lookalike.Match) bool {
 		return countsAs(x.relation, string(m.Class), m.Confidence)
 	})
+	switch {
+	case l.Confidence > 0:
+		return s.likened(full, d, &l)
+	case s.e.Thread.MemorySince.IsZero():
+		return nil // nothing is known of anybody
+	}
+	own := []somebody{s.somebody(s.author, score.Message)}
+	l.with(full, own, func(x *somebody, m *lookalike.Match) bool { return m.Confidence >= leastInThread })
+	found := s.likened(full, d, &l)
+	found.Kind = score.ReplyUnknown
+	return found
+}
+
+// likened is a Reply-To at full, at or below d, that resembles whom l tells, if anybody.
+func (s *scene) likened(full, d mail.Domain, l *likeness) *Diversion {
+	found := &Diversion{Domain: d, Kind: score.ReplyLookalike}
 	if l.Confidence == 0 {
-		if s.e.Thread.MemorySince.IsZero() {
-			return nil // nothing is known of anybody
-		}
-		found.Kind = score.ReplyUnknown
-		own := []somebody{s.somebody(s.author, score.Message)}
-		l.with(full, own, func(x *somebody, m *lookalike.Match) bool { return m.Confidence >= leastInThread })
+		return found
 	}
-	if l.Confidence > 0 {
-		found.Target, found.Class, found.Confidence, found.Why, found.SameOwner = l.of.domain, string(l.Class), l.Confidence, l.Why, s.c.sameOwner(d, l.of.domain)
-		if full != d && byDots(found.Class) {
-			found.As = full
-		}
+	found.Target, found.Class, found.Confidence, found.Why, found.SameOwner = l.of.domain, string(l.Class), l.Confidence, l.Why, s.c.sameOwner(d, l.of.domain)
+	if full != d && byDots(found.Class) {
+		found.As = full
 	}
-	return &found
+	return found
 }

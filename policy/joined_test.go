@@ -100,11 +100,14 @@ func TestATakenOverMailboxBringsNoLookAlike(t *testing.T) {
 		"nordlichtbau.com":                      {want: Tag},
 		"mail.docs-share.com":                   {want: Relay, reason: Clean},
 		"unlike.net":                            {want: Relay, reason: Clean},
-		"nordlichtbau.known-service.com":        {want: Relay, reason: Clean},
+		"nordlichtbau.known-service.com":        {want: Tag, reason: AddedLookalikes},
 		"nordlichtbau-mail.nordlichtbau.de":     {want: Relay, reason: Clean},
 		"nordlichtbau-group.de.example.com":     {want: Relay, reason: Clean},
 		"example.docs-share.com":                {want: Relay, reason: Clean}, // ours
-		"nordlichtbau.part-of-conversation.com": {want: Relay, reason: Clean},
+		"nordlichtbau.part-of-conversation.com": {want: Tag, reason: AddedLookalikes},
+		"mail.known-service.com":                {want: Relay, reason: Clean},
+		"nordlichtbau.fastmail.com":             {want: Quarantine, reason: AddedLookalikes},
+		"fastmail.com":                          {want: Relay, reason: Clean},
 	} {
 		remember := func() *remembering {
 			return builders(func(r *remembering) {

@@ -55,10 +55,17 @@ func TestPaddingHidesNoLookAlike(t *testing.T) {
 		{"an answer to sixty of his house", letter{cites: stolen, replyTo: many(61, "a%d@heise.de") + "b@he1se.de"}, Unscannable},
 		{"an answer to more than anybody has", letter{cites: stolen, replyTo: many(20, "a@pad%d.net") + "b@he1se.de"}, Unscannable},
 		{"an answer to him, who is quoted", letter{cites: stolen, replyTo: "b@he1se.de", body: strings.ReplaceAll(pasted, "heise.de", "he1se.de")}, AddedLookalikes},
+		{"he and whom he resembles in a crowd", letter{from: "a@logistik.net", cc: many(70, "a@pad%d.net") + "a@nordwind.org, b@nordw1nd.org"}, AddedLookalikes},
+		{"and before it", letter{from: "a@logistik.net", cc: "b@nordw1nd.org, " + many(70, "a@pad%d.net") + "a@nordwind.org"}, AddedLookalikes},
+		{"both behind many quoted", letter{from: "a@logistik.net", cc: "a@nordwind.org, b@nordw1nd.org", body: quotes(66)}, AddedLookalikes},
+		{"whom he resembles is quoted behind many", letter{from: "a@logistik.net", cc: "b@nordw1nd.org", body: quotes(66) + strings.ReplaceAll(pasted, "heise.de", "nordwind.org")}, AddedLookalikes},
+		{"an answer to him, and whom he resembles in a crowd", letter{from: "a@logistik.net", replyTo: "b@nordw1nd.org", cc: many(70, "a@pad%d.net") + "a@nordwind.org"}, AddedLookalikes},
+		{"an answer to him, and both behind many quoted", letter{from: "a@logistik.net", replyTo: "b@nordw1nd.org", cc: "a@nordwind.org", body: quotes(66)}, AddedLookalikes},
+		{"one of ours, named elsewhere", letter{cites: stolen, cc: many(55, "a@pad%d.net") + "b@bundesbamk.de", fields: "Resent-From: b@bundesbamk.de\r\n"}, AddedLookalikes},
 		{"ids", letter{cites: stolen + " " + ids(110), cc: names(14) + "b@he1se.de"}, AddedLookalikes},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.l.from, c.l.body = "a@heise.de", paying+c.l.body
+			c.l.from, c.l.body = or(c.l.from, "a@heise.de"), paying+c.l.body
 			r := correspondence()
 			r.threads["q1@example.com"] = RememberedThread{Number: 7, Participants: []mail.Domain{"heise.de", "example.com", "a1.net", "b2.net", "c3.net", "d4.net", "e5.net"}}
 			e := tell(t, c.l, func(col *Collector) { col.Memory = r })

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -41,11 +42,20 @@ func (l *likeness) weight() int {
 }
 
 // maxSifted bounds the pairs of domains that one sieve lets through; one of a long name
-// counts for several.
+// counts for several, and one of other letters than a to z.
 const (
 	maxSifted = 1000
 	ofLength  = 32 // octets of a name for which a pair counts once more
+	ofLetters = 3
 )
+
+func costOf(d mail.Domain) int {
+	n := 1 + len(d)/ofLength
+	if strings.Contains(string(d), "xn--") {
+		n *= ofLetters
+	}
+	return n
+}
 
 // sieve finds whom of many a name may resemble.
 type sieve struct {
@@ -71,7 +81,7 @@ func (x *sieve) among(d mail.Domain) (some []somebody) {
 		if !slices.ContainsFunc(near, func(m lookalike.Match) bool { return m.Target == s.domain }) && (!s.member || lookalike.Distant(d, s.domain)) {
 			continue
 		}
-		if x.pairs += 1 + len(d)/ofLength; x.pairs > maxSifted {
+		if x.pairs += costOf(d); x.pairs > maxSifted {
 			x.blocked()
 			break
 		}

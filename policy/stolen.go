@@ -73,7 +73,7 @@ func addedLookalikes(_ *Rules, e *Evidence) (string, Disposition, bool) {
 		if first == nil {
 			first = s
 		}
-		if s.Class != string(lookalike.TLD) {
+		if s.Class != string(lookalike.TLD) && !e.besideOthers(s) {
 			most = Quarantine
 		}
 		found = append(found, s.words())
@@ -86,6 +86,12 @@ func addedLookalikes(_ *Rules, e *Evidence) (string, Disposition, bool) {
 		return text + " " + upperFirst(money) + ".", most, true
 	}
 	return text, Tag, true
+}
+
+// besideOthers reports whether s is a name below a service that is known here, or had part
+// in the conversation under another name: it is told, and not held for.
+func (e *Evidence) besideOthers(s *Similar) bool {
+	return s.As != "" && (s.State.rank() >= Established.rank() || e.Thread.Known != nil && slices.Contains(e.Thread.Known.Participants, s.Domain))
 }
 
 // paidElsewhere is rule (d) for the one who gets the answer: a look-alike in Reply-To
