@@ -164,7 +164,8 @@ var severityOf = map[score.Reply]int{score.ReplyUnknown: 1, score.ReplyFreeMail:
 // somebody in the conversation. The author's own name counts if he claims to answer,
 // and, also if the local part is only made of it, if he tells of an account from an
 // address of his own: people who write to a web form are named as its author, too,
-// and a small firm may want its answers there.
+// and a small firm may want its answers there. So it may at an address that is made of
+// its own name: that counts where payment is to change.
 func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *Diversion {
 	hit := func(of mail.Domain, name string) *Diversion {
 		return &Diversion{Domain: d, Kind: score.ReplyFreeMail, Target: of, Name: Plain(name, maxNameShown)}
@@ -177,6 +178,9 @@ func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *
 	if bears && s.conv.Reply || (bears || spells(p.Address.Local, author.Display)) && bearsOne(author.Address.Local, author.Display) && s.asksForMoney() {
 		return hit(s.author, or(author.Display, author.Address.Local))
 	}
+	if spellsHouse(p.Address.Local, author.Display, s.author) && s.changesPayment() {
+		return hit(s.author, s.author.Unicode())
+	}
 	for _, other := range s.conv.Parties {
 		of := lookalike.Registrable(other.Domain)
 		if other.Where == thread.ReplyTo || of == d {
@@ -187,6 +191,11 @@ func (s *scene) freeMailbox(p thread.Party, d mail.Domain, author mail.Author) *
 		}
 	}
 	return nil
+}
+
+func (s *scene) changesPayment() bool {
+	s.words()
+	return s.e.Thread.Payment.changes()
 }
 
 func (s *scene) asksForMoney() bool {

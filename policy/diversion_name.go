@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"mxgate/policy/lookalike"
+	"mxgate/policy/mail"
 )
 
 // maxNameWords is how many words of a display name are read.
@@ -39,6 +40,23 @@ func spells(local, display string) bool {
 			if i != j && (is(first, last) || utf8.RuneCountInString(last) >= leastName && is(first[:initial], last)) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// spellsHouse reports whether the local part of an address is made of the label of d, or
+// of a word of it, alone or together with the name of a person.
+func spellsHouse(local, display string, d mail.Domain) bool {
+	letters := foldLetters(lettersOf(local))
+	label, _, _ := strings.Cut(d.Unicode(), ".")
+	for _, part := range append(strings.Split(label, "-"), label) {
+		part = foldLetters(part)
+		if utf8.RuneCountInString(part) < leastBrand {
+			continue
+		}
+		if before, behind, found := strings.Cut(letters, part); found && (before+behind == "" || spells(before+behind, display)) {
+			return true
 		}
 	}
 	return false

@@ -49,6 +49,31 @@ func TestALocalPartIsMadeOfAName(t *testing.T) {
 	}
 }
 
+// A free mailbox that is made of the name of the author's house counts where payment is to
+// change.
+func TestAFreeMailboxMadeOfTheNameOfTheHouse(t *testing.T) {
+	for _, c := range []struct {
+		from, replyTo, body string
+		want                bool
+	}{
+		{"Anna Keller <a.keller@nordwind-bau.de>", "anna.keller.nordwind@gmail.com", paying, true},
+		{"Anna Keller <a.keller@nordwind-bau.de>", "annakellernordwindbau77@gmail.com", paying, true},
+		{"Accounts <accounts@nordwind-bau.de>", "nordwind-bau@gmail.com", paying, true},
+		{"Accounts <accounts@nordwind-bau.de>", "n0rdwind@gmail.com", paying, false}, // digits are left out
+		{"Accounts <accounts@nordwind-bau.de>", "nordwind@gmail.com", paying, true},
+		{"Accounts <accounts@nordwind-bau.de>", "nordwind@gmail.com", otherAccount + "\r\n", false}, // as of a small firm
+		{"Accounts <accounts@nordwind-bau.de>", "nordwind.carol@gmail.com", paying, false},
+		{"Accounts <accounts@bauer.de>", "bauer@gmail.com", paying, false}, // anybody's
+	} {
+		e := tell(t, letter{from: c.from, replyTo: c.replyTo, body: c.body}, func(col *Collector) { col.Memory = correspondence() })
+		v := decideAgain(t, Rules{}, e)
+		d := e.Thread.ReplyTo
+		if got := d != nil && d.Kind == score.ReplyFreeMail && v.Disposition == Tag; got != c.want {
+			t.Errorf("%s, %s: %v %s: %s", c.from, c.replyTo, v.Disposition, v.Reason, v.Sentence)
+		}
+	}
+}
+
 // A free mailbox that is made of the author's name is his name, whether it is shown
 // or not.
 func TestAFreeMailboxMadeOfTheAuthorsName(t *testing.T) {
