@@ -64,6 +64,8 @@ type Explained struct {
 	Questions   []Asked            `json:"questions,omitempty"` // of DNS, in the order of their answers; if Question.Trace
 	Memory      *Remembered        `json:"memory,omitempty"`    // if Question.Memory
 	Unasked     string             `json:"unasked,omitempty"`   // what live mail is judged by as well and could not be asked here: SPF without a reverse-path
+	Handed      *Handed            `json:"handed,omitempty"`    // judged as it was handed to this gateway, which it had passed
+	Hint        string             `json:"hint,omitempty"`      // what may help, where the origin is not known
 
 	// For people; not in the JSON.
 	Verdict policy.Verdict `json:"-"`
@@ -160,11 +162,10 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 	if !slices.ContainsFunc(m.Fields, func(f mail.Field) bool { return f.Name != "" }) {
 		return out, ErrNoHeader
 	}
-	tx := policy.FileTransaction(m, whenReceived(m))
-	if x.q.MailSet {
-		tx.Envelope.ReversePath = x.q.Mail
+	tx, src, given, err := x.transaction(m, content, &out)
+	if err != nil {
+		return out, err
 	}
-	tx.Envelope.ForwardPaths = x.q.Rcpt
 	if x.image != nil {
 		out.Memory = x.remember(tx)
 	}
@@ -174,11 +175,14 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 	if x.q.Trace {
 		collector.Resolver = dns.Traced(collector.Resolver, time.Now, asking.note)
 	}
-	e, err := collector.Collect(ctx, tx, x.source, policy.Given{Origin: x.q.Client, Helo: x.q.Helo, Peerless: true})
+	e, err := collector.Collect(ctx, tx, src, given)
 	if err != nil {
 		return out, err
 	}
-	x.nameless(e)
+	x.nameless(e, src)
+	if e.Origin.IP != "" {
+		out.Hint = ""
+	}
 	out.Unasked = x.pathless(e, m)
 	if out.Memory != nil {
 		out.Memory.Asked = e.Thread.Author.Domain != ""
@@ -188,6 +192,35 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 	out.Disposition, out.Reason, out.Sentence, out.Findings = out.Verdict.Disposition, out.Verdict.Reason, out.Verdict.Sentence, out.Verdict.Findings
 	out.Lifted, out.Questions, out.Evidence = out.Verdict.Lifted, asking.all(), *e
 	return out, nil
+}
+
+// transaction is how m is judged: as it stands in the file or, if it has passed this
+// gateway, as it was handed to it. The reverse-path is in both the one that a server
+// behind us, or the provider, wrote down.
+func (x *Explainer) transaction(m *mail.Message, content []byte, out *Explained) (*mail.Transaction, provider.Source, policy.Given, error) {
+	tx := policy.FileTransaction(m, whenReceived(m))
+	if x.q.MailSet {
+		tx.Envelope.ReversePath = x.q.Mail
+	}
+	tx.Envelope.ForwardPaths = x.q.Rcpt
+	src, given := x.source, policy.Given{Origin: x.q.Client, Helo: x.q.Helo, Peerless: true}
+	h, hint := x.handedIn(m)
+	if out.Hint = hint; h == nil {
+		return tx, src, given, nil
+	}
+	var err error
+	if tx.Message, err = h.asReceived(m, content); err != nil {
+		return nil, src, given, err
+	}
+	tx.Client, tx.ReceivedAt, out.Handed = h.client, h.At, &h.Handed
+	client, _ := x.q.Config.SourceSet.Match(h.Client)
+	if x.q.Source == "" {
+		src = client
+	}
+	if src.Origin == provider.OriginPeer && src.Name == client.Name {
+		given.Peerless, src.Bind = false, nil // it is known who delivered his own mail; what binds him to us does not show in a file
+	}
+	return tx, src, given, nil
 }
 
 // remember says what memory tx is judged by, and names recipients if nobody has.
@@ -209,8 +242,8 @@ func (x *Explainer) remember(tx *mail.Transaction) *Remembered {
 
 // nameless says what to do about an origin that cannot be known because nobody
 // said which provider's lines to believe: what the walk says is of no help then.
-func (x *Explainer) nameless(e *policy.Evidence) {
-	if x.source.Name != "" || x.q.Client.IsValid() || e.Origin.IP != "" {
+func (x *Explainer) nameless(e *policy.Evidence, src provider.Source) {
+	if src.Name != "" || x.q.Client.IsValid() || e.Origin.IP != "" {
 		return
 	}
 	e.Origin.Why = "no provider was named whose Received lines could be believed: name it with -source, or give the origin's address with -client"

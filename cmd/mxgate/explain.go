@@ -205,8 +205,14 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	}
 	fmt.Fprintf(e.out, "%s\n%s%s%s", heading, policy.Labelled("subject", policy.Plain(mail.DecodeWords(r.Subject), 200)),
 		policy.Labelled("to", policy.Plain(r.To, 200)), policy.Labelled("message-id", policy.Plain(r.MessageID, 200)))
+	if r.Handed != nil {
+		fmt.Fprint(e.out, policy.Labelled("judged", handedWords(r.Handed)))
+	}
 	if r.Unasked != "" {
 		fmt.Fprint(e.out, policy.Labelled("not asked", r.Unasked+"."))
+	}
+	if r.Hint != "" {
+		fmt.Fprint(e.out, policy.Labelled("hint", r.Hint+"."))
 	}
 	if err := policy.Explain(e.out, &r.Evidence, r.Verdict); err != nil {
 		return err
@@ -221,6 +227,19 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	}
 	_, err = fmt.Fprintln(e.out)
 	return err
+}
+
+// handedWords says of a message that has passed the gateway what was judged of it.
+func handedWords(h *gateway.Handed) string {
+	text := fmt.Sprintf("as it was handed to %s by %s on %s", h.To, h.Client, h.At.Local().Format(stamp))
+	switch h.LeftOut {
+	case 0:
+	case 1:
+		text += ", the header field above that left out"
+	default:
+		text += fmt.Sprintf(", %d header fields above that left out", h.LeftOut)
+	}
+	return text + ": so says its Received field of " + h.To + ", which could be forged in a file that is not from your mailboxes."
 }
 
 // memoryWords says which memory was asked, and about whom.
