@@ -31,6 +31,7 @@ type alike struct {
 	domainKnown, targetKnown string      // for people
 	excused                  bool        // the sender may
 	author                   bool        // domain is the author's
+	where                    string      // it stands, for people; "" if it is the author's
 	undecided                bool        // nobody can tell which of the two imitates the other
 }
 
@@ -49,7 +50,8 @@ func alikes(e *policy.Evidence) []alike {
 	for where, list := range [][]policy.Similar{t.Similar, t.Added} {
 		for i := range list {
 			s := &list[i]
-			add(alike{s.Domain, s.Target, s.As, placed(s.Where, knownNote(s.State, s.Since, remembers)), roleNote(s.Relation, s.TargetState, s.TargetSince, remembers), s.SameOwner, where == 0, s.Undecided()})
+			add(alike{domain: s.Domain, target: s.Target, as: s.As, where: places[s.Where], domainKnown: knownNote(s.State, s.Since, remembers), targetKnown: roleNote(s.Relation, s.TargetState, s.TargetSince, remembers),
+				excused: s.SameOwner, author: where == 0, undecided: s.Undecided()})
 		}
 	}
 	for i := range e.Lookalike {
@@ -58,23 +60,18 @@ func alikes(e *policy.Evidence) []alike {
 		if l.Own {
 			whose = score.Own
 		}
-		a := alike{domain: lookalike.Registrable(l.Domain), target: lookalike.Registrable(l.Target), targetKnown: roleNote(whose, policy.Unseen, time.Time{}, false), excused: l.SameOwner, author: l.Where == "author"}
+		a := alike{domain: lookalike.Registrable(l.Domain), target: lookalike.Registrable(l.Target), where: places[l.Where], targetKnown: roleNote(whose, policy.Unseen, time.Time{}, false), excused: l.SameOwner, author: l.Where == "author"}
 		if _, itself := lookalike.Compare(a.domain, a.target); !itself && l.Domain != a.domain {
 			a.as = l.Domain
 		}
 		if a.author {
 			a.domainKnown = knownNote(t.Author.State, t.Author.First, remembers)
-		} else {
-			a.domainKnown = placed(l.Where, "")
 		}
 		add(a)
 	}
 	if d := t.ReplyTo; d != nil && d.Target != "" && d.Class != "" {
-		a := alike{domain: lookalike.Registrable(d.Domain), target: lookalike.Registrable(d.Target), as: d.As, domainKnown: "where an answer would go", excused: d.SameOwner}
-		if note := partyNote(t, a.domain); note != "" {
-			a.domainKnown += "; " + note
-		}
-		a.targetKnown = partyNote(t, a.target)
+		a := alike{domain: lookalike.Registrable(d.Domain), target: lookalike.Registrable(d.Target), as: d.As, where: places["reply-to"], excused: d.SameOwner}
+		a.domainKnown, a.targetKnown = partyNote(t, a.domain), partyNote(t, a.target)
 		add(a)
 	}
 	for i := range all {
@@ -84,13 +81,16 @@ func alikes(e *policy.Evidence) []alike {
 	return all
 }
 
-// placed says where a domain stands that is not the author's, before what is known of it.
-func placed(where, note string) string {
-	place := map[string]string{"to": "in To", "cc": "in Cc", "reply-to": "in Reply-To", "protected-from": "in the signed From"}[where]
-	if place == "" || note == "" {
-		return place + note
+// places are where a domain may stand that is not the author's, for people.
+var places = map[string]string{"to": "in To", "cc": "in Cc", "reply-to": "in Reply-To", "protected-from": "in the signed From",
+	"sender": "in Sender", "resent-from": "in Resent-From"}
+
+// note says where the domain stands, and what is known of it.
+func (a *alike) note() string {
+	if a.where == "" || a.domainKnown == "" {
+		return a.where + a.domainKnown
 	}
-	return place + "; " + note
+	return a.where + "; " + a.domainKnown
 }
 
 // partyNote says what was known of a domain of the message for itself; "" if that
@@ -125,18 +125,22 @@ func knownNote(state policy.State, since time.Time, remembers bool) string {
 	case !remembers:
 		return ""
 	case state == policy.Unseen:
-		return "never wrote to us"
+		return neverProven
 	case since.IsZero():
 		return stateWords[state]
 	}
 	return stateWords[state] + ", since " + since.UTC().Format(time.DateOnly)
 }
 
+// neverProven is said of a domain that the memory does not know: what was held, or could
+// not be proven, taught it nothing.
+const neverProven = "no proven mail of it was delivered here"
+
 // stateWords are the states of a domain, for people.
 var stateWords = map[policy.State]string{
-	policy.Unseen:      "named by others, never wrote to us",
+	policy.Unseen:      "named by others; " + neverProven,
 	policy.Shadow:      "in the shadow of an older one that it resembles",
-	policy.Seen:        "wrote to us, not often enough to be known well",
+	policy.Seen:        "wrote to us, not yet known well",
 	policy.Established: "known well",
 	policy.TwoWay:      "known well, and you write to it",
 }
@@ -159,7 +163,7 @@ func compare(out io.Writer, e *policy.Evidence) {
 	style := pair.On(out, pairIndent)
 	label := "compare"
 	for _, a := range alikes(e) {
-		text := style.Text(pair.Side{Domain: cmp.Or(a.as, a.domain), Note: a.domainKnown}, pair.Side{Domain: a.target, Note: a.targetKnown})
+		text := style.Text(pair.Side{Domain: cmp.Or(a.as, a.domain), Note: a.note()}, pair.Side{Domain: a.target, Note: a.targetKnown})
 		if label != "" { // only the first pair is labelled
 			text = fmt.Sprintf("  %-*s%s", len(pairIndent)-2, label, strings.TrimPrefix(text, pairIndent))
 			label = ""
@@ -217,8 +221,16 @@ func nextSteps(out io.Writer, label string, e *policy.Evidence, v policy.Verdict
 	if i := slices.IndexFunc(pairs, func(a alike) bool { return a.as != "" }); i >= 0 {
 		say(fmt.Sprintf("A word on %s is one on all of %s, whoever writes from there; with -recipient it is for mail to that mailbox alone.", spelt(pairs[i].as), spelt(pairs[i].domain)))
 	}
-	say("If you know, by another way than this mail, that they are who they say:")
+	asked := ""
 	for i := range pairs {
+		switch claim := pairs[i].claim(); {
+		case asked == "":
+			say("If you know, by another way than this mail, " + claim + ":")
+			asked = claim
+		case claim != asked:
+			say("and " + claim + ":")
+			asked = claim
+		}
 		word("allow", &pairs[i])
 	}
 	held("release")
@@ -231,11 +243,23 @@ func nextSteps(out io.Writer, label string, e *policy.Evidence, v policy.Verdict
 	case first.as != "":
 		say(fmt.Sprintf("If it is fraud, and nobody honest writes from %s or below it, so that all that comes from there is held:", spelt(first.domain)))
 		word("block", first)
+	case first.where != "":
+		say(fmt.Sprintf("If it is fraud, so that all that comes from %[1]s is held, and %[1]s in Reply-To or Cc counts as a look-alike:", spelt(first.domain)))
+		word("block", first)
 	default:
 		say("If it is fraud, so that all that comes from there is held:")
 		word("block", first)
 	}
 	held("delete")
+}
+
+// claim is what an administrator must know before he allows the pair: that the author
+// is genuine, or, where the look-alike stands elsewhere, that it is no impostor's.
+func (a *alike) claim() string {
+	if a.where == "" {
+		return "that they are who they say"
+	}
+	return fmt.Sprintf("that the address %s (%s) belongs to %s, too", a.where, spelt(cmp.Or(a.as, a.domain)), spelt(a.target))
 }
 
 // recipients are the flags that limit a word on a pair to the recipients of the

@@ -34,7 +34,7 @@ func TestAWordOnAPairIsSaidListedAndTakenBack(t *testing.T) {
 	out, _ := l.words(exitFine, "allow", "lookalike", "mail.he1se.de", "for", "heise.de", "-reason", "their lab\x1b[2J", "-by", "erika")
 	until := time.Now().AddDate(0, 0, 400).UTC().Format(time.DateOnly)
 	wantIn(t, out, "allowed: he1se.de may resemble heise.de, until "+until+"; by erika on ", ": their lab?[2J\n",
-		"\n  he‹1›se.de   never wrote to us\n  he‹i›se.de   never wrote to us\n", "likeness    he1se.de looks like heise.de: 1 for i",
+		"\n  he‹1›se.de   no proven mail of it was delivered here\n  he‹i›se.de   no proven mail of it was delivered here\n", "likeness    he1se.de looks like heise.de: 1 for i",
 		"is not tagged or held because it looks like", "does not    Its likeness to anybody else", "mxgate allow revoke -config ", " he1se.de for heise.de\n")
 	out, _ = l.words(exitFine, "block", "lookalike", "heise-service.example", "for", "heise.de", "-reason", "fraud", "-expires", "2026-12-31", "-recipient", "Bob@example.com", "-by", "max")
 	wantIn(t, out, "blocked: heise-service.example imitates heise.de, for bob@example.com, until 2027-01-01; by max", "counts as an imitation", "-recipient bob@example.com\n")
@@ -89,8 +89,22 @@ func TestTakingBackAWordTellsOfWhatWasLearnedByIt(t *testing.T) {
 }
 
 func TestAWordThatDoesNotShowALikenessSaysSo(t *testing.T) {
-	out, _ := newLab(t, "127.0.0.1:1").words(exitFine, "allow", "lookalike", "unlike.example", "for", "heise.de", "-reason", "x")
-	wantIn(t, out, "\n  unlike.example   never wrote to us\n  heise.de         never", "These two names do not look alike to mxgate.")
+	l := newLab(t, "127.0.0.1:1")
+	out, _ := l.words(exitFine, "allow", "lookalike", "unlike.example", "for", "heise.de", "-reason", "x")
+	wantIn(t, out, "\n  unlike.example   no proven mail of it was delivered here\n  heise.de         no proven", "These two names do not look alike to mxgate.")
+	wantIn(t, strings.Join(strings.Fields(out), " "), "It holds mail for such a pair only if a name below unlike.example bears that of heise.de;")
+
+	out, _ = l.words(exitFine, "block", "lookalike", "unlike.example", "for", "heise.de", "-reason", "x") // which counts whatever the names
+	text := strings.Join(strings.Fields(out), " ")
+	wantIn(t, text, "These two names do not look alike to mxgate. The word counts all the same, by the points of `block`, which hold a message",
+		"does From now on mail from unlike.example counts as an imitation of heise.de, whatever it proves; so does unlike.example in Reply-To or Cc.")
+	if strings.Contains(text, "only if") {
+		t.Error(out)
+	}
+	for group, everywhere := range map[string]string{"allow": "conversation ", "block": "conversation, and by this word everywhere "} {
+		out, _ := l.words(exitFine, group, "lookalike", "castings-northwind.example", "for", "northwind-castings.example", "-reason", "x")
+		wantIn(t, strings.Join(strings.Fields(out), " "), "its words are in another order: that counts within a "+everywhere+"does ")
+	}
 }
 
 func TestAWordOnANameBelowADomainSaysThatItIsOnAllOfIt(t *testing.T) {
@@ -218,7 +232,7 @@ func TestAHeldLookalikeIsShownSideBySideWithWhatCanBeDone(t *testing.T) {
 	l.holdThis("m1", theft())
 	_, out, _ := mx(t, "quarantine", "show", "-config", l.config, "m1")
 	wantIn(t, out, "m1: held, for stolen-thread\n  why         The mail answers in a conversation with", "Added to the conversation: partner.example.",
-		"\n  compare     he‹1›se.de", "   never wrote to us\n              he‹i›se.de", "   known well, and you write to it, since 2024-03-01\n", "   in Cc; never wrote to us\n",
+		"\n  compare     he‹1›se.de", "   no proven mail of it was delivered here\n              he‹i›se.de", "   known well, and you write to it, since 2024-03-01\n", "   in Cc; no proven mail of it was delivered here\n",
 		"\n              mxgate allow lookalike -config "+l.config+" he1se.de for heise.de -reason \"...\"\n",
 		"\n              mxgate quarantine release -config "+l.config+" m1\n", "mxgate block lookalike -config "+l.config+" he1se.de for heise.de", "mxgate quarantine delete -config "+l.config+" m1\n")
 	if strings.Contains(out, "\x1b") {
@@ -269,6 +283,28 @@ func TestStepsAreForLikenessesAlone(t *testing.T) {
 	}
 }
 
+// Of a look-alike that is not the author nobody says who he is; what is to be known is
+// whose the address is.
+func TestStepsForALookalikeBesideTheAuthorAskWhoseItIs(t *testing.T) {
+	steps := func(e policy.Evidence) string {
+		var b bytes.Buffer
+		nextSteps(&b, "next", &e, policy.Decide(&policy.Rules{}, &e), "FILE", "m1")
+		return strings.Join(strings.Fields(b.String()), " ")
+	}
+	e := theft()
+	e.Thread.Added = []policy.Similar{{Domain: "vo1ksbank.example", Target: "volksbank.example", Where: "cc", Relation: score.Message, Class: "homoglyph", Confidence: 90, Why: "x: y"}}
+	const claim = "that the address in Cc (vo1ksbank.example) belongs to volksbank.example, too:"
+	wantIn(t, steps(e), "next If you know, by another way than this mail, that they are who they say: mxgate allow lookalike -config FILE he1se.de for heise.de", `-reason "..." and `+claim+" mxgate allow lookalike -config FILE vo1ksbank.example for volksbank.example",
+		"If it is fraud, so that all that comes from there is held: mxgate block lookalike -config FILE he1se.de for heise.de")
+	e.Thread.Similar = nil
+	text := steps(e)
+	wantIn(t, text, "next If you know, by another way than this mail, "+claim+" mxgate allow lookalike -config FILE vo1ksbank.example for volksbank.example",
+		"If it is fraud, so that all that comes from vo1ksbank.example is held, and vo1ksbank.example in Reply-To or Cc counts as a look-alike: mxgate block lookalike -config FILE vo1ksbank.example for volksbank.example")
+	if strings.Contains(text, "they are who they say") {
+		t.Error(text)
+	}
+}
+
 // Every pair of a message is shown once, and not more than a screen holds.
 func TestPairsAreShownOnceAndBounded(t *testing.T) {
 	e := theft()
@@ -278,7 +314,7 @@ func TestPairsAreShownOnceAndBounded(t *testing.T) {
 	for _, a := range alikes(&e) {
 		got = append(got, string(a.domain+">"+a.target)+" "+a.targetKnown)
 	}
-	if want := []string{"he1se.de>heise.de known well, and you write to it, since 2024-03-01", "xn--vlksbank-3jf.example\x1b[2J>volksbank.example never wrote to us", "exarnple.com>example.com yours", "he1se.com>heise.de known well, and you write to it, since 2024-03-01"}; strings.Join(got, "|") != strings.Join(want, "|") {
+	if want := []string{"he1se.de>heise.de known well, and you write to it, since 2024-03-01", "xn--vlksbank-3jf.example\x1b[2J>volksbank.example no proven mail of it was delivered here", "exarnple.com>example.com yours", "he1se.com>heise.de known well, and you write to it, since 2024-03-01"}; strings.Join(got, "|") != strings.Join(want, "|") {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
 	for len(e.Lookalike) < 50 {
@@ -324,10 +360,10 @@ func TestBothSidesOfAPairSayWhatIsKnown(t *testing.T) {
 		compare(&b, &e)
 		return b.String()
 	}
-	wantIn(t, shown(), "he‹1›se.de   where an answer would go\n", "he‹i›se.de   known well, and you write to it, since 2024-03-01\n")
+	wantIn(t, shown(), "he‹1›se.de   in Reply-To\n", "he‹i›se.de   known well, and you write to it, since 2024-03-01\n")
 	e.Thread.Author = policy.KnownDomain{Domain: "volksbank.example"}
 	e.Thread.Parties = []policy.Party{{Domain: "he1se.de", State: policy.Seen, Since: since}}
-	wantIn(t, shown(), "he‹1›se.de   where an answer would go; wrote to us, not often enough to be known well, since 2024-03-01\n", "he‹i›se.de   in the conversation that we remember\n")
+	wantIn(t, shown(), "he‹1›se.de   in Reply-To; wrote to us, not yet known well, since 2024-03-01\n", "he‹i›se.de   in the conversation that we remember\n")
 	e.Thread.Parties = append(e.Thread.Parties, policy.Party{Domain: "heise.de", State: policy.Established, Since: since})
 	wantIn(t, shown(), "he‹i›se.de   known well, since 2024-03-01\n")
 

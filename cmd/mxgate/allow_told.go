@@ -50,7 +50,7 @@ func (a *allowing) told(d *policy.Decision, k known, before []policy.Decision, r
 	does := fmt.Sprintf("From now on %s from %s is not tagged or held because it looks like %s.", whose, d.Sender, d.Target)
 	not := fmt.Sprintf("Its likeness to anybody else, and mail that claims to be from %s itself and proves nothing, are judged as before.", d.Target)
 	if !d.Allow {
-		does = fmt.Sprintf("From now on %s from %s counts as an imitation of %s, whatever it proves.", whose, d.Sender, d.Target)
+		does = fmt.Sprintf("From now on %s from %s counts as an imitation of %s, whatever it proves; so does %[2]s in Reply-To or Cc.", whose, d.Sender, d.Target)
 		not = fmt.Sprintf("Mail from %s itself is judged as before.", d.Target)
 	}
 	fmt.Fprint(a.out, policy.Labelled("does", does)+policy.Labelled("does not", not))
@@ -63,13 +63,19 @@ func (a *allowing) told(d *policy.Decision, k known, before []policy.Decision, r
 
 // notes says how alike the two are, and what else to check of a word.
 func (a *allowing) notes(d *policy.Decision, k known, rest []string) {
+	everywhere := ""
+	if !d.Allow {
+		everywhere = ", and by this word everywhere"
+	}
 	switch m, alike := lookalike.Compare(d.Sender, d.Target); {
 	case alike:
 		fmt.Fprint(a.out, policy.Labelled("likeness", fmt.Sprintf("%s (confidence %d)", m.Why, m.Confidence)))
 	case lookalike.Twice(d.Sender, d.Target):
-		fmt.Fprint(a.out, policy.Labelled("likeness", "two letters differ: that counts within a conversation"))
+		fmt.Fprint(a.out, policy.Labelled("likeness", "two letters differ: that counts within a conversation"+everywhere))
 	case lookalike.Reordered(d.Sender, d.Target):
-		fmt.Fprint(a.out, policy.Labelled("likeness", "its words are in another order: that counts within a conversation"))
+		fmt.Fprint(a.out, policy.Labelled("likeness", "its words are in another order: that counts within a conversation"+everywhere))
+	case !d.Allow:
+		fmt.Fprint(a.out, policy.Labelled("note", "These two names do not look alike to mxgate. The word counts all the same, by the points of `block`, which hold a message unless the configuration has others: check whether another pair was meant."))
 	case typedAs(rest[0], d.Sender) == d.Sender:
 		fmt.Fprint(a.out, policy.Labelled("note", fmt.Sprintf("These two names do not look alike to mxgate. It holds mail for such a pair only if a name below %s bears that of %s; if there was none, check whether another pair was meant.", d.Sender, d.Target)))
 	}

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"mxgate/gateway"
 	"mxgate/gateway/config"
+	"mxgate/gateway/store"
 )
 
 func runCheckConfig(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -35,6 +37,11 @@ func runCheckConfig(ctx context.Context, args []string, out, errOut io.Writer) i
 		return exitCouldNot
 	}
 	warnings := cfg.Warnings(time.Now())
+	if !*offline {
+		if err := (store.Config{Dir: cfg.DataDir}).Reserve(); err != nil {
+			warnings = append(warnings, cfg.Locate([]config.Problem{{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: err.Error()}})...)
+		}
+	}
 	for _, w := range warnings {
 		fmt.Fprintf(errOut, "warning: %v\n", &config.Error{File: *file, Problems: []config.Problem{w}})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -28,11 +29,15 @@ func TestCheckConfigExitCodesTellFileAndFaultsApart(t *testing.T) {
 		"shared.toml":  fineConfig,
 		"faulty.toml":  fine + "range = 1\n",
 		"ending.toml":  fine + "valid_until = 2020-01-31\n",
+		"reserve.toml": "data_dir = " + strconv.Quote(path("data")) + "\n" + fine + "[dns]\nservers = [\"127.0.0.1:1\"]\ntimeout = \"1s\"\n",
 		"nothere.toml": fine + "[dns]\nservers = [\"127.0.0.1:1\"]\ntimeout = \"1s\"\n",
 	} {
 		if err := os.WriteFile(path(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.MkdirAll(path("data/reserve"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		name     string
@@ -47,6 +52,8 @@ func TestCheckConfigExitCodesTellFileAndFaultsApart(t *testing.T) {
 		{"a warning", []string{"-offline", path("ending.toml")}, exitFindings, "see the warnings", "warning: " + path("ending.toml") + ":9: source[0].valid_until = 2020-01-31: is over"},
 		{"a provider for all", []string{"-offline", path("shared.toml")}, exitFindings, "see the warnings", "warning: " + path("shared.toml") + ":7: source[0].provider: the ranges of Microsoft 365"},
 		{"a resolver that is not there", []string{path("nothere.toml")}, exitFindings, "", path("nothere.toml") + ":10: dns.servers"},
+		{"a directory in the place of the reserve", []string{path("reserve.toml")}, exitFindings, "", "warning: " + path("reserve.toml") + ":1: data_dir = \"" + path("data") + "\": " + path("data/reserve") + " is a directory: expected a regular file"},
+		{"the same, offline", []string{"-offline", path("reserve.toml")}, exitFine, path("reserve.toml") + ": fine", ""},
 		{"an absent file", []string{"-offline", path("absent.toml")}, exitCouldNot, "", "no such file"},
 		{"a directory", []string{"-offline", dir}, exitCouldNot, "", "directory"},
 		{"no file", []string{"-offline"}, exitUsage, "", "expected one FILE"},

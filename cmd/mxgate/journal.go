@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -66,6 +67,10 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 		return code
 	}
 	filter.Since, filter.Outcome, filter.Limit = time.Now().Add(-time.Duration(since)), store.Outcome(outcome), int(limit)+1
+	looked := "in the last " + since.String()
+	if filter.ID != "" && !given(f, "since") { // there is one of it, whenever it came
+		filter.Since, looked = time.Time{}, "in the journal"
+	}
 	return withStore(*file, errOut, func(st *store.Store) error {
 		entries, err := st.Entries(ctx, filter)
 		if err != nil {
@@ -76,19 +81,28 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 				return err
 			}
 		}
+		if len(entries) == 0 && filter.ID != "" {
+			return fmt.Errorf("-id %.100q: there is no such message %s: expected an ID as it stands at the end of our replies and in the log", filter.ID, looked)
+		}
 		more := len(entries) > int(limit)
 		entries = entries[:min(len(entries), int(limit))]
 		slices.Reverse(entries) // newest last, where a terminal ends
 		if *asJSON {
 			err = printJournalJSON(out, entries)
 		} else {
-			err = printJournal(out, entries, since)
+			err = printJournal(out, entries, looked)
 		}
 		if more {
 			fmt.Fprintf(errOut, "mxgate journal: there is more; these are the newest %d: -limit N shows others\n", limit)
 		}
 		return err
 	})
+}
+
+// given reports whether a flag was set.
+func given(f *flag.FlagSet, name string) (set bool) {
+	f.Visit(func(x *flag.Flag) { set = set || x.Name == name })
+	return set
 }
 
 // journalReasons lists the reasons that verdicts have.
@@ -135,9 +149,10 @@ func unnamed(file, source string) error {
 	return fmt.Errorf("-source %q: nothing came by a source of that name in this time, and the configuration has none: expected one of %s", source, strings.Join(names, ", "))
 }
 
-func printJournal(out io.Writer, entries []store.Entry, since span) error {
+// printJournal shows entries, or that there are none where it was looked for them.
+func printJournal(out io.Writer, entries []store.Entry, looked string) error {
 	if len(entries) == 0 {
-		_, err := fmt.Fprintf(out, "nothing in the last %s\n", &since)
+		_, err := fmt.Fprintf(out, "nothing %s\n", looked)
 		return err
 	}
 	t := table{}

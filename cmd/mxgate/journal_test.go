@@ -34,6 +34,27 @@ func TestJournalTellsOfASourceThatThereIsNot(t *testing.T) {
 	}
 }
 
+// There is one message of an id: it is found whenever it came, and a slip is told.
+func TestAnIDIsLookedForInTheWholeJournal(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.store.Journal(store.Entry{ID: "old", At: time.Now().AddDate(0, 0, -9), Sentence: "It came."})
+	if err := l.store.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errOut := mx(t, "journal", "-config", l.config, "-id", "old"); code != exitFine || !strings.Contains(out, "It came. (old)") || errOut != "" {
+		t.Errorf("%d, %q, %q", code, out, errOut)
+	}
+	for _, c := range []struct{ args, want string }{
+		{"-id nosuch", `-id "nosuch": there is no such message in the journal: expected an ID`},
+		{"-id nosuch -json", `-id "nosuch": there is no such message in the journal: expected an ID`},
+		{"-id old -since 2d", `-id "old": there is no such message in the last 2d: expected an ID`},
+	} {
+		if code, out, errOut := mx(t, append([]string{"journal", "-config", l.config}, strings.Fields(c.args)...)...); code != exitCouldNot || out != "" || !strings.Contains(errOut, c.want) {
+			t.Errorf("%s: %d, %q, %q", c.args, code, out, errOut)
+		}
+	}
+}
+
 // An error of ours ends with the id; it is not said twice.
 func TestTheIDOfAMessageIsShownOnce(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")

@@ -202,7 +202,7 @@ func (k known) saying(cfg *config.Config, d mail.Domain) string {
 	case !ok && protected, ok && r.Domain.State == policy.Unseen && protected:
 		return "protected in the configuration"
 	case !ok:
-		return "never wrote to us"
+		return neverProven
 	case r.Imported && r.Domain.First.IsZero():
 		return stateWords[r.Domain.State] + ", from a list of yours"
 	}

@@ -79,16 +79,16 @@ func (r *remembering) forgetOne(ctx context.Context, f memory.Forgotten, what st
 	if err != nil {
 		return fail(r.errOut, err)
 	}
-	fmt.Fprintf(r.out, "forgotten: %s%s\n", what, underWay(s.Waiting > 0))
+	fmt.Fprintf(r.out, "forgotten: %s\n%s", what, underWay(s.Waiting > 0))
 	return exitFine
 }
 
-// underWay says that the gateway has still to do it.
+// underWay says, as a line, that the gateway has still to do it.
 func underWay(waiting bool) string {
 	if !waiting {
 		return ""
 	}
-	return " (handed to the gateway, which does it within seconds, or a minute for a large memory: `mxgate memory stats` says when nothing waits)"
+	return "handed to the gateway, done within a minute: see `mxgate memory stats`\n"
 }
 
 func (r *remembering) export(ctx context.Context, rest []string) int {

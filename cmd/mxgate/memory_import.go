@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,7 +71,7 @@ func (r *remembering) kindOf(path string) (string, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", err
+		return "", absent(path, err)
 	}
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case info.IsDir(), ext == ".eml", ext == ".mbox":
@@ -99,6 +100,14 @@ func (r *remembering) kindOf(path string) (string, error) {
 	return asCSV, nil
 }
 
+// absent says what was expected of a path that cannot be looked at.
+func absent(path string, err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err // which call it was nobody asked
+	}
+	return fmt.Errorf("%s: %w: expected a list, an address book or an archive", policy.Plain(path, 400), err)
+}
+
 func (r *remembering) importAll(ctx context.Context, paths []string) int {
 	if len(paths) == 0 {
 		return misused(r.flags, "expected FILE...: a list (CSV), an address book (vCard, CSV) or an archive (mbox, Maildir, .eml)")
@@ -107,6 +116,9 @@ func (r *remembering) importAll(ctx context.Context, paths []string) int {
 	kinds := map[string]string{}
 	for _, path := range paths {
 		kind, err := r.kindOf(path)
+		if err == nil {
+			err = r.notOwnData(path)
+		}
 		if err != nil {
 			return fail(r.errOut, err)
 		}
@@ -133,6 +145,44 @@ func (r *remembering) importAll(ctx context.Context, paths []string) int {
 		code = max(code, r.importArchives(ctx, archives))
 	}
 	return code
+}
+
+// notOwnData returns an error for what the gateway keeps itself: the frauds that it holds
+// are there, and the other mail has taught the memory already.
+func (r *remembering) notOwnData(path string) error {
+	does := ""
+	switch {
+	case path == "-":
+	case within(path, r.cfg.DataDir):
+		does = "lies in"
+	case within(r.cfg.DataDir, path):
+		does = "has in it"
+	}
+	if does == "" {
+		return nil
+	}
+	return fmt.Errorf("%s: %s the data_dir %s, where messages are that were held, frauds among them: expected mail from elsewhere; what is relayed teaches by itself", path, does, r.cfg.DataDir)
+}
+
+// within reports whether path is dir or lies in it, whatever links lead there.
+func within(path, dir string) bool {
+	own, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	at, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		at, err = filepath.Abs(at)
+	}
+	for ; err == nil; at = filepath.Dir(at) {
+		if info, err := os.Stat(at); err == nil && os.SameFile(info, own) {
+			return true
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	return false
 }
 
 // gathered is what lists have together.
@@ -166,18 +216,22 @@ func (r *remembering) importLists(ctx context.Context, paths []string, kinds map
 	if r.dry {
 		verb = "would be taken"
 	}
-	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well%s\n", count.Of(len(g.entries), "domain"), count.Of(g.rows, "row"), count.Of(report.Domains, "domain"), verb, underWay(report.Waiting))
+	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well\n%s", count.Of(len(g.entries), "domain"), count.Of(g.rows, "row"), count.Of(report.Domains, "domain"), verb, underWay(report.Waiting))
 	for _, line := range []struct {
 		n   int
 		why string
 	}{{left.ours, "yours: known by the configuration"}, {left.held, "left out, resembling others"},
 		{len(left.shared), "left out, as everybody may have a mailbox there: " + named(left.shared)},
 		{g.empty, "without an address"}, {g.troubles, "that cannot be read, told above"}} {
-		if line.n > 0 {
-			fmt.Fprintf(r.out, "%7d %s\n", line.n, line.why)
-		}
+		tally(r.out, 7, line.n, line.why)
 	}
-	if left.open+g.troubles > 0 {
+	absent := slices.DeleteFunc(slices.Clone(r.take.domains), func(d mail.Domain) bool {
+		return slices.ContainsFunc(g.entries, func(e lot.Entry) bool { return e.Domain == d })
+	})
+	if len(absent) > 0 {
+		fmt.Fprintf(r.errOut, "mxgate memory import: -take %s: is in none of the lists, and not taken\n", named(absent))
+	}
+	if left.open+g.troubles+len(absent) > 0 {
 		return exitFindings
 	}
 	return exitFine
@@ -232,7 +286,7 @@ func (r *remembering) readList(path, kind string) (*lot.List, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, err
+			return nil, absent(path, err)
 		}
 		defer file.Close()
 		in = file
@@ -243,7 +297,7 @@ func (r *remembering) readList(path, kind string) (*lot.List, error) {
 	}
 	list, err := read(in)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %s; -as says what it is: csv, vcard or mail", called(path), kind, policy.Plain(err.Error(), 600))
+		return nil, fmt.Errorf("%s: read as %s: %s; -as says what it is: csv, vcard or mail", called(path), kind, policy.Plain(err.Error(), 600))
 	}
 	return list, nil
 }

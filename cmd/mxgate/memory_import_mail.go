@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"strconv"
 	"time"
 
 	"mxgate/cmd/mxgate/internal/count"
@@ -112,7 +114,7 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 	if err != nil {
 		return false, err
 	}
-	fmt.Fprintf(r.out, "%s read, %d %s%s\n", count.Of(a.Messages, "message"), a.Learned(), verb, underWay(!r.dry && s.Waiting > 0))
+	fmt.Fprintf(r.out, "%s read, %d %s\n%s", count.Of(a.Messages, "message"), a.Learned(), verb, underWay(!r.dry && a.Learned() > 0 && s.Waiting > 0))
 	for _, line := range []struct {
 		n   int
 		why string
@@ -127,18 +129,16 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 		{a.Dateless, "left out, as the day is not known or still to come"},
 		{a.Unread, "left out, without a header of a mail"},
 	} {
-		if line.n > 0 {
-			fmt.Fprintf(r.out, "%7d %s\n", line.n, line.why)
-		}
+		tally(r.out, 7, line.n, line.why)
 	}
-	r.showDoubts(a)
+	early := r.showDoubts(a)
 	k, err := knownTo(ctx, r.memory)
 	if err != nil {
 		return false, err
 	}
 	fmt.Fprintf(r.out, "%s vouched for by that; %s wrote without proof\n", count.Of(len(a.Taught), "domain"), count.Of(len(a.Unproven), "domain"))
-	if a.Learned() > 0 && !r.dry {
-		fmt.Fprintln(r.out, "import it once: mail that is read again is counted again, as mail from or to a domain; conversations stay as they are")
+	if a.Learned() > 0 && !r.dry && !early {
+		r.wrapped("import it once: mail that is read again is counted again, as mail from or to a domain; conversations stay as they are")
 	}
 	likenesses := r.archiveLikenesses(a, k)
 	if len(likenesses) > 0 {
@@ -153,20 +153,54 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 var doubts = []struct {
 	doubt bootstrap.Doubt
 	why   string
+	key   bool // of a source may be what is missing
 }{
-	{bootstrap.NoResults, "no Authentication-Results: nobody noted who was proven"},
-	{bootstrap.NoSource, "no [[source]] is configured whose notes would count"},
-	{bootstrap.Elsewhere, "the Received lines of your own servers (below a [[domain]]) do not show that a [[source]] handed it over: `ranges`, `received_by`"},
-	{bootstrap.Borderless, "no Received line of a server of yours stands above the provider's, so anybody may have written those"},
-	{bootstrap.Unnoted, "the provider noted nothing on DMARC above its border under an id that is believed: `authserv_ids`"},
-	{bootstrap.Failed, "the provider noted that DMARC did not pass, or passed for another domain"},
+	{bootstrap.NoResults, "no Authentication-Results: nobody noted who was proven", false},
+	{bootstrap.NoSource, "no [[source]] is configured whose notes would count", true},
+	{bootstrap.Elsewhere, "the Received lines of your own servers (below a [[domain]]) do not show that a [[source]] handed it over: `ranges`, `received_by`", true},
+	{bootstrap.Borderless, "no Received line of a server of yours stands above the provider's, so anybody may have written those", false},
+	{bootstrap.Unnoted, "the provider noted nothing on DMARC above its border under an id that is believed: `authserv_ids`", true},
+	{bootstrap.Failed, "the provider noted that DMARC did not pass, or passed for another domain", false},
 }
 
-// showDoubts says why the authors of an archive were not believed.
-func (r *remembering) showDoubts(a *bootstrap.Archive) {
+// showDoubts says why the authors of an archive were not believed, and what to do where a
+// key of a source is missing. Who was not filed in a conversation then is not filed by
+// reading it again: an id that is known proves nothing on who writes with it. It reports
+// whether one is missing.
+func (r *remembering) showDoubts(a *bootstrap.Archive) (missing bool) {
 	for _, d := range doubts {
-		if n := a.Doubts[d.doubt]; n > 0 {
-			fmt.Fprintf(r.out, "%15d %s\n", n, d.why)
-		}
+		tally(r.out, 15, a.Doubts[d.doubt], d.why)
+		missing = missing || d.key && a.Doubts[d.doubt] > 0
+	}
+	if !missing {
+		return false
+	}
+	then := "Set what is missing in the [[source]] before you import without -dry-run: a conversation keeps out whom the first import did not believe."
+	if !r.dry {
+		then = "Set what is missing in the [[source]], look with -dry-run, and import again: that teaches who writes; mail that was believed already is counted twice. But a conversation keeps out whom the first import did not believe. If nothing else was learned yet, forget all before (`mxgate memory forget -all -yes`)."
+	}
+	r.wrapped(then)
+	return true
+}
+
+func (r *remembering) wrapped(text string) {
+	for _, line := range policy.Wrap(text, outWidth) {
+		fmt.Fprintln(r.out, line)
+	}
+}
+
+// outWidth is how wide a terminal is taken to be.
+const outWidth = 80
+
+// tally prints how many there are of what, wrapped beside a column for the number;
+// nothing if there are none.
+func tally(out io.Writer, column, n int, what string) {
+	if n == 0 {
+		return
+	}
+	number := strconv.Itoa(n)
+	for _, line := range policy.Wrap(what, outWidth-column-1) {
+		fmt.Fprintf(out, "%*s %s\n", column, number, line)
+		number = ""
 	}
 }

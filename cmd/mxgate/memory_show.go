@@ -92,13 +92,14 @@ func (r *remembering) statsTable(s memory.Stats) error {
 	for _, k := range states {
 		what := stateWords[k.state]
 		if k.state == policy.Shadow {
-			what += ", to everybody (`mxgate memory show` tells who is to some)"
+			what = "resembles an older one: a stranger to everybody, however long it writes"
 		}
 		t.add("", fmt.Sprintf("%7d", s.Domains[string(k.state)]), k.word, what)
 	}
 	if err := t.print(r.out); err != nil {
 		return err
 	}
+	fmt.Fprintln(r.out, "Others may be in the shadow of an older one to some, as in its conversations:\n`mxgate memory show DOMAIN` tells.")
 	t = table{}
 	for _, row := range []struct {
 		n    int
@@ -143,7 +144,7 @@ func (r *remembering) show(ctx context.Context, rest []string) int {
 		return fail(r.errOut, err)
 	}
 	for _, d := range domains {
-		r.showOne(k, d, typed[d], shades[d])
+		r.showOne(k, d, typed[d], &shades)
 	}
 	if err := r.tellWaiting(ctx); err != nil {
 		return fail(r.errOut, err)
@@ -164,8 +165,8 @@ func (r *remembering) tellWaiting(ctx context.Context) error {
 // notTaken is said of requests that wait for the gateway.
 const notTaken = "that the gateway has not taken over yet: what was imported or forgotten by that does not show here"
 
-// showOne shows a domain, which was typed so. It is a shadow to some of shades.
-func (r *remembering) showOne(k known, d mail.Domain, typed string, shades []mail.Domain) {
+// showOne shows a domain, which was typed so.
+func (r *remembering) showOne(k known, d mail.Domain, typed string, shades *memory.Shadows) {
 	fmt.Fprintf(r.out, "%s: %s\n", spelt(d), k.saying(r.cfg, d))
 	line := func(label, format string, args ...any) {
 		fmt.Fprint(r.out, policy.Labelled(label, fmt.Sprintf(format, args...)))
@@ -186,13 +187,7 @@ func (r *remembering) showOne(k known, d mail.Domain, typed string, shades []mai
 		if one.Imported || one.Note != "" {
 			line("imported", "%s", shown(one.Note, 200))
 		}
-		if one.Domain.ShadowOf != "" {
-			line("shadow of", "%s, which is older: it becomes no more, however long it writes", spelt(one.Domain.ShadowOf))
-		}
-		for _, older := range shades[:min(len(shades), maxShades)] {
-			line("to some", "in the shadow of %s (%s): where it writes to those who correspond with that one, or answers in its conversations, it is judged as a stranger. If both are of one house:", spelt(older), k.saying(r.cfg, older))
-			fmt.Fprintf(r.out, "%smxgate allow lookalike -config %s %s for %s -reason \"...\"\n", pairIndent, shellWord(r.cfg.File), shellWord(string(d)), shellWord(string(older)))
-		}
+		r.showShades(k, one.Domain, shades)
 		for _, p := range one.Domain.ProvenFor {
 			line("proven", "%s signed its mail: they have one owner", spelt(p))
 		}
@@ -202,8 +197,53 @@ func (r *remembering) showOne(k known, d mail.Domain, typed string, shades []mai
 			line("decision", "%s", decisionWords(&x, r.now))
 		}
 	}
-	r.showNear(k, d)
+	r.showNear(k, d, shades.First)
 }
+
+// showShades shows in whose shadow a domain stands, be it only to some, and who of the
+// two was first.
+func (r *remembering) showShades(k known, one *policy.KnownDomain, shades *memory.Shadows) {
+	d := one.Domain
+	say := func(label, text string) { fmt.Fprint(r.out, policy.Labelled(label, text)) }
+	if of := one.ShadowOf; of != "" {
+		say("shadow of", fmt.Sprintf("%s (%s): it is judged as a stranger, and becomes no more, however long it writes.%s", spelt(of), k.saying(r.cfg, of), whoFirst(d, of, shades.First)))
+	}
+	label, more := "to some", []mail.Domain{}
+	for i, s := range shades.Of[d] {
+		if i > 0 && !s.Known || i >= maxShades {
+			more = append(more, s.Of)
+			continue
+		}
+		where := "in conversations of that one it is judged as a stranger."
+		if s.Known {
+			where = "where it writes to those who correspond with that one, or answers in its conversations, it is judged as a stranger."
+		}
+		say(label, fmt.Sprintf("in the shadow of %s (%s): %s%s If both are of one house:", spelt(s.Of), k.saying(r.cfg, s.Of), where, whoFirst(d, s.Of, shades.First)))
+		fmt.Fprintf(r.out, "%smxgate allow lookalike -config %s %s for %s -reason \"...\"\n", pairIndent, shellWord(r.cfg.File), shellWord(string(d)), shellWord(string(s.Of)))
+		label = ""
+	}
+	if len(more) > 0 {
+		say(label, "and in conversations of others that it resembles and that came before it: "+named(more))
+	}
+}
+
+// whoFirst says which of two was here first, as a sentence that follows one: of one day
+// with the time, for that is what decides. "" where nothing of the older one tells.
+func whoFirst(d, older mail.Domain, first map[mail.Domain]time.Time) string {
+	a, b := first[older], first[d]
+	switch {
+	case a.IsZero() || b.IsZero():
+		return ""
+	case sameDay(a, b):
+		return fmt.Sprintf(" Of the two %s was first, on %s at %s; %s came at %s.", spelt(older), a.Format(time.DateOnly), a.Format(onTheDay), spelt(d), b.Format(onTheDay))
+	}
+	return fmt.Sprintf(" Of the two %s was first, on %s; %s came on %s.", spelt(older), a.Format(time.DateOnly), spelt(d), b.Format(time.DateOnly))
+}
+
+// onTheDay is how the first contacts of one day are told apart.
+const onTheDay = "15:04:05 UTC"
+
+func sameDay(a, b time.Time) bool { return a.Format(time.DateOnly) == b.Format(time.DateOnly) }
 
 // mailWords says how much was written.
 func (r remembered) mailWords() string {
@@ -226,20 +266,29 @@ const (
 )
 
 // showNear shows whom d resembles, known well or not: who stole a conversation
-// imitates whoever took part in it.
-func (r *remembering) showNear(k known, d mail.Domain) {
+// imitates whoever took part in it. Of two of one day it says who was first.
+func (r *remembering) showNear(k known, d mail.Domain, first map[mail.Domain]time.Time) {
 	world := pair.World{Targets: r.cfg.Targets, Known: k.inState(policy.Seen, policy.Established, policy.TwoWay),
 		Free: func(a, b mail.Domain) bool { return k.free(r.cfg, a, b, r.now) }}
-	style := pair.On(r.out, pairIndent)
-	for i, a := range world.Near(d) {
-		if i == maxNear {
-			fmt.Fprintf(r.out, "%sand others\n", pairIndent)
-			break
+	near := world.Near(d)
+	var sides []pair.Side
+	for _, a := range near[:min(len(near), maxNear)] {
+		note := k.saying(r.cfg, a.Target)
+		switch one, other := first[d], first[a.Target]; {
+		case one.IsZero() || other.IsZero() || !sameDay(one, other):
+		case other.Before(one):
+			note += ", before it"
+		case one.Before(other):
+			note += ", after it"
 		}
-		text := style.Text(pair.Side{Domain: a.Domain, Note: k.saying(r.cfg, a.Domain)}, pair.Side{Domain: a.Target, Note: k.saying(r.cfg, a.Target)})
-		if i == 0 {
-			text = fmt.Sprintf("  %-*s%s", len(pairIndent)-2, "resembles", strings.TrimPrefix(text, pairIndent))
-		}
-		fmt.Fprint(r.out, text)
+		sides = append(sides, pair.Side{Domain: a.Target, Note: note})
+	}
+	text := pair.On(r.out, pairIndent).List(d, sides)
+	if text == "" {
+		return
+	}
+	fmt.Fprintf(r.out, "  %-*s%s", len(pairIndent)-2, "resembles", strings.TrimPrefix(text, pairIndent))
+	if len(near) > maxNear {
+		fmt.Fprintf(r.out, "%sand others\n", pairIndent)
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"mxgate/cmd/mxgate/internal/memory/bootstrap"
 	"mxgate/cmd/mxgate/internal/memory/pair"
@@ -56,7 +58,7 @@ func TestAListIsImportedAndLookalikesInItAreAskedFor(t *testing.T) {
 		t.Errorf("asked again for what was answered:\n%s", out)
 	}
 	out, _ = l.remember(exitFine, "show", "heise.de", "www.he1se.de")
-	wantIn(t, out, "heise.de: known well, since 2019-03-01\n  imported    Heise\n", "he1se.de: never wrote to us\n  note        www.he1se.de lies below he1se.de, which is remembered as a whole\n  resembles   he‹1›se.de   never wrote to us\n              he‹i›se.de   known well, since 2019-03-01\n")
+	wantIn(t, out, "heise.de: known well, since 2019-03-01\n  imported    Heise\n", "he1se.de: no proven mail of it was delivered here\n  note        www.he1se.de lies below he1se.de, which is remembered as a whole\n  resembles   he‹i›se.de   known well, since 2019-03-01\n")
 
 	out, _ = l.remember(exitFindings, "import", l.file("w.csv", "he1se.de\n")) // known now, and older
 	wantIn(t, out, "he1se.de resembles one that is known before it; is it really yours?", "if so: mxgate allow lookalike -config "+l.config+" he1se.de for heise.de", "0 domains taken")
@@ -73,12 +75,12 @@ func TestAListIsImportedAndLookalikesInItAreAskedFor(t *testing.T) {
 func TestMailServicesAreNotTakenFromAList(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	out, _ := l.remember(exitFine, "import", l.file("people.vcf", "BEGIN:VCARD\nEMAIL:anna@partner.example\nEMAIL:anna.s@gmail.com\nEMAIL:a@yahoo.com\nEMAIL:a@yahoo.co.uk\nEND:VCARD\n"))
-	wantIn(t, out, "4 domains in the 1 row: 1 domain taken", "      3 left out, as everybody may have a mailbox there: gmail.com, yahoo.com, yahoo.co.uk\n")
+	wantIn(t, out, "4 domains in the 1 row: 1 domain taken", "      3 left out, as everybody may have a mailbox there: gmail.com, yahoo.com,\n        yahoo.co.uk\n")
 	if strings.Contains(out, "resemble") {
 		t.Errorf("asked whether a mail service imitates another:\n%s", out)
 	}
 	out, _ = l.remember(exitFine, "show", "gmail.com")
-	wantIn(t, out, "gmail.com: never wrote to us\n  of all      everybody may have a mailbox there")
+	wantIn(t, out, "gmail.com: no proven mail of it was delivered here\n  of all      everybody may have a mailbox there")
 	mbox := l.file("archive", "From a Mon\n"+strings.ReplaceAll(memoryLetter, "partner.example", "yahoo.com")+"\nFrom b Tue\n"+strings.ReplaceAll(memoryLetter, "partner.example", "yahoo.co.uk"))
 	if out, _ = l.remember(exitFine, "import", "-vouch", mbox); strings.Contains(out, "resemble") {
 		t.Errorf("asked whether a mail service imitates another:\n%s", out)
@@ -89,7 +91,7 @@ func TestShowGoesByWhatIsSaidOfOwnersAndFindsAddedWords(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	l.remember(exitFine, "import", l.file("v.csv", "nordwind-bau.de\n"))
 	out, _ := l.remember(exitFine, "show", "nordwind-bau-gmbh.de", "nordwindbau.de")
-	wantIn(t, out, "nordwind-bau-gmbh.de: never wrote to us\n  resembles   nordwind-bau‹-gmbh›.de", "nordwindbau.de: never wrote to us\n  resembles   nordwindbau.de")
+	wantIn(t, out, "nordwind-bau-gmbh.de: no proven mail of it was delivered here\n  resembles   nordwind-bau.de   known well, from a list of yours\n", "nordwindbau.de: no proven mail of it was delivered here\n  resembles   nordwind‹-›bau.de   known well, from a list of yours\n")
 	text, err := os.ReadFile(l.config)
 	if err == nil {
 		err = os.WriteFile(l.config, append(text, "[[group]]\nname = \"Nordwind\"\ndomains = [\"nordwind-bau.de\", \"nordwindbau.de\"]\n"...), 0o600)
@@ -98,7 +100,7 @@ func TestShowGoesByWhatIsSaidOfOwnersAndFindsAddedWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, errOut := l.remember(exitUsage, "show", "anna@x", "nordwindbau.de", "co.uk")
-	if want := "nordwindbau.de: never wrote to us\n  one owner   Nordwind, by the configuration: nordwind-bau.de, nordwindbau.de\n"; out != want {
+	if want := "nordwindbau.de: no proven mail of it was delivered here\n  one owner   Nordwind, by the configuration: nordwind-bau.de, nordwindbau.de\n"; out != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
 	wantIn(t, errOut, `"anna@x": expected a domain`, `"co.uk": it is a public suffix`)
@@ -163,6 +165,81 @@ func TestNamesMadeOfOlderOnesAreToldWithTheLineThatFreesThem(t *testing.T) {
 	}
 }
 
+// What is a stranger in conversations of one that is hardly known, `explain -memory` calls
+// a shadow; who was first on that day decides.
+func TestShowTellsInWhoseConversationsADomainIsAShadow(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	at := func(domain, id, clock string) string {
+		return "From a Mon\n" + strings.NewReplacer("partner.example", domain, "<1@", "<"+id+"@", "10:00:00", clock).Replace(memoryLetter) + "\n"
+	}
+	l.remember(exitFindings, "import", "-vouch", l.file("archive", at("harbor-optics.example", "1", "10:00:00")+at("harb0r-optics.example", "2", "10:00:40")+at("harbor-opt1cs.example", "3", "10:00:50")))
+	out, _ := l.remember(exitFine, "show", "harbor-opt1cs.example")
+	wantIn(t, strings.Join(strings.Fields(out), " "), "harbor-opt1cs.example: wrote to us, not yet known well, since 2026-11-02",
+		"to some in the shadow of harbor-optics.example (wrote to us, not yet known well, since 2026-11-02): in conversations of that one it is judged as a stranger."+
+			" Of the two harbor-optics.example was first, on 2026-11-02 at 10:00:00 UTC; harbor-opt1cs.example came at 10:00:50 UTC. If both are of one house: mxgate allow lookalike -config "+l.config+" harbor-opt1cs.example for harbor-optics.example -reason",
+		"and in conversations of others that it resembles and that came before it: harb0r-optics.example")
+	wantIn(t, out, "  resembles   harbor-opt‹i›cs.example     wrote to us, not yet known well, since 2026-11-02, before it\n              harb‹0›r-opt‹i›cs.example   wrote to us, not yet known well, since 2026-11-02, before it\n")
+	out, _ = l.remember(exitFine, "show", "harbor-optics.example")
+	if wantIn(t, out, "harbor-opt‹1›cs.example   wrote to us, not yet known well, since 2026-11-02, after it\n"); strings.Contains(out, "to some") {
+		t.Error(out)
+	}
+}
+
+// Of a shadow to everybody the day of both is told; of an older one that has no day, none.
+func TestShowTellsWhoOfTwoWasFirst(t *testing.T) {
+	on := func(day, clock string) time.Time {
+		at, err := time.Parse(time.DateTime, day+" "+clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	first := map[mail.Domain]time.Time{"heise.de": on("2024-03-01", "00:00:00"), "he1se.de": on("2026-11-02", "10:00:00"), "hei5e.de": on("2026-11-02", "09:59:59")}
+	for pair, want := range map[[2]mail.Domain]string{
+		{"he1se.de", "heise.de"}:  " Of the two heise.de was first, on 2024-03-01; he1se.de came on 2026-11-02.",
+		{"he1se.de", "hei5e.de"}:  " Of the two hei5e.de was first, on 2026-11-02 at 09:59:59 UTC; he1se.de came at 10:00:00 UTC.",
+		{"he1se.de", "listed.de"}: "",
+	} {
+		if got := whoFirst(pair[0], pair[1], first); got != want {
+			t.Errorf("%v: got %q, want %q", pair, got, want)
+		}
+	}
+	cfg, err := config.Load(newLab(t, "127.0.0.1:1").config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	r := remembering{beside: &beside{cfg: cfg, out: &b}}
+	heise := &policy.KnownDomain{Domain: "heise.de", State: policy.TwoWay, First: first["heise.de"]}
+	r.showShades(known{domains: map[mail.Domain]remembered{"heise.de": {Domain: heise}}}, &policy.KnownDomain{Domain: "he1se.de", State: policy.Shadow, ShadowOf: "heise.de"}, &memory.Shadows{First: first})
+	wantIn(t, strings.Join(strings.Fields(b.String()), " "), "shadow of heise.de (known well, and you write to it, since 2024-03-01): it is judged as a stranger, and becomes no more, however long it writes. Of the two heise.de was first, on 2024-03-01; he1se.de came on 2026-11-02.")
+}
+
+// What the gateway holds is in data_dir, frauds among it.
+func TestWhatTheGatewayKeepsItselfIsNotImported(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	link := filepath.Join(t.TempDir(), "mail")
+	if err := os.Symlink(filepath.Join(l.dir, "blobs"), link); err != nil {
+		t.Fatal(err)
+	}
+	for path, does := range map[string]string{l.dir: "lies in", filepath.Join(l.dir, "blobs"): "lies in", link: "lies in", filepath.Dir(l.dir): "has in it"} {
+		out, errOut := l.remember(exitCouldNot, "import", "-dry-run", path)
+		if wantIn(t, errOut, path+": "+does+" the data_dir "+l.dir+", where messages are that were held"); out != "" {
+			t.Errorf("%s: %s", path, out)
+		}
+	}
+	l.remember(exitFine, "import", "-dry-run", "-vouch", l.file("a.eml", memoryLetter))
+}
+
+func TestADomainToTakeThatNoListHasIsTold(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	out, errOut := l.remember(exitFindings, "import", "-take", "nowhere.example", "-take", "heise.de", l.file("v.csv", "heise.de\nhe1se.de\n"))
+	wantIn(t, out, "1 domain taken")
+	if want := "mxgate memory import: -take nowhere.example: is in none of the lists, and not taken\n"; errOut != want {
+		t.Errorf("got %q, want %q", errOut, want)
+	}
+}
+
 func TestAnAddressBookIsImported(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	path := l.file("people.vcf", "BEGIN:VCARD\nORG:Partner\nEMAIL:anna@partner.example\nEND:VCARD\nBEGIN:VCARD\nFN:X\nEND:VCARD\n")
@@ -186,7 +263,7 @@ func TestAnArchiveTeachesWhatItProves(t *testing.T) {
 	out, _ := l.remember(exitFine, "import", mbox)
 	wantIn(t, out, "2 messages read, 1 learned from\n      1 with nothing that proves the author", "\n              1 no Authentication-Results: nobody noted who was proven\n", "      1 left out, from your own domains", "0 domains vouched for by that; 1 domain wrote without proof\n")
 	out, _ = l.remember(exitFine, "show", "partner.example")
-	wantIn(t, out, "partner.example: never wrote to us\n")
+	wantIn(t, out, "partner.example: no proven mail of it was delivered here\n")
 	out, _ = l.remember(exitFine, "import", "-sent", mbox)
 	wantIn(t, out, "1 sent by you", "1 left out, not from your own domains", "1 domain vouched for")
 	out, _ = l.remember(exitFine, "import", "-vouch", mbox)
@@ -199,7 +276,28 @@ func TestAnArchiveTeachesWhatItProves(t *testing.T) {
 		t.Errorf("%v: %+v", err, s)
 	}
 	out, _ = l.remember(exitFine, "stats")
-	wantIn(t, out, "\n      2  conversations\n      2  message ids of conversations", "\n      1  contact: ", "\n      1  name ", "\n      0  decisions", " KB on disk\n")
+	wantIn(t, out, "  shadow       resembles an older one: a stranger to everybody, however long it writes\n", "\nOthers may be in the shadow of an older one to some, as in its conversations:\n`mxgate memory show DOMAIN` tells.\n", "\n      2  conversations\n      2  message ids of conversations", "\n      1  contact: ", "\n      1  name ", "\n      0  decisions", " KB on disk\n")
+}
+
+// What is missing in the configuration is told, and what it does to what was learned.
+func TestAnArchiveThatIsImportedTooEarlySaysWhatToDo(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	path := l.file("a.eml", "Authentication-Results: mx.other.example; dmarc=pass header.from=partner.example\n"+memoryLetter)
+	const what, again = "Set what is missing in the [[source]]", "But a conversation keeps out whom the first import did not believe."
+	for want, args := range map[string][]string{"before you import without -dry-run: a conversation keeps out": {"-dry-run"}, again: nil} {
+		out, _ := l.remember(exitFine, slices.Concat([]string{"import"}, args, []string{path})...)
+		if wantIn(t, strings.Join(strings.Fields(out), " "), what, want); strings.Contains(out, "import it once") {
+			t.Errorf("to do it again and not to:\n%s", out)
+		}
+		for line := range strings.Lines(out) {
+			if utf8.RuneCountInString(line) > outWidth+1 {
+				t.Errorf("%d characters: %s", utf8.RuneCountInString(line), line)
+			}
+		}
+	}
+	if out, _ := l.remember(exitFine, "import", l.file("b.eml", memoryLetter)); strings.Contains(out, what) { // no key helps there
+		t.Error(out)
+	}
 }
 
 // What is no mail, such as a log, is told of as that.
@@ -219,7 +317,7 @@ func TestWhatTheGatewayHasStillToDoIsSaidInOneWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	const handed = " (handed to the gateway, which does it within seconds, or a minute for a large memory: `mxgate memory stats` says when nothing waits)\n"
+	const handed = "\nhanded to the gateway, done within a minute: see `mxgate memory stats`\n"
 	for want, args := range map[string][]string{
 		"taken as known well":                     {"import", l.file("v.csv", "heise.de\n")},
 		"1 message read, 1 learned from":          {"import", "-vouch", l.file("a.eml", memoryLetter)},
@@ -293,7 +391,7 @@ func TestWhatAnArchiveVouchesForIsSaidBeforeTheGatewayKnows(t *testing.T) {
 	a := bootstrap.New(bootstrap.Config{})
 	a.Taught["heise.de"] = 2
 	r.showArchivePairs([]pair.Likeness{{Domain: "heise.de", Target: "he1se.de"}}, a, known{})
-	wantIn(t, b.String(), "he‹i›se.de   vouched for by 2 messages of this archive\n", "he‹1›se.de   never wrote to us\n")
+	wantIn(t, b.String(), "he‹i›se.de   vouched for by 2 messages of this archive\n", "he‹1›se.de   no proven mail of it was delivered here\n")
 }
 
 // The commands work while the gateway does: it takes over what they hand to it.
@@ -367,9 +465,11 @@ func TestWhatMemoryCannotDoIsSaidInOneLine(t *testing.T) {
 		{exitUsage, "import -take co.uk " + list, `invalid value "co.uk" for flag -take: expected a domain such as partner.example, or all`},
 		{exitUsage, "import -as xml " + list, `invalid value "xml" for flag -as: expected one of csv, vcard, mail`},
 		{exitCouldNot, "import -", "standard input: expected -as csv, vcard or mail"},
-		{exitCouldNot, "import nosuch.csv", "nosuch.csv"},
-		{exitCouldNot, "import -as vcard " + list, list + ": vcard: is no such list: no line BEGIN:VCARD"},
-		{exitCouldNot, "import " + l.file("x.csv", "name,street\nx,y\n"), `x.csv: csv: is no such list: 1: "name,street": expected a row that names a column domain or e-mail`},
+		{exitCouldNot, "import nosuch.csv", "nosuch.csv: no such file or directory: expected a list, an address book or an archive\n"},
+		{exitCouldNot, "import -as csv nosuch", "nosuch: no such file or directory: expected a list, an address book or an archive\n"},
+		{exitCouldNot, "import " + l.file("bin.csv", "\x7fELF\x02\x01\x00"), "bin.csv: read as csv: it is no such list: it is no text; -as"},
+		{exitCouldNot, "import -as vcard " + list, list + ": read as vcard: it is no such list: no line BEGIN:VCARD"},
+		{exitCouldNot, "import " + l.file("x.csv", "name,street\nx,y\n"), `x.csv: read as csv: it is no such list: line 1: "name,street": expected a row that names a column domain or e-mail`},
 		{exitUsage, "forget", "expected DOMAIN or MAILBOX, or -all"},
 		{exitUsage, "forget -all", "-yes does it"},
 		{exitUsage, "forget -all -yes heise.de", "expected DOMAIN or MAILBOX, or -all"},

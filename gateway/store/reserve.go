@@ -20,7 +20,21 @@ const (
 	closeLeaves   = reserveOctets / 2
 )
 
-func (s *Store) reserve() string { return filepath.Join(s.dir, "reserve") }
+// reserveName is its name within Config.Dir.
+const reserveName = "reserve"
+
+func (s *Store) reserve() string { return filepath.Join(s.dir, reserveName) }
+
+// Reserve returns an error if something stands in Dir in the place of the reserve that
+// cannot be one. Who may write to it the gateway will see: whoever asks may be another
+// user.
+func (c Config) Reserve() error {
+	path := filepath.Join(c.Dir, reserveName)
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return noReserve(notRegular(path, info))
+	}
+	return nil
+}
 
 // freeing is change for changes that lead to more room, or must not fail for lack of
 // it: they may use the reserve.
@@ -102,7 +116,7 @@ func grow(f *os.File, size, octets int64) error {
 func (s *Store) withReserve(flags int, do func(f *os.File, size int64) error) error {
 	path := s.reserve()
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		return notRegular(info)
+		return notRegular(path, info)
 	}
 	f, err := os.OpenFile(path, flags|os.O_WRONLY|noFollow, 0o600)
 	if err != nil {
@@ -111,7 +125,7 @@ func (s *Store) withReserve(flags int, do func(f *os.File, size int64) error) er
 	defer f.Close() // nobody reads it
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() { // put there since
-		err = notRegular(info)
+		err = notRegular(path, info)
 	}
 	if err != nil {
 		return err
@@ -119,12 +133,25 @@ func (s *Store) withReserve(flags int, do func(f *os.File, size int64) error) er
 	return do(f, info.Size())
 }
 
-func notRegular(info os.FileInfo) error {
-	return fmt.Errorf("no regular file: mode %s", info.Mode())
+// notRegular says what stands in the place of the reserve.
+func notRegular(path string, info os.FileInfo) error {
+	what := "is no regular file"
+	switch info.Mode().Type() {
+	case os.ModeSymlink:
+		what = "is a symbolic link"
+	case os.ModeDir:
+		what = "is a directory"
+	}
+	return fmt.Errorf("%s %s", path, what)
 }
 
-// noteReserve tells OnError why there can be no reserve, what is expected of it and
-// what to do: once, until there can be one. That there is none, and no room for it,
+// noReserve says why there can be none, what is expected and what to do.
+func noReserve(err error) error {
+	return fmt.Errorf("%w: expected a regular file that the user running mxgate may write: move away what is there, and mxgate makes a new one; "+
+		"without it nothing can be deleted, and no gateway started, on a full disk", err)
+}
+
+// noteReserve tells OnError why there can be no reserve: once, until there can be one. That there is none, and no room for it,
 // is no fault of it.
 func (s *Store) noteReserve(err error) {
 	if kind := fault("reserve", err); kind == nil || errors.Is(kind, ErrFull) || errors.Is(kind, os.ErrNotExist) {
@@ -132,7 +159,6 @@ func (s *Store) noteReserve(err error) {
 		return
 	}
 	if s.reserveBad.CompareAndSwap(false, true) {
-		s.onError(fmt.Errorf("store: %s: expected a regular file that the user running mxgate (uid %d) may write: move away what is there, and mxgate makes a new one; "+
-			"without it nothing can be deleted, and no gateway started, on a full disk: %w", s.reserve(), os.Getuid(), err))
+		s.onError(fmt.Errorf("store: as user %d: %w", os.Getuid(), noReserve(err)))
 	}
 }

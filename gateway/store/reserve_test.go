@@ -39,6 +39,13 @@ func TestWhatIsNoRegularFileIsNoReserve(t *testing.T) {
 				if err := put(path, outside); err != nil {
 					t.Fatal(err)
 				}
+				is := " is a symbolic link"
+				if name == "a directory" {
+					is = " is a directory"
+				}
+				if err := (Config{Dir: dir}).Reserve(); err == nil || !strings.HasPrefix(err.Error(), path+is+": expected a regular file") {
+					t.Errorf("before the start: %v", err)
+				}
 				s, told := openTelling(t, dir)
 				s.KeepReserve()
 				if s.SpendReserve() {
@@ -48,7 +55,7 @@ func TestWhatIsNoRegularFileIsNoReserve(t *testing.T) {
 				if err := s.Delete(t.Context(), "A", "erika"); err != nil {
 					t.Error(err)
 				}
-				if len(*told) != 1 || !strings.Contains((*told)[0], path+": expected a regular file") || !strings.Contains((*told)[0], "move away what is there") {
+				if len(*told) != 1 || !strings.Contains((*told)[0], path+is+": expected a regular file") || !strings.Contains((*told)[0], "move away what is there") {
 					t.Errorf("told %q", *told)
 				}
 				if err := os.Remove(path); err != nil {
@@ -57,6 +64,9 @@ func TestWhatIsNoRegularFileIsNoReserve(t *testing.T) {
 				s.KeepReserve()
 				if info, err := os.Lstat(path); err != nil || info.Size() != reserveOctets || !info.Mode().IsRegular() {
 					t.Errorf("%v, %v", info, err)
+				}
+				if err := (Config{Dir: dir}).Reserve(); err != nil {
+					t.Error(err)
 				}
 				if err := s.Close(); err != nil {
 					t.Error(err)

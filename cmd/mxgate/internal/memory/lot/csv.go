@@ -89,7 +89,7 @@ func ReadCSV(r io.Reader) (*List, error) {
 		}
 		if row = row[:min(len(row), maxColumns)]; n == 0 && !slices.ContainsFunc(row, plausible) {
 			if columns = heading(row); columns == nil {
-				return nil, fmt.Errorf("%w: %d: %.100q: expected a row that names a column domain or e-mail, or one that has %s", ErrNoList, line, strings.Join(row, string(t.comma)), aDomain)
+				return nil, fmt.Errorf("%w: line %d: %.100q: expected a row that names a column domain or e-mail, or one that has %s", ErrNoList, line, strings.Join(row, string(t.comma)), aDomain)
 			}
 			continue
 		}

@@ -14,6 +14,7 @@
 package lot
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ const (
 var ErrTooLong = errors.New("the list is too long")
 
 // ErrNoList says that what was read is no list of that kind.
-var ErrNoList = errors.New("is no such list")
+var ErrNoList = errors.New("it is no such list")
 
 // Entry is one domain of a list.
 type Entry struct {
@@ -163,7 +164,8 @@ func clip(text string) string {
 }
 
 // text reads all of r as UTF-8: with or without a byte order mark, or from UTF-16
-// that has one, or from Windows-1252, which cannot be told from other old sets.
+// that has one, or from Windows-1252, which cannot be told from other old sets. Other
+// text has no octet of zero: such a file is a program, or an archive.
 func text(r io.Reader) (string, error) {
 	octets, err := io.ReadAll(io.LimitReader(r, MaxOctets+1))
 	switch {
@@ -183,6 +185,9 @@ func text(r io.Reader) (string, error) {
 			}
 			return string(utf16.Decode(units)), nil
 		}
+	}
+	if bytes.IndexByte(octets, 0) >= 0 {
+		return "", fmt.Errorf("%w: it is no text", ErrNoList)
 	}
 	whole := strings.TrimPrefix(string(octets), "\ufeff")
 	if !utf8.ValidString(whole) {

@@ -49,37 +49,29 @@ func On(w io.Writer, indent string) Style {
 }
 
 // Text shows both, a line each. A name with letters beyond ASCII is followed by
-// the name that travels. In two that have next to nothing in common, nothing is marked.
+// the name that travels. In two that do not resemble each other, nothing is marked.
 func (s Style) Text(a, b Side) string {
 	of, as := lookalike.Differ(a.Domain, b.Domain)
-	if _, alike := lookalike.Compare(a.Domain, b.Domain); !alike && mostly(as) {
-		of, as = unmarked(of), unmarked(as)
-	}
 	one, two := s.name(of, a.Domain), s.name(as, b.Domain)
 	width := max(one.width, two.width)
 	return s.line(one, width, a.Note) + s.line(two, width, b.Note)
 }
 
-// mostly reports whether the greater part of a name differs.
-func mostly(runs []lookalike.Run) bool {
-	balance := 0
-	for _, r := range runs {
-		if r.Differs {
-			balance += utf8.RuneCountInString(r.Text)
-		} else {
-			balance -= utf8.RuneCountInString(r.Text)
-		}
+// List shows others, which resemble d, a line each and one column for the notes: what
+// in them is not d's is marked. "" without any.
+func (s Style) List(d mail.Domain, others []Side) string {
+	var names []shown
+	width := 0
+	for _, o := range others {
+		_, of := lookalike.Differ(d, o.Domain)
+		n := s.name(of, o.Domain)
+		names, width = append(names, n), max(width, n.width)
 	}
-	return balance > 0
-}
-
-// unmarked is a name of which nothing is marked.
-func unmarked(runs []lookalike.Run) []lookalike.Run {
 	text := ""
-	for _, r := range runs {
-		text += r.Text
+	for i, o := range others {
+		text += s.line(names[i], width, o.Note)
 	}
-	return []lookalike.Run{{Text: text}}
+	return text
 }
 
 func (s Style) line(n shown, width int, note string) string {

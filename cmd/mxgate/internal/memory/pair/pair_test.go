@@ -26,7 +26,7 @@ func TestBothNamesStandBelowEachOtherWithTheLettersMarked(t *testing.T) {
 	}
 }
 
-func TestTwoThatHaveNothingInCommonAreShownWithoutMarks(t *testing.T) {
+func TestTwoThatDoNotResembleEachOtherAreShownWithoutMarks(t *testing.T) {
 	cyrillic, err := mail.ParseDomain("сосоаросхе.example") // all of it
 	if err != nil {
 		t.Fatal(err)
@@ -34,10 +34,21 @@ func TestTwoThatHaveNothingInCommonAreShownWithoutMarks(t *testing.T) {
 	for _, c := range []struct {
 		a, b   mail.Domain
 		marked bool
-	}{{"docs-share.com", "partner-works.example", false}, {"partner-works.docs-share.com", "partner-works.example", true}, {cyrillic, "cocoapocxe.example", true}} {
+	}{{"docs-share.com", "partner-works.example", false}, {"partner-works.docs-share.com", "partner-works.example", true}, {cyrillic, "cocoapocxe.example", true},
+		{"nw-castings.com", "northwind-castings.com", true}, {"our-firm.com", "acme-tools.com", false}, {"castings-northwind.com", "northwind-castings.com", true}} {
 		if got := Marks("").Text(Side{c.a, ""}, Side{c.b, ""}); strings.Contains(got, "‹") != c.marked {
 			t.Errorf("%s", got)
 		}
+	}
+}
+
+func TestThoseThatResembleOneStandInOneColumn(t *testing.T) {
+	got := Marks("  ").List("he1se.de", []Side{{"heise-bau.de", "new"}, {"heise.de", "known"}})
+	if want := "  he‹i›se‹-bau›.de   new\n  he‹i›se.de         known\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if got := Marks("").List("he1se.de", nil); got != "" {
+		t.Errorf("%q", got)
 	}
 }
 
