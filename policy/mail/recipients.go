@@ -1,6 +1,9 @@
 package mail
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // maxRecipientOctets bounds how much of the fields of one name HeaderDomains
 // reads: some two hundred addresses. With From, and what is read inside signed
@@ -24,14 +27,73 @@ func HeaderDomains(m *Message, name string, most int) (domains []Domain, more bo
 		if len(value) > left {
 			// Half a domain is another domain.
 			value = value[:max(0, strings.LastIndexAny(value[:left], " \t,;<>"))]
-			found.collect(value)
+			found.collectAll(value)
 			return found.domains, true
 		}
 		left -= len(value)
-		found.collect(value)
+		found.collectAll(value)
 		if found.more {
 			break
 		}
 	}
 	return found.domains, found.more
+}
+
+// collectAll also adds domains that are written with gaps.
+func (c *candidates) collectAll(value string) {
+	c.collect(value)
+	if whole := withoutGaps(value); whole != value {
+		c.collect(whole)
+	}
+}
+
+// withoutGaps returns s without what RFC 5322, Section 4.4 allows between the atoms of
+// a domain: comments, also with quoted pairs in them, and white space behind an "@"
+// and around the dots behind it.
+func withoutGaps(s string) string {
+	if rest, open := withoutQuotedComments(s); !open {
+		s = rest
+	}
+	at := strings.IndexByte(s, '@')
+	if at < 0 || strings.IndexFunc(s[at:], unicode.IsSpace) < 0 {
+		return s
+	}
+	var b strings.Builder
+	inside, last, blanks := false, ' ', -1 // in a domain; behind that rune of it; where white space begins
+	for i, r := range s {
+		switch {
+		case unicode.IsSpace(r):
+			if blanks < 0 {
+				blanks = i
+			}
+			continue
+		case blanks >= 0 && !(inside && (r == '.' || last == '.' || last == '@')):
+			b.WriteString(s[blanks:i])
+			inside = false
+		}
+		blanks = -1
+		inside = r == '@' || inside && !notInDomain(r)
+		last = r
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// withoutQuotedComments is withoutComments to who knows quoted pairs in them.
+func withoutQuotedComments(s string) (rest string, open bool) {
+	var b strings.Builder
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && depth > 0:
+			i++
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case depth == 0:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), depth > 0
 }

@@ -38,18 +38,18 @@ func weight(limit string) int {
 // crowd keeps the domain of a recipient for whom there is no room: whoever is added
 // to a conversation may be put behind a hundred others.
 func (r *reader) crowd(p Party) {
-	if p.Where == ReplyTo {
+	switch {
+	case p.Where == ReplyTo:
 		r.crowded(p.Where)
-	}
-	if p.Where != To && p.Where != Cc || slices.ContainsFunc(r.c.Parties, func(have Party) bool { return have.Domain == p.Domain && (have.Where == To || have.Where == Cc) }) ||
-		slices.ContainsFunc(r.c.Crowd, func(have Party) bool { return have.Domain == p.Domain }) {
-		return
-	}
-	if len(r.c.Crowd) == MaxCrowd {
+	case p.Where != To && p.Where != Cc:
+		r.met("more addresses than are kept")
+	case slices.ContainsFunc(r.c.Parties, func(have Party) bool { return have.Domain == p.Domain && (have.Where == To || have.Where == Cc) }),
+		slices.ContainsFunc(r.c.Crowd, func(have Party) bool { return have.Domain == p.Domain }):
+	case len(r.c.Crowd) == MaxCrowd:
 		r.crowded(p.Where)
-		return
+	default:
+		r.c.Crowd = append(r.c.Crowd, Party{Domain: p.Domain, Where: p.Where})
 	}
-	r.c.Crowd = append(r.c.Crowd, Party{Domain: p.Domain, Where: p.Where})
 }
 
 // crowded records that there are addresses of the header, in that place, of whom

@@ -23,11 +23,11 @@ func TestACrowdHidesNobody(t *testing.T) {
 		unread       string
 	}{
 		{"few", many(20, "a@pad%d.net"), "b@last.de", 0, ""},
-		{"of as many domains", many(200, "a@pad%d.net"), "b@last.de", 141, "more addresses than are kept"},
-		{"of one domain", many(200, "a%d@pad.net"), "b@last.de", 1, "more addresses than are kept"},
-		{"those of To again", many(60, "a@pad%d.net"), many(60, "b@pad%d.net") + "b@last.de", 1, "more addresses than are kept"},
+		{"of as many domains", many(200, "a@pad%d.net"), "b@last.de", 141, ""},
+		{"of one domain", many(200, "a%d@pad.net"), "b@last.de", 1, ""},
+		{"those of To again", many(60, "a@pad%d.net"), many(60, "b@pad%d.net") + "b@last.de", 1, ""},
 		{"more than are kept", many(500, "a@p%d.net"), "", MaxCrowd, MoreRecipients},
-		{"more than are read", many(600, "a%d@p.net"), "b@last.de", 0, MoreRecipients},
+		{"more than are read", many(600, "a%d@p.net"), "b@last.de", 1, MoreRecipients},
 		{"longer than is read", many(200, strings.Repeat("x", 100)+" <a%d@p.net>"), "b@last.de", 1, MoreRecipients},
 		{"quoted, and more than are kept", "", "b@last.de", 0, "more addresses than are kept"},
 	} {

@@ -7,7 +7,8 @@
 // believes nothing: all it returns is the sender's word, which may be evidence
 // against a message and never for one. What is quoted is told apart from what is
 // the author's own only as well as a reader could; a sender may present his own
-// text as quoted, so QuotedAccounts deserve a look, too.
+// text as quoted, so QuotedAccounts deserve a look, too. Of Reply-To, To and Cc, all
+// that any mail program may read counts.
 //
 // RFC 5322, Sections 3.4 (address lists), 3.6.4 (ids) and 3.6.5 (prefixes), with
 // the obsolete forms of Section 4; RFC 2919 and RFC 2369 (List fields); ISO 13616

@@ -14,111 +14,98 @@ const (
 	maxReplyParties  = 40       // of these, so that Reply-To hides neither: they are read first
 	maxIDParties     = 20       // of these, so that References hides none of them
 	maxTries         = 500      // things that look like an address, in all
-	maxForeign       = 100      // of these, names that are no ASCII: they cost a hundred times as much
-	maxListOctets    = 16 << 10 // of the fields of one name
+	maxForeign       = 100      // of these, names that are no ASCII: they cost a hundred times as much; and as many of others
+	maxListOctets    = 16 << 10 // of the fields of one name, or of one in an attached message
 	maxName          = 128      // octets of a display name
 	maxLocal         = 64       // RFC 5321, Section 4.5.3.1.1
 )
 
-// fields reads the parties of the fields of that name.
+// fields reads the parties of the fields of that name, and whom else they show.
 func (r *reader) fields(name string, where Where) {
 	left := maxListOctets
+	var o odd
 	for _, f := range r.header {
 		if !f.Is(name) {
 			continue
 		}
-		v := f.Value()
-		if len(v) > left {
-			v = v[:left]
+		v, all := within(f.Value(), left)
+		if !all {
 			r.crowded(where)
 		}
 		left -= len(v)
-		r.list(v, where)
+		r.others(v, r.list(v, where), where, &o)
 	}
+	r.othersAmong(o.asWritten, name, where)
+	r.othersAmong(o.bare, name, where)
 	if r.tries > maxTries || r.foreign > maxForeign {
 		r.crowded(where)
 	}
 }
 
+// within returns as much of a list as is read; all says that it is all of it. Half
+// a domain is another domain.
+func within(list string, most int) (read string, all bool) {
+	if len(list) <= most {
+		return list, true
+	}
+	return list[:max(0, strings.LastIndexAny(list[:most], " \t,;<>"))], false
+}
+
 // list reads the parties of an address list as people and mail programs write
 // them: RFC 5322, Section 3.4 with groups, lists with semicolons, names with
-// commas, "[mailto:...]", unbalanced quotes.
-func (r *reader) list(s string, where Where) {
-	for l := (lister{s: s}); l.next(); {
+// commas, "[mailto:...]", unbalanced quotes. It returns the list as it was read.
+func (r *reader) list(s string, where Where) written {
+	w := asShown(s)
+	for l := (lister{rest: w}); l.next(); {
 		r.entry(l.entry, where)
 	}
+	return w
 }
 
 // lister cuts a list into entries.
-type lister struct {
-	s                    string
-	entry                string
-	noQuotes, noComments bool // in the rest, one has no end
-}
+type lister struct{ rest, entry written }
 
 func (l *lister) next() bool {
 	at := false // seen in this entry: a comma before it is part of a name
 	angle := false
-	for i := 0; i < len(l.s); i++ {
-		switch c := l.s[i]; {
-		case c == '"' && !l.noQuotes:
-			if n := quotedEnd(l.s[i+1:]); n >= 0 {
-				i += 1 + n
-			} else {
-				l.noQuotes = true
-			}
-		case c == '(' && !l.noComments:
-			if n := strings.IndexByte(l.s[i:], ')'); n >= 0 {
-				i += n
-			} else {
-				l.noComments = true
-			}
+	shape := l.rest.shape
+	first := len(shape) - len(strings.TrimLeft(shape, " "))
+	for i := first; i < len(shape); i++ {
+		switch c := shape[i]; {
 		case c == '<':
 			angle = true
 		case c == '>':
 			angle = false
 		case c == '@':
 			at = true
-		case c == ';', c == ',' && at && !angle, c == ',' && strings.TrimSpace(l.s[:i]) == "":
-			l.entry, l.s = l.s[:i], l.s[i+1:]
+		case c == ';', c == ',' && at && !angle, c == ',' && i == first:
+			l.entry, l.rest = l.rest.cut(0, i), l.rest.cut(i+1, len(shape))
 			return true
 		}
 	}
-	l.entry, l.s = l.s, ""
-	return l.entry != ""
-}
-
-// quotedEnd returns where the quoted string that s continues ends, or -1.
-func quotedEnd(s string) int {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
-	}
-	return -1
+	l.entry, l.rest = l.rest, written{}
+	return l.entry.s != ""
 }
 
 // entry reads one entry of a list: the address that counts has the name, others
 // that the name shows stand beside it.
-func (r *reader) entry(s string, where Where) {
+func (r *reader) entry(w written, where Where) {
 	if r.tries > maxTries {
 		return
 	}
-	if strings.IndexByte(s, '@') < 0 {
-		if !strings.Contains(s, "=?") {
+	if strings.IndexByte(w.s, '@') < 0 {
+		if !strings.Contains(w.s, "=?") {
 			return
 		}
-		if s = mail.DecodeWords(s); strings.IndexByte(s, '@') < 0 {
+		if w = asShown(mail.DecodeWords(w.s)); strings.IndexByte(w.s, '@') < 0 {
 			return
 		}
 	}
-	s, at := addressIn(s)
+	w, at := w.address()
 	if at < 0 { // it was in an encoded word only
 		return
 	}
+	s := w.s
 	start, end := mailboxAround(s, at)
 	name := cleanName(nameBefore(s[:start]))
 	if name == "" {
@@ -272,7 +259,6 @@ func (r *reader) keep(p Party) {
 		most = maxReplyParties
 	}
 	if len(parties) >= most {
-		r.met("more addresses than are kept")
 		r.crowd(p)
 		return
 	}

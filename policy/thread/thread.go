@@ -12,7 +12,7 @@ import (
 // Limits of what is kept of one message.
 const (
 	MaxParties  = 100
-	MaxCrowd    = 400
+	MaxCrowd    = 256
 	MaxAccounts = 8
 	MaxPayment  = 4
 )
@@ -34,9 +34,9 @@ type Conversation struct {
 
 // Party is somebody whom a message shows.
 type Party struct {
-	Address mail.Address // zero if only the domain is known
+	Address mail.Address // zero if only the domain is known: of an id, or of what only some mail programs read as an address
 	Name    string       // display name, decoded, at most 128 octets of UTF-8 without controls; "" if none
-	Domain  mail.Domain  // of Address, or the right side of an id
+	Domain  mail.Domain  // of Address, or all that is known
 	Where   Where
 }
 
@@ -89,6 +89,7 @@ type reader struct {
 	header  []mail.Field // those of fieldNames
 	tries   int          // things that looked like an address
 	foreign int          // of these, those that are no ASCII
+	strange int          // such in what mail programs read in several ways
 	segs    []segment
 	block   block
 	joined  []byte // the line that names an author
@@ -101,11 +102,15 @@ var fieldNames = [...]string{"Message-ID", "References", "In-Reply-To", "Subject
 
 // begin readies r for m: of its fields, it picks those that are read.
 func (r *reader) begin(m *mail.Message) {
-	r.tries, r.foreign = 0, 0
+	r.tries, r.foreign, r.strange = 0, 0, 0
 	for _, f := range m.Fields {
+		seen := f.Name
+		if seen == "" {
+			seen = f.VisibleName() // some programs take it for that
+		}
 		for _, name := range fieldNames {
-			if len(f.Name) == len(name) && f.Name[0]|0x20 == name[0]|0x20 && f.Is(name) {
-				r.header = append(r.header, f)
+			if len(seen) == len(name) && seen[0]|0x20 == name[0]|0x20 && strings.EqualFold(seen, name) {
+				r.header = append(r.header, mail.Field{Name: name, Raw: f.Raw})
 			}
 		}
 	}
@@ -164,7 +169,11 @@ func (r *reader) attached(header []byte) {
 			where = QuotedCc
 		}
 		if where != "" {
-			r.list(string(bytes.ReplaceAll(list, []byte("\n"), nil)), where)
+			list, all := within(string(bytes.ReplaceAll(list, []byte("\n"), nil)), maxListOctets)
+			r.list(list, where)
+			if !all {
+				r.met("more addresses than are read")
+			}
 		}
 		header = header[min(end+1, len(header)):]
 	}

@@ -110,7 +110,7 @@ func TestIDsCrowdOutNoOtherParties(t *testing.T) {
 		t.Errorf("%d ids, parties %q, unread %q", len(c.Cited), told(c.Parties), c.Unread)
 	}
 	c = Read(message(t, "References:"+refs.String()+"\nTo: "+to.String()+"x@y.example\n\n"+text.String()))
-	if n := len(c.Parties); n != MaxParties || c.Parties[n-1].Where != QuotedTo || c.Unread == MoreIDs {
+	if n := len(c.Parties); n != MaxParties || c.Parties[n-1].Where != QuotedTo || c.Unread != MoreIDs {
 		t.Errorf("parties %q, unread %q", told(c.Parties), c.Unread)
 	}
 }
@@ -168,7 +168,7 @@ func TestPartiesOfTheHeader(t *testing.T) {
 		"zero width":                     {"To: E\u200bva <a@b.example>\n", []string{"to Eva <a@b.example>"}},
 		"spaces around the at sign":      {"To: x @ b.example, Eva <y @ c.example>\n", []string{"to <x@b.example>", "to Eva <y@c.example>"}},
 		"comments in an address":         {"To: x@(c)b.example, y (c) @ c.example, z(a)@(b)(c)d.example (Eva), Ole <w@(c)e.example(d)>\n", []string{"to <x@b.example>", "to <y@c.example>", "to Eva <z@d.example>", "to Ole <w@e.example>"}},
-		"a route":                        {"To: <@route.example:x@b.example>, A <@r.example,@s.example:y@c.example>\n", []string{"to <x@b.example>", "to A <y@c.example>"}},
+		"a route":                        {"To: <@route.example:x@b.example>, A <@r.example,@s.example:y@c.example>\n", []string{"to <x@b.example>", "to A <y@c.example>", "to <route.example>", "to <r.example>", "to <s.example>"}},
 		"folds in a domain":              {"To: <x@b\n .example>, \"An\n na\" <y@c.\n\texample>\n", []string{"to <x@b.example>", "to An na <y@c.example>"}},
 		"quoted pairs":                   {"To: \"E \\\"x\\\" <y@z.example>\" <a@b.example>\n", []string{"to E x <y@z.example> <a@b.example>", "to <y@z.example>"}},
 	} {

@@ -197,11 +197,12 @@ func (r *htmlReader) markup() bool {
 func (r *htmlReader) comment() {
 	const begin = len("<!--")
 	body := r.in[begin:]
-	if bytes.HasPrefix(body, []byte("[if")) || bytes.HasPrefix(body, []byte(">")) || bytes.HasPrefix(body, []byte("->")) {
+	if !r.noTagEnd && (bytes.HasPrefix(body, []byte("[if")) || bytes.HasPrefix(body, []byte(">")) || bytes.HasPrefix(body, []byte("->"))) {
 		if i := bytes.IndexByte(body, '>'); i >= 0 {
 			r.in = body[i+1:]
 			return
 		}
+		r.noTagEnd = true
 	}
 	if !r.noCommentEnd {
 		if i := bytes.Index(body, []byte("--")); i >= 0 {
