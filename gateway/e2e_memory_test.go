@@ -129,7 +129,7 @@ func TestAStolenConversationIsHeld(t *testing.T) {
 	g := newStage(t, script{}, c.plant)
 	g.conversation(&c)
 	relayed := g.sink.Count()
-	g.wantHeld(g.post(withIDs), policy.StolenThread, "‹1›indqvist.example", "‹l›indqvist.example", "3 messages", "never had mail from")
+	g.wantHeld(g.post(withIDs), policy.StolenThread, "‹1›indqvist.example", "‹l›indqvist.example", "3 messages", "no proven mail from")
 	g.wantHeld(g.post(withQuote), policy.Impostor, "‹1›indqvist.example", "‹l›indqvist.example")
 	if g.sink.Count() != relayed {
 		t.Error("the thief came through")

@@ -92,6 +92,20 @@ func (s *scene) joins(p *scened) bool {
 		(t.MemorySince.IsZero() || t.stranger(p.known.State, p.known.First, s.e.ReceivedAt))
 }
 
+// newcomer reports whether the message brings somebody who is not known here, as one of
+// its recipients or for its answers.
+func (s *scene) newcomer() bool {
+	if d := s.e.Thread.ReplyTo; d != nil {
+		return true
+	}
+	for _, list := range [][]scened{s.parties, s.crowd} {
+		if slices.ContainsFunc(list, func(p scened) bool { return s.joins(&p) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // somebody is whom a recipient may be taken for, and what he is to the message.
 type somebody struct {
 	domain   mail.Domain

@@ -200,18 +200,20 @@ func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
 		return "Not all recipients could be looked at: there are " + t.Unread + ".", Tag, true
 	case t.Unread == thread.MoreIDs || t.MemorySince.IsZero(): // ids hide nothing
 		return "", Reject, false
+	case t.Joins && t.Payment.changes(): // whom he resembles may not have been read
+		return fmt.Sprintf("The conversation was not read whole: %s; it brings somebody who is not known here, and speaks of payment.", t.Unread), Tag, true
 	}
 	// What a stranger pads his mail with may hide what he quotes.
 	known := ""
 	switch t.Author.State {
 	case Unseen:
-		known = "never wrote here before"
+		known = noProven(e.Author.Domain)
 	case Shadow:
-		known = "is not known here for itself"
+		known = named(e.Author.Domain) + " is not known here for itself"
 	default:
 		return "", Reject, false
 	}
-	return fmt.Sprintf("The conversation was not read whole: %s; %s %s.", t.Unread, named(e.Author.Domain), known), Tag, true
+	return fmt.Sprintf("The conversation was not read whole: %s; %s.", t.Unread, known), Tag, true
 }
 
 func clean(_ *Rules, e *Evidence) (string, Disposition, bool) {

@@ -91,7 +91,8 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	}
 	s.added()
 	s.replies(author)
-	if e.suspects() || slices.ContainsFunc(e.Thread.Similar, func(f Similar) bool { return f.Kin }) {
+	e.Thread.Joins = e.Thread.Unread != "" && s.newcomer()
+	if e.Thread.Joins || e.suspects() || slices.ContainsFunc(e.Thread.Similar, func(f Similar) bool { return f.Kin }) {
 		s.words()
 	}
 	return nil

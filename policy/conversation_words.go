@@ -37,9 +37,14 @@ func runs(rs []lookalike.Run) string {
 	return b.String()
 }
 
+// marked shows both domains, the first as the name that resembles the other.
+func (s *Similar) marked() (string, string) {
+	return marked(mail.Domain(or(string(s.As), string(s.Domain))), s.Target)
+}
+
 // words shows both domains and says what differs.
 func (s *Similar) words() string {
-	a, b := marked(mail.Domain(or(string(s.As), string(s.Domain))), s.Target)
+	a, b := s.marked()
 	if _, how, ok := strings.Cut(strings.TrimSuffix(s.Why, "."), ": "); ok {
 		return fmt.Sprintf("%s looks like %s (%s)", a, b, how)
 	}
@@ -52,7 +57,11 @@ func (e *Evidence) sideBySide(l *Lookalike) string {
 	if d == "" || target == "" {
 		return ""
 	}
-	a, b := marked(d, target)
+	shown := d
+	if byDots(l.Class) {
+		shown = l.Domain
+	}
+	a, b := marked(shown, target)
 	text := fmt.Sprintf(" Compare %s with %s.", a, b)
 	if s := e.Thread.similarTo(target); s != nil && l.Where == "author" {
 		text += e.Thread.sinceWords(s)
@@ -66,11 +75,17 @@ func (t *Thread) knownWords(d mail.Domain, state State, since time.Time) string 
 	case t.MemorySince.IsZero():
 		return ""
 	case state == Unseen:
-		return fmt.Sprintf("we never had mail from %s before", named(d))
+		return noProven(d)
 	case state == Shadow:
 		return fmt.Sprintf("we have had mail from %s since %s, as a look-alike", named(d), day(since))
 	}
 	return fmt.Sprintf("we have known %s since %s", named(d), day(since))
+}
+
+// noProven says that d is Unseen, as a clause. Mail of it may have come: unproven, or
+// held, and even if somebody released it. None of that is learned from.
+func noProven(d mail.Domain) string {
+	return fmt.Sprintf("we remember no proven mail from %s that was delivered", named(d))
 }
 
 func day(t time.Time) string {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mxgate/policy/mail"
+	parse "mxgate/policy/thread"
 )
 
 // many names n recipients, each of a domain of its own.
@@ -36,7 +37,7 @@ func TestALookAlikeBehindManyRecipients(t *testing.T) {
 	}{
 		{"seventy", many(70, "a@pad%d.net") + "b@he1se.de", correspondence(), Quarantine, AddedLookalikes},
 		{"seventy of one house", many(70, "a%d@pad.net") + "b@he1se.de", correspondence(), Quarantine, AddedLookalikes},
-		{"four hundred", many(400, "a@p%d.net") + "b@he1se.de", correspondence(), Quarantine, AddedLookalikes},
+		{"three hundred", many(300, "a@p%d.net") + "b@he1se.de", correspondence(), Quarantine, AddedLookalikes},
 		{"seventy, without a memory", many(70, "a@pad%d.net") + "b@he1se.de", nil, Quarantine, AddedLookalikes},
 		{"forty, and ten who took part", many(40, "a@pad%d.net") + "b@he1se.de", changed(thread("a1.net", "b2.net", "c3.net", "d4.net", "e5.net", "f6.net", "g7.net", "h8.net")), Quarantine, AddedLookalikes},
 		{"seventy, of somebody who took part", many(70, "a@pad%d.net") + "b@nordw1nd.org", changed(thread("nordwind.org")), Quarantine, AddedLookalikes},
@@ -66,7 +67,7 @@ func TestALookAlikeBehindManyRecipients(t *testing.T) {
 			if v.Disposition != c.want || v.Reason != c.reason {
 				t.Errorf("got %v %s: %s\n%+v\nunread %q", v.Disposition, v.Reason, v.Sentence, e.Thread.Added, e.Thread.Unread)
 			}
-			if c.r != nil && len(c.r.asked) > 2+400/maxAsked {
+			if c.r != nil && len(c.r.asked) > 2+parse.MaxCrowd/maxAsked {
 				t.Errorf("the memory is asked %d times", len(c.r.asked))
 			}
 		})

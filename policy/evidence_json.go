@@ -203,6 +203,7 @@ func (w *jsonWriter) thread(t *Thread) {
 	w.flag("personal", t.Personal)
 	w.count("cited", int64(t.Cited))
 	w.some("unread", t.Unread)
+	w.flag("joins", t.Joins)
 	w.moment("memory_since", t.MemorySince)
 	if a := &t.Author; !reflect.ValueOf(a).Elem().IsZero() {
 		w.openAt("author")

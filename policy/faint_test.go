@@ -38,6 +38,9 @@ func TestFaintLikenessesCountInAConversation(t *testing.T) {
 		{"cold, below another name", letter{from: "x@nordlichtbau.docs-share.com", body: paying}, builder(), Relay},
 		{"a service that is known, with payment", letter{from: "Ole Nord <ole@nordlichtbau.docs-share.com>", cites: thread, body: paying}, known("docs-share.com", KnownDomain{State: Established, First: days(90)}), Quarantine},
 		{"a letter of it below a service that is known, with payment", letter{from: "Ole Nord <ole@nordlichtbaau.docs-share.com>", cites: thread, body: paying}, known("docs-share.com", KnownDomain{State: Established, First: days(90)}), Quarantine},
+		{"below a service of free mailboxes, with payment", letter{from: "Accounts <accounts@nordlichtbau.fastmail.com>", cites: thread, body: paying}, builder(), Quarantine},
+		{"a host of a service of free mailboxes", letter{from: "x@mail.fastmail.com", cites: thread, body: paying}, builder(), Relay},
+		{"a free mailbox of like name", letter{from: "x@hotmail.com", body: paying + strings.ReplaceAll(pasted, "heise.de", "hotmial.com")}, builder(), Relay},
 		{"an ordinary host", letter{from: "x@mail.docs-share.com", cites: thread, body: paying}, builder(), Relay},
 
 		{"two letters", letter{from: "x@nordlihctbou.de", cites: thread}, builder(), Tag},

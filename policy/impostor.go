@@ -224,6 +224,9 @@ func (e *Evidence) factsOf(f score.Facts, s *Similar) score.Facts {
 	}
 	if s.As != "" { // who has that name is not known
 		f.Standing = standingBelow(f.Standing)
+		if freeMail[s.Domain] {
+			f.Standing = score.Unseen
+		}
 	}
 	if slices.Contains(t.Author.Contested, s.Target) && (t.Payment.changes() || f.Reply != "") {
 		f.Standing, f.Contested = "", true // either may be the impostor, and this one wants something

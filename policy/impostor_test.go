@@ -387,9 +387,9 @@ func TestWhoWroteFirstIsNotHeldForALikeness(t *testing.T) {
 		want   Disposition
 		says   string
 	}{
-		{"a second before", warning, both(seen(second(-9)), seen(second(-8))), nil, Tag, "heise.de wrote here first, he1se.de after it, on "},
-		{"forty days before", warning, both(seen(days(40)), seen(second(-8))), nil, Tag, "heise.de wrote here first"},
-		{"no sooner and no later", warning, both(seen(second(-8)), seen(second(-8))), nil, Tag, "both wrote here first on"},
+		{"a second before", warning, both(seen(second(-9)), seen(second(-8))), nil, Tag, "we knew heise.de first, he1se.de after it, from "},
+		{"forty days before", warning, both(seen(days(40)), seen(second(-8))), nil, Tag, "we knew heise.de first"},
+		{"no sooner and no later", warning, both(seen(second(-8)), seen(second(-8))), nil, Tag, "we have known both since "},
 		{"a second after", warning, both(seen(second(-7)), seen(second(-8))), nil, Quarantine, "he1se.de"},
 		{"the thief", theft, both(seen(second(-9)), seen(second(-8))), nil, Quarantine, "but it is from another domain"},
 		{"the thief's first mail", theft, both(seen(second(-9)), KnownDomain{}), nil, Quarantine, "he1se.de"},
@@ -416,7 +416,7 @@ func TestWhoWroteFirstIsNotHeldForALikeness(t *testing.T) {
 		})
 	}
 	e := tell(t, letter{from: "anna@heise.de", cites: "<z2@he1se.de>"}, with(both(seen(days(9)), seen(days(8)))))
-	if v := Decide(&Rules{Weights: score.Weights{score.QuarantineAt: 1000}}, &e); !strings.Contains(v.Sentence, "Nothing but the names tells which of the two imitates the other; heise.de wrote here first") {
+	if v := Decide(&Rules{Weights: score.Weights{score.QuarantineAt: 1000}}, &e); !strings.Contains(v.Sentence, "Nothing but the names tells which of the two imitates the other; we knew heise.de first") {
 		t.Errorf("%s", v.Sentence)
 	}
 }
@@ -437,11 +437,11 @@ func TestWhoIsEstablishedIsNotHeldForALookAlikeThatHeQuotes(t *testing.T) {
 		want           Disposition
 		says           string
 	}{
-		{"never seen", warning, established(90), KnownDomain{}, Tag, "heise.de has written here before, and he1se.de never has."},
-		{"never seen, of a two-way partner", warning, twoWay(90), KnownDomain{}, Tag, "heise.de has written here before, and he1se.de never has."},
-		{"seen", warning, established(90), seen(8), Tag, "heise.de wrote here first"},
-		{"established after him", warning, established(90), established(20), Tag, "It is not held, as heise.de wrote here first, he1se.de after it, on "},
-		{"established after a two-way partner", warning, twoWay(90), established(20), Tag, "heise.de wrote here first"},
+		{"never seen", warning, established(90), KnownDomain{}, Tag, "we know heise.de, and remember no proven mail from he1se.de."},
+		{"never seen, of a two-way partner", warning, twoWay(90), KnownDomain{}, Tag, "we know heise.de, and remember no proven mail from he1se.de."},
+		{"seen", warning, established(90), seen(8), Tag, "we knew heise.de first"},
+		{"established after him", warning, established(90), established(20), Tag, "It is not held, as we knew heise.de first, he1se.de after it, from "},
+		{"established after a two-way partner", warning, twoWay(90), established(20), Tag, "we knew heise.de first"},
 		{"known as a look-alike", warning, established(90), KnownDomain{State: Shadow, First: days(20), ShadowOf: "heise.de"}, Relay, ""},
 
 		{"established before him", warning, established(20), established(90), Quarantine, "impostor of he1se.de"},

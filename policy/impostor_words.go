@@ -69,15 +69,16 @@ func (s *Score) met(row score.Row) bool {
 	return slices.ContainsFunc(s.Lines, func(l score.Line) bool { return l.Row == row })
 }
 
-// firstWords says who wrote first, as a clause.
+// firstWords says who was known first, as a clause. Mail that is not proven may have
+// come before it.
 func (s *Similar) firstWords() string {
 	if s.TargetState == Unseen {
-		return fmt.Sprintf("%s has written here before, and %s never has", named(s.Domain), named(s.Target))
+		return fmt.Sprintf("we know %s, and remember no proven mail from %s", named(s.Domain), named(s.Target))
 	}
 	if s.Since.Equal(s.TargetSince) {
-		return fmt.Sprintf("both wrote here first on %s", day(s.Since))
+		return fmt.Sprintf("we have known both since %s", day(s.Since))
 	}
-	return fmt.Sprintf("%s wrote here first, %s after it, on %s", named(s.Domain), named(s.Target), day(s.TargetSince))
+	return fmt.Sprintf("we knew %s first, %s after it, from %s on", named(s.Domain), named(s.Target), day(s.TargetSince))
 }
 
 // relation says what the target is to this message.

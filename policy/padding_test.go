@@ -77,6 +77,29 @@ func TestPaddingHidesNoLookAlike(t *testing.T) {
 	}
 }
 
+// Where not all was read of a mail that changes payment and brings a stranger, it is
+// told whoever writes.
+func TestWhatIsNotReadOfAMailThatChangesPayment(t *testing.T) {
+	var quotes strings.Builder
+	for i := range 120 {
+		quotes.WriteString(strings.ReplaceAll(pasted, "heise.de", fmt.Sprintf("quoted%d.net", i)))
+	}
+	for _, c := range []struct {
+		cc, body string
+		want     Reason
+	}{
+		{"b@unheard.net", paying + quotes.String(), Unscannable},
+		{"b@unheard.net", quotes.String(), Clean},
+		{"b@unheard.net", paying, Clean},
+		{"b@nordwind.org", paying + quotes.String(), Clean}, // who is known
+	} {
+		e := tell(t, letter{from: "a@heise.de", cites: stolen, cc: c.cc, body: c.body}, with(correspondence()))
+		if v := decideAgain(t, Rules{}, e); v.Reason != c.want || c.want == Unscannable && v.Disposition != Tag {
+			t.Errorf("%s: %v %s: %s (%s)", c.cc, v.Disposition, v.Reason, v.Sentence, e.Thread.Unread)
+		}
+	}
+}
+
 // Of whom the answers go to, the memory is asked however many are quoted.
 func TestAReplyToSomebodyKnownBehindManyQuoted(t *testing.T) {
 	var body strings.Builder

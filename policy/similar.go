@@ -38,16 +38,16 @@ func leastFor(r score.Relation, class string) int {
 // this message, correspondents of its recipient, ours and protected ones,
 // correspondents of the site.
 //
-// The author of a free mailbox did not choose its domain.
+// The author of a free mailbox did not choose its domain, but for a name below it.
 func (s *scene) resembled(ctx context.Context, local string) error {
-	if freeMail[s.author] {
+	if freeMail[s.author] && s.e.Author.Domain == s.author {
 		return nil
 	}
 	var found []Similar
 	full := s.e.Author.Domain
 	add := func(target mail.Domain, class lookalike.Class, confidence int, why string, r score.Relation) {
 		known := s.known(target)
-		if target == s.author || known.State == Shadow && (r != score.Thread || s.party(target) != nil) || slices.ContainsFunc(found, func(f Similar) bool { return f.Target == target }) {
+		if freeMail[s.author] && !byDots(string(class)) || target == s.author || known.State == Shadow && (r != score.Thread || s.party(target) != nil) || slices.ContainsFunc(found, func(f Similar) bool { return f.Target == target }) {
 			return
 		}
 		acquainted := s.acquainted(target, string(class), confidence)

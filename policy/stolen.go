@@ -28,7 +28,7 @@ func stolenThread(_ *Rules, e *Evidence) (string, Disposition, bool) {
 			continue
 		}
 		if t.intrudes(s.Target) && s.Confidence >= leastStolen && s.Class != string(lookalike.TLD) && !e.poses(s.Target) && e.excused(s.Domain, s.Target, s.SameOwner) == "" {
-			_, of := marked(s.Domain, s.Target)
+			_, of := s.marked()
 			text := fmt.Sprintf("The mail answers in a conversation with %s that we remember%s, but it is from another domain: %s.", of, t.Known.words(), s.words())
 			return text + t.sinceWords(s) + t.joinedWords(), Quarantine, true
 		}

@@ -211,7 +211,7 @@ func TestWhatAPersonReads(t *testing.T) {
 	e := tell(t, letter{from: "Anna Berg <anna@he1se.de>", cites: stolen, cc: "boss@hei5e.de, x@unheard.net", replyTo: "Anna Berg <anna.b@gmail.com>", body: paying + "IBAN " + otherAccount + "\r\n" + pasted}, with(correspondence()))
 	v := Decide(&Rules{}, &e)
 	const want = "The mail answers in a conversation with he‹i›se.de that we remember (3 messages since 2026-11-10), but it is from another domain: he‹1›se.de looks like he‹i›se.de (1 for i). " +
-		"We never had mail from he1se.de before; we have known heise.de since 2026-06-05. Added to the conversation: hei5e.de, unheard.net."
+		"We remember no proven mail from he1se.de that was delivered; we have known heise.de since 2026-06-05. Added to the conversation: hei5e.de, unheard.net."
 	if v.Sentence != want {
 		t.Errorf("got  %s\nwant %s", v.Sentence, want)
 	}
@@ -220,11 +220,11 @@ func TestWhatAPersonReads(t *testing.T) {
 		"thread one that we remember (3 messages since 2026-11-10), with heise.de, example.com; the author's domain had no part in it ",
 		"added hei5e.de, unheard.net: not in the conversation before ",
 		`name "Anna Berg" is also a name of heise.de `,
-		"resembles he‹1›se.de looks like he‹i›se.de (1 for i), who took part in this conversation [homoglyph, confidence 87, in author]. We never had mail from he1se.de before; we have known heise.de since 2026-06-05. ",
+		"resembles he‹1›se.de looks like he‹i›se.de (1 for i), who took part in this conversation [homoglyph, confidence 87, in author]. We remember no proven mail from he1se.de that was delivered; we have known heise.de since 2026-06-05. ",
 		"resembles hei‹5›e.de looks like hei‹s›e.de (5 for s), who took part in this conversation [homoglyph, confidence 87, in cc]. ",
 		"reply-to gmail.com (free-mail), for he1se.de ",
 		"payment it names another account (…5432) than the conversation had ",
-		"score 235 points for an impostor of heise.de +90 likeness: ", " +15 unseen: we never had mail from he1se.de before ", " +30 thread: it answers in a conversation of heise.de (3 messages since 2026-11-10) in which he1se.de had no part ",
+		"score 235 points for an impostor of heise.de +90 likeness: ", " +15 unseen: we remember no proven mail from he1se.de that was delivered ", " +30 thread: it answers in a conversation of heise.de (3 messages since 2026-11-10) in which he1se.de had no part ",
 		" +15 shown: it quotes or cites mail of heise.de +25 added: ", " +15 name: it bears a name of heise.de +20 reply-to-free-mail: an answer would go to a free mailbox (gmail.com) in the name of \"Anna Berg\" +25 account: ",
 	} {
 		if !strings.Contains(got, want) {

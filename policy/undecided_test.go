@@ -80,7 +80,7 @@ func TestToHaveWrittenFirstIsNoPartInAConversation(t *testing.T) {
 	e := tell(t, names, with(memory(8)))
 	v := Decide(&Rules{}, &e)
 	if !strings.HasPrefix(v.Sentence, "nordlichtbaau.de and nordlichtbau.de resemble each other, and one may be an impostor's (") ||
-		!strings.HasSuffix(v.Sentence, " Of the two, nordlichtbaau.de wrote here first, nordlichtbau.de after it, on 2026-11-14; it is held for what it wants in a conversation of the other's.") || v.Score.Capped != "" {
+		!strings.HasSuffix(v.Sentence, " Of the two, we knew nordlichtbaau.de first, nordlichtbau.de after it, from 2026-11-14 on; it is held for what it wants in a conversation of the other's.") || v.Score.Capped != "" {
 		t.Errorf("%s\n%v", v.Sentence, v.Score)
 	}
 	if text := flat(explained(t, &e)); !strings.Contains(text, "points, for nordlichtbaau.de or nordlichtbau.de ") {
@@ -156,7 +156,7 @@ func TestAStrangerWhoNamesAnotherAccountIsToldOf(t *testing.T) {
 		r    *remembering
 		says string
 	}{
-		{correspondence(), first + "70 points): we never had mail from unlike.net before; it answers in a conversation that we remember (3 messages since 2026-11-10), and unlike.net had no part in it; it names another account (…5432) than the conversation had."},
+		{correspondence(), first + "70 points): we remember no proven mail from unlike.net that was delivered; it answers in a conversation that we remember (3 messages since 2026-11-10), and unlike.net had no part in it; it names another account (…5432) than the conversation had."},
 		{joined(seen(3), 12), first + "65 points): we have known unlike.net since 2026-11-19; it answers in a conversation that we remember (3 messages since 2026-11-10), and unlike.net came to it later; it names another account (…5432) than the conversation had."},
 	} {
 		e := tell(t, l, with(c.r))

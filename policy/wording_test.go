@@ -319,3 +319,45 @@ func TestSentencesGoOn(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// Of whom nothing was learned, mail may have come: unproven, held, or held and then
+// released. That there was none is not said.
+func TestNobodyIsSaidNeverToHaveWritten(t *testing.T) {
+	for _, c := range []struct {
+		l    letter
+		r    *remembering
+		want string
+	}{
+		{letter{from: "a@unheard.net", body: strings.Repeat("All is well. ", 256<<10/10)}, correspondence(), "; we remember no proven mail from unheard.net that was delivered."},
+		{letter{from: "Anna Berg <anna@he1se.de>", cites: stolen}, correspondence(), " We remember no proven mail from he1se.de that was delivered; we have known heise.de since "},
+		{letter{from: "Anna Berg <anna@he1se.de>", body: paying + pasted}, correspondence(), "; we remember no proven mail from he1se.de that was delivered; it quotes "},
+		{letter{from: "a@heise.de", cc: "b@he1se.de", cites: stolen}, correspondence(), " We remember no proven mail from he1se.de that was delivered; we have known heise.de since "},
+		{letter{from: "a@bundesbamk.de"}, correspondence(), " Compare bundesba‹m›k.de with bundesba‹n›k.de. We remember no proven mail from bundesbamk.de that was delivered."},
+	} {
+		e := tell(t, c.l, func(col *Collector) { col.Memory = c.r })
+		v := decideAgain(t, Rules{}, e)
+		all := v.Sentence
+		for _, f := range v.Findings {
+			all += "\n" + f.Sentence
+		}
+		if text := all + flat(explained(t, &e)); !strings.Contains(all, c.want) || strings.Contains(text, "never had") || strings.Contains(text, "never wrote") {
+			t.Errorf("%q is missing in:\n%s", c.want, text)
+		}
+	}
+}
+
+// What resembles the other is the name below a domain of its own: it is compared, and
+// not that domain.
+func TestTheNameThatResemblesIsMarked(t *testing.T) {
+	for domain, shown := range map[string]string{"nordlichtbau.de.docs-share.com": "nordlichtbau.de‹.docs-share.com›", "nordlicht.bau.de": "nordlicht‹.›bau.de"} {
+		e := tell(t, letter{from: "x@" + domain, cites: "<b1@example.com>", body: paying}, with(builder()))
+		v := decideAgain(t, Rules{}, e)
+		if want := "The mail answers in a conversation with nordlichtbau.de that we remember (3 messages since 2026-11-10), but it is from another domain: " + shown + " looks like nordlichtbau.de"; v.Reason != StolenThread || !strings.HasPrefix(v.Sentence, want) {
+			t.Errorf("%s: %s", v.Reason, v.Sentence)
+		}
+	}
+	e := tell(t, letter{from: "x@bundesbank.de.docs-share.com"}, nil)
+	if v := decideAgain(t, Rules{}, e); v.Reason != LookalikeDomain || !strings.Contains(v.Sentence, " Compare bundesbank.de‹.docs-share.com› with bundesbank.de.") {
+		t.Errorf("%s: %s", v.Reason, v.Sentence)
+	}
+}

@@ -16,7 +16,9 @@ type Run struct {
 // Differ cuts two names into runs, those that differ marked, for people: 1 for i,
 // rn for m, a Cyrillic letter, an added word, another ending. The runs of each
 // joined are the name as it is read, U-labels where they can be shown. Labels that
-// merely stand left of what resembles the target are not marked.
+// merely stand left of what resembles the target are not marked. Where more than half
+// of the target's own letters have none in the name that they are taken for, the two
+// are not alike, and nothing is marked.
 //
 // The names are aligned as wholes, with any number of edits. The work is bounded
 // by the product of their lengths: for notices, not for every message.
@@ -24,25 +26,49 @@ func Differ(d, target mail.Domain) (marked, of []Run) {
 	n, ok := parse(d)
 	t, known := parse(target)
 	if !ok || !known {
-		return []Run{{string(d), d != target}}, []Run{{string(target), d != target}}
+		return []Run{{Text: string(d)}}, []Run{{Text: string(target)}}
+	}
+	if own, part := t.labels[len(t.labels)-1], n.labels[len(n.labels)-1]; len(n.labels) == 1 && own != part && strings.Contains(own, part) {
+		of, marked := Differ(target, d) // what is added stands in the target
+		return marked, of
 	}
 	q, whole := textOf(n), textOf(t)
 	front, label := q.less(n.suffix), whole.less(t.suffix)
 	side := placed(front, label)
-	if n.suffix != t.suffix {
-		// The target may stand in the name with its suffix: heise-de.evil.example.
-		if in := placed(q, whole); in.total < side.total+editUnit {
-			in.mark(q, whole)
-			return q.runs(), whole.runs()
-		}
-		q.markFrom(len(front.glyphs))
-		whole.markFrom(len(label.glyphs))
+	if side.unlike(label) {
+		return q.runs(), whole.runs()
+	}
+	if in, ok := wholly(q, whole, n, t); ok && in.total < side.total+editUnit {
+		in.mark(q, whole)
+		return q.runs(), whole.runs()
 	}
 	side.mark(front, label)
 	if n.suffix != t.suffix {
+		q.markFrom(len(front.glyphs))
+		whole.markFrom(len(label.glyphs))
 		q.markBetween(len(front.glyphs))
 	}
 	return q.runs(), whole.runs()
+}
+
+// wholly places the target in the name with its suffix: heise-de.evil.example. Where
+// they have one suffix, that is to be seen only in front of a registration of its own:
+// heise.de.evil.de.
+func wholly(q, whole text, n, t name) (placement, bool) {
+	if n.suffix == t.suffix && len(n.labels) == 1 {
+		return placement{}, false
+	}
+	in := placed(q, whole)
+	return in, n.suffix != t.suffix || dots(q.glyphs[in.to:]) > strings.Count(n.suffix, ".")+1
+}
+
+func dots(glyphs []glyph) (n int) {
+	for _, g := range glyphs {
+		if g.c == '.' {
+			n++
+		}
+	}
+	return n
 }
 
 // text is a name as it is read, with the letters that a reader takes it for.
@@ -147,6 +173,17 @@ func placed(q, t text) placement {
 	}
 	p.from = i
 	return p
+}
+
+// unlike reports that more than half of the letters of t stand for none of the name.
+func (p placement) unlike(t text) bool {
+	lacking := 0
+	for _, s := range p.steps {
+		if s.act == replaced || s.act == leftOut {
+			lacking += s.tn
+		}
+	}
+	return 2*lacking > len(t.glyphs)
 }
 
 // mark marks the letters of both texts that differ.

@@ -41,8 +41,17 @@ func TestDifferMarksWhatAReaderOverlooks(t *testing.T) {
 		{"müller.de", "mueller.de", "m[ü]ller.de", "m[ue]ller.de"},
 		{"foo-google.com-bar.example", "google.com", "[foo-]google.com[-bar.example]", "google.com"},
 		{"heise.de", "heise.de", "heise.de", "heise.de"},
-		{"com", "heise.de", "[com]", "[heise.de]"},
-		{"xn--heise-yt3b.de", "heise.de", "[xn--]heise[-yt3b].de", "heise.de"}, // U+200D cannot be shown
+		{"com", "heise.de", "com", "heise.de"},
+		{"northwind-castings.com.docs-share.com", "northwind-castings.com", "northwind-castings.com[.docs-share.com]", "northwind-castings.com"},
+		{"mail.heise.co.uk.pay-x.co.uk", "heise.co.uk", "mail.heise.co.uk[.pay-x.co.uk]", "heise.co.uk"},
+		{"he1se-de.pay-x.de", "heise.de", "he[1]se[-]de[.pay-x.de]", "he[i]se[.]de"},
+		{"heise.docs-share.de", "heise.de", "heise[.docs-share].de", "heise.de"},
+		{"heise.docs-share.com", "heise.de", "heise[.docs-share.com]", "heise.[de]"},
+		{"heise.de-x.de", "heise.de", "heise[.de-x].de", "heise.de"},
+		{"castings-northwind.com", "northwind-castings.com", "[castings-]northwind.com", "northwind[-castings].com"},
+		{"nw-castings.com", "northwind-castings.com", "nw-castings.com", "n[orth]w[ind]-castings.com"},
+		{"heise.de", "heise-rechnung-zahlung.de", "heise.de", "heise[-rechnung-zahlung].de"}, // the other way round
+		{"xn--heise-yt3b.de", "heise.de", "[xn--]heise[-yt3b].de", "heise.de"},               // U+200D cannot be shown
 	} {
 		marked, of := Differ(domain(t, c.name), domain(t, c.target))
 		if got := bracketed(marked); got != c.marked {
@@ -51,6 +60,25 @@ func TestDifferMarksWhatAReaderOverlooks(t *testing.T) {
 		if got := bracketed(of); got != c.of {
 			t.Errorf("%s against %s: target %s, want %s", c.name, c.target, got, c.of)
 		}
+	}
+}
+
+// Marks in names of which little is the same hide what the names are.
+func TestDifferMarksNothingInNamesThatAreNotAlike(t *testing.T) {
+	for _, c := range [][2]mail.Domain{
+		{"northwind-castings.com", "our-firm.com"}, {"our-firm.com", "northwind-castings.com"}, {"docs-share.com", "northwind-castings.com"},
+		{"docs-share.com", "partner-works.example"}, {"x.de", "y.com"}, {"heise.de.pay-x.com", "sparkasse.com"},
+	} {
+		if marked, of := Differ(c[0], c[1]); bracketed(marked) != string(c[0]) || bracketed(of) != string(c[1]) {
+			t.Errorf("%s, %s", bracketed(marked), bracketed(of))
+		}
+	}
+	all := domain(t, "сосоаросхе.de") // every letter is Cyrillic, and looks like one of the other's
+	if marked, of := Differ(all, "cocoapocxe.de"); bracketed(marked) != "[сосоаросхе].de" || bracketed(of) != "[cocoapocxe].de" {
+		t.Errorf("%s, %s", bracketed(marked), bracketed(of))
+	}
+	if marked, of := Differ("vv.de", "w.de"); bracketed(marked) != "[vv].de" || bracketed(of) != "[w].de" {
+		t.Errorf("%s, %s", bracketed(marked), bracketed(of))
 	}
 }
 

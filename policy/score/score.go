@@ -62,7 +62,7 @@ type Standing string
 
 // The standings. The zero Standing is "nothing worth a row".
 const (
-	Unseen      Standing = "unseen"      // never wrote here, or only as the look-alike of an older domain
+	Unseen      Standing = "unseen"      // no proven mail of it is remembered, or only as the look-alike of an older domain
 	New         Standing = "new"         // for less than a week
 	Established Standing = "established" // on its own
 	Older       Standing = "older"       // we write to it, and did before the one it resembles was known

@@ -23,7 +23,7 @@ const (
 	TimesProtected     Row = "times-protected"
 	TimesSite          Row = "times-site"
 
-	UnseenDomain      Row = "unseen"             // the sender's domain never wrote here, or only as what resembles an older one
+	UnseenDomain      Row = "unseen"             // no proven mail of the sender's domain is remembered, or it is known only as what resembles an older one
 	NewDomain         Row = "new"                // it did so first less than a week ago
 	Intrusion         Row = "thread"             // the ids cited lead to a conversation of the target's, not of the sender's
 	ShownTarget       Row = "shown"              // the target stands in quoted header fields or ids

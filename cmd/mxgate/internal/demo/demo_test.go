@@ -11,6 +11,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"mxgate/policy"
 )
 
 // patience bounds every wait: who needs it all is stuck.
@@ -64,9 +67,9 @@ func TestTheStoriesEndAsTold(t *testing.T) {
 	text := b.String()
 	for _, want := range []string{
 		"REFUSED", "not-admitted", "QUARANTINED", "own-domain-spoof", "TAGGED", "dmarc-none-weak", "QUARANTINED", " lookalike ",
-		"│ ‹\x1b[1;31mrn\x1b[0m›ybank.example   never wrote here", "│ ‹\x1b[1;31mm\x1b[0m›ybank.example    protected",
-		"DELIVERED", " clean ", "DELIVERED", " clean ", "QUARANTINED", "stolen-thread", "2 messages since", "Added to the conversation:", "partner.example",
-		"│ he‹\x1b[1;31m1\x1b[0m›se.de   never wrote here", "│ he‹\x1b[1;31mi\x1b[0m›se.de   known since 2",
+		"│ ‹\x1b[1;31mrn\x1b[0m›ybank.example   no proven mail delivered here", "│ ‹\x1b[1;31mm\x1b[0m›ybank.example    protected",
+		"DELIVERED", " clean ", "DELIVERED", " clean ", "QUARANTINED", "stolen-thread", "2 messages since", "Added", "to the conversation: partner.example.",
+		"│ he‹\x1b[1;31m1\x1b[0m›se.de   no proven mail delivered here", "│ he‹\x1b[1;31mi\x1b[0m›se.de   known since 2",
 		"QUARANTINED", " impostor ", "│ he‹\x1b[1;31m1\x1b[0m›se.de", "QUARANTINED", "added-lookalike", "│ he‹\x1b[1;31m1\x1b[0m›se.de",
 		"DELIVERED", " clean ", "4 messages reached the mail server, 5 are in quarantine, nothing is lost.", "5 message ids in 2 conversations",
 	} {
@@ -80,6 +83,24 @@ func TestTheStoriesEndAsTold(t *testing.T) {
 
 // varies is what differs from run to run: ports and days.
 var varies = regexp.MustCompile(`127\.0\.0\.1:\d+|\d{4}-\d\d-\d\d`)
+
+// A terminal has 80 columns, if nobody made it wider.
+func TestTheDemoFitsATerminal(t *testing.T) {
+	var b strings.Builder
+	if err := Run(t.Context(), Options{Out: &b}); err != nil {
+		t.Fatal(err)
+	}
+	fits(t, b.String())
+}
+
+func fits(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
 
 func TestTheReadmeShowsWhatTheDemoPrints(t *testing.T) {
 	readme, err := os.ReadFile("../../../../README.md")
@@ -127,6 +148,14 @@ func TestTheDialogueThatKeepInvitesToWorks(t *testing.T) {
 	if !found || !whole || strings.Contains(script, "\t") { // a tab that is pasted asks the shell to complete
 		t.Fatalf("no dialogue to paste in:\n%s", text)
 	}
+	_, told, _ := strings.Cut(text, "wrote to whom.\n")
+	told, _, _ = strings.Cut(told, "bash <<")
+	_, rest, _ := strings.Cut(text, "\nEND\n")
+	for line := range strings.Lines(told + rest) {
+		if !strings.HasPrefix(line, "  ") { // a command, to be pasted whole
+			fits(t, line)
+		}
+	}
 	paste := exec.CommandContext(ctx, bash)
 	paste.Stdin = strings.NewReader(script)
 	answers, err := paste.CombinedOutput()
@@ -147,4 +176,11 @@ func TestTheDialogueThatKeepInvitesToWorks(t *testing.T) {
 	}
 	defer conn.Close()
 	s.await(t, "12  REFUSED           A stranger who says HELO again.example, past the MX.\n    not-admitted      127.0.0.66 → gateway; answer: 554 at connect\n                      Recorded: 2 attempts from 127.0.0.66/32.\n")
+}
+
+func TestTheNameThatResemblesIsShown(t *testing.T) {
+	both := lines(&policy.Similar{Domain: "docs-share.com", As: "heise.de.docs-share.com", Target: "heise.de"})
+	if got := both[0].name() + " " + both[1].name(); got != "heise.de‹.docs-share.com› heise.de" {
+		t.Error(got)
+	}
 }

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -47,7 +48,7 @@ func pairOf(e store.Entry) []line {
 }
 
 func lines(s *policy.Similar) []line {
-	return compared(s.Domain, s.Target, known(s.State, s.Since), known(s.TargetState, s.TargetSince))
+	return compared(cmp.Or(s.As, s.Domain), s.Target, known(s.State, s.Since), known(s.TargetState, s.TargetSince))
 }
 
 func compared(d, target mail.Domain, notes ...string) []line {
@@ -64,7 +65,7 @@ func compared(d, target mail.Domain, notes ...string) []line {
 func known(state policy.State, since time.Time) string {
 	switch state {
 	case policy.Unseen:
-		return "never wrote here"
+		return "no proven mail delivered here"
 	case policy.Shadow:
 		return "known as a look-alike"
 	}

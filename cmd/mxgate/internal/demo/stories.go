@@ -96,7 +96,7 @@ func stories() []story {
 			body:   "Thank you for the order; the invoice 4711 follows.",
 		},
 		{
-			title: "The theft: an answer in that conversation, from he1se.de, authenticated by its owner, with two more added to Cc", origin: "203.0.113.66", helo: "mail.he1se.de",
+			title: "The theft: an answer in that conversation, from he1se.de, authenticated by its owner, with two more in Cc: another of he1se.de, and one of partner.example", origin: "203.0.113.66", helo: "mail.he1se.de",
 			reversePath: "anna@he1se.de", to: "bob@example.com", signer: "he1se.de", messageID: "<5@he1se.de>",
 			fields: []string{"From: Anna Schmidt <anna@he1se.de>", "To: Bob <bob@example.com>", "Cc: controller@he1se.de, auditor@partner.example", "Subject: Re: Offer 4711",
 				"In-Reply-To: " + answer, "References: " + offer + " " + order + " " + answer},

@@ -20,8 +20,9 @@ type row struct {
 
 func intro(out io.Writer, w *world) {
 	fmt.Fprintf(out, `mxgate demo: mail for example.com comes from a provider (127.0.0.1), passes the
-gateway (%s) and goes to a mail server (%s). All of it runs in this
-process, on loopback; every message below is sent by SMTP and judged for real.
+gateway (%s) and goes to a mail server (%s). All
+of it runs in this process, on loopback; every message below is sent by SMTP and
+judged for real.
 
 `, w.address, w.nextHop.Addr())
 }

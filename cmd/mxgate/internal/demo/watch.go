@@ -134,8 +134,8 @@ func attempts(s store.StrangerRow) string {
 // invitation is what -keep prints. Its dialogue waits for each answer, as SMTP
 // must, and needs bash alone.
 const invitation = `
-The gateway is left running; Ctrl-C ends it and removes everything. Try, in another terminal
-("mxgate" is "go run ./cmd/mxgate" in the source tree):
+The gateway is left running; Ctrl-C ends it and removes everything. Try, in
+another terminal ("mxgate" is "go run ./cmd/mxgate" in the source tree):
 
   mxgate journal -config %[1]s
   mxgate strangers -config %[1]s
@@ -143,7 +143,8 @@ The gateway is left running; Ctrl-C ends it and removes everything. Try, in anot
   mxgate quarantine show -config %[1]s ID
   mxgate quarantine release -config %[1]s ID
 
-Send a message as the provider: paste this whole, then change it and paste it again.
+Send a message as the provider: paste this whole, then change it and paste it
+again.
 
 bash <<'END'
 exec 3<>/dev/tcp/%[2]s/%[3]s
@@ -169,7 +170,8 @@ Or type the dialogue yourself, as the provider or as a stranger:
   nc -C %[2]s %[3]s
   nc -C -s 127.0.0.66 %[2]s %[3]s
 
-(nc is missing: apt-get install netcat-openbsd. SMTP lines end in CR LF, which is what -C is for.)
+(nc is missing: apt-get install netcat-openbsd. SMTP lines end in CR LF, which
+is what -C is for.)
 
 `
 

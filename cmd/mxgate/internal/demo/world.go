@@ -274,7 +274,7 @@ func (w *world) summary(ctx context.Context, out io.Writer) error {
 	}
 	_, err = fmt.Fprintf(out, "%d messages reached the mail server, %d are in quarantine, nothing is lost.\n", w.nextHop.Count(), len(held))
 	if err == nil {
-		_, err = fmt.Fprintf(out, "What was delivered is remembered: %s in %s, and who wrote to whom.\n", count.Of(known.IDs, "message id"), count.Of(known.Threads, "conversation"))
+		_, err = fmt.Fprintf(out, "What was delivered is remembered: %s in %s, and who\nwrote to whom.\n", count.Of(known.IDs, "message id"), count.Of(known.Threads, "conversation"))
 	}
 	return err
 }
