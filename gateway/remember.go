@@ -75,6 +75,7 @@ func (s *Server) remember() error {
 		return fmt.Errorf("%s: data_dir = %q: %w; memory.enabled = false starts without one", s.cfg.File, s.cfg.DataDir, err)
 	}
 	s.memory = m
+	s.readUnread() // before mail is judged without them
 	stats, err := m.Stats(context.Background())
 	if err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.File, s.cfg.DataDir, err)

@@ -3,13 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
-	"mxgate/gateway/disk"
 	"mxgate/gateway/memory"
 	"mxgate/gateway/store"
 )
@@ -25,16 +20,12 @@ func withRoom[T any](st *store.Store, do func() (T, error)) (T, error) {
 }
 
 // beginAnew keeps a damaged memory beside an empty one, which has the decisions of
-// the damaged one as far as they can be read. Those that there is no room for come
-// later.
+// the damaged one as far as they can be read. Those that there is no room for, or that
+// cannot be read now, come later.
 func (s *Server) beginAnew(settings memory.Config, now time.Time, damage error) (*memory.Store, error) {
 	aside, err := withRoom(s.store, func() (string, error) { return memory.SetAside(settings.Dir, now) })
 	if err != nil {
 		return nil, errors.Join(damage, err)
-	}
-	var unmarked error
-	if aside != "" {
-		unmarked = disk.CreateEmpty(s.store.SpoolDir(), aside+unreadSuffix)
 	}
 	m, err := withRoom(s.store, func() (*memory.Store, error) { return memory.Open(settings) })
 	if err != nil {
@@ -46,13 +37,14 @@ func (s *Server) beginAnew(settings memory.Config, now time.Time, damage error) 
 	}
 	decisions, errKept := m.Decisions(context.Background())
 	todo := "look through the decisions: mxgate allow list"
-	if errors.Is(err, memory.ErrFull) {
+	switch {
+	case errors.Is(err, memory.ErrFull):
 		todo = "the disk has no room for all decisions, and the others are not in force: make room and leave the file, then they are taken over without a restart, and that is said"
-	} else {
-		unmarked = unmark(aside)
+	case errors.Is(err, memory.ErrUnread):
+		todo = unreadTodo
 	}
 	s.log.Error("the memory was damaged and begins empty: until it has learned again, stolen conversations are known by what a message itself shows alone; "+todo,
-		"damage", damage, "file", aside, "decisions", len(decisions), "err", errors.Join(err, errKept, unmarked))
+		"damage", damage, "file", aside, "decisions", len(decisions), "err", errors.Join(err, errKept))
 	return m, nil
 }
 
@@ -60,44 +52,31 @@ func (s *Server) beginAnew(settings memory.Config, now time.Time, damage error) 
 // has: the others are for opening, and for deleting messages.
 const rescueParts = 3
 
-// unreadSuffix is that of an empty file beside a memory that was set aside: its
-// decisions have not all been taken over.
-const unreadSuffix = ".unread"
+// unreadTodo says what to do about decisions that cannot be taken over now.
+const unreadTodo = "not all decisions can be taken over now, and the others are not in force: leave the file, and close what has it open; it is tried again without a restart, and what comes of it is said"
 
-// unmark says that no more decisions are to be had of a memory that was set aside.
-func unmark(aside string) error {
-	if err := os.Remove(aside + unreadSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// readUnread takes over the decisions that there was no room for, now that there is
-// some. What cannot be read for another reason never will be.
+// readUnread takes over the decisions that could not be before: there was no room for
+// them, somebody had the file open, or the gateway was killed. What cannot be read
+// because it is damaged never will be.
 func (s *Server) readUnread() {
 	if s.memory == nil {
 		return
 	}
-	dir := memoryConfig(s.cfg).Dir
-	entries, err := os.ReadDir(dir)
+	asides, err := memory.Unread(memoryConfig(s.cfg).Dir)
 	if err != nil {
 		return // the memory itself has said so
 	}
-	for _, e := range slices.Backward(entries) { // the newest first
-		name, marked := strings.CutSuffix(e.Name(), unreadSuffix)
-		if !marked {
-			continue
-		}
-		aside, decisions := filepath.Join(dir, name), 0
-		if _, err = os.Stat(aside); err == nil { // otherwise SQLite would make it
-			decisions, err = s.memory.Rescue(aside)
-		}
-		if errors.Is(err, memory.ErrFull) {
+	for _, aside := range asides {
+		decisions, err := s.memory.Rescue(aside)
+		switch {
+		case errors.Is(err, memory.ErrAgain):
 			return // it was said
-		}
-		if err = errors.Join(err, unmark(aside)); err != nil {
+		case errors.Is(err, memory.ErrUnread):
+			s.log.Error("the memory was damaged: "+unreadTodo, "file", aside, "decisions", decisions, "err", err)
+			return // what an older one says may have been taken back in this one
+		case err != nil:
 			s.log.Error("not all decisions of the memory that was damaged can be read; look through them: mxgate allow list", "file", aside, "decisions", decisions, "err", err)
-		} else {
+		default:
 			s.log.Info("all decisions of the memory that was damaged are taken over", "file", aside, "decisions", decisions)
 		}
 	}

@@ -12,9 +12,13 @@ import (
 	"time"
 
 	"mxgate/gateway/disk/disktest"
+	"mxgate/gateway/memory"
 	"mxgate/policy"
 	"mxgate/policy/mail"
 )
+
+// unreadSuffix is that of the mark beside a memory that was set aside.
+const unreadSuffix = ".unread"
 
 // wrecked is a stage on a small disk whose memory was damaged once it had so many
 // decisions, all of which can still be read.
@@ -22,6 +26,13 @@ func wrecked(t *testing.T, decisions int) (g *stage, disk string) {
 	t.Helper()
 	disk = disktest.Mount(t, "size=16m")
 	g = newStage(t, script{dataDir: filepath.Join(disk, "data")})
+	wreck(t, g, decisions)
+	return g, disk
+}
+
+// wreck ends a stage and damages its memory, once it has so many decisions.
+func wreck(t *testing.T, g *stage, decisions int) {
+	t.Helper()
 	tool, err := OpenMemory(g.cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +55,6 @@ func wrecked(t *testing.T, decisions int) (g *stage, disk string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return g, disk
 }
 
 // What people have decided does not come again by itself.
@@ -135,5 +145,58 @@ func TestADamagedMemoryThatWasDeletedUnreadIsGivenUp(t *testing.T) {
 	}
 	if left, err := filepath.Glob(aside + "*"); err != nil || len(left) != 0 {
 		t.Errorf("%q, %v", left, err)
+	}
+}
+
+// A kill, or whoever looks into the file, costs no decision: the next start, or the
+// next look, takes them over.
+func TestDecisionsOfADamagedMemoryThatCannotBeReadNowAreReadLater(t *testing.T) {
+	for _, locked := range []bool{false, true} {
+		t.Run(fmt.Sprintf("locked %t", locked), func(t *testing.T) {
+			g := newStage(t, script{})
+			wreck(t, g, 3)
+			aside, err := memory.SetAside(filepath.Join(g.cfg.DataDir, "memory"), time.Now()) // and a kill
+			if err != nil {
+				t.Fatal(err)
+			}
+			log := &output{}
+			server, err := New(g.cfg, slog.New(slog.NewTextHandler(log, nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			look := func(decisions, faults int, said string) {
+				t.Helper()
+				server.readUnread()
+				list, err := server.Memory().Decisions(t.Context())
+				if err != nil || len(list) != decisions || strings.Count(log.String(), "level=ERROR") != faults || !strings.Contains(log.String(), said) {
+					t.Errorf("%d decisions, %v:\n%s", len(list), err, log.String())
+				}
+				if _, err := os.Stat(aside + unreadSuffix); (err == nil) != (decisions == 0) {
+					t.Errorf("the mark: %v", err)
+				}
+			}
+			faults := 0
+			if locked {
+				db, err := sql.Open("sqlite", aside)
+				if err != nil {
+					t.Fatal(err)
+				}
+				db.SetMaxOpenConns(1)
+				if _, err := db.Exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE"); err != nil {
+					t.Fatal(err)
+				}
+				faults = 1
+				for range 2 {
+					look(0, faults, "close what has it open")
+				}
+				if err := db.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			look(3, faults, "all decisions of the memory that was damaged are taken over")
+			if err := server.close(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

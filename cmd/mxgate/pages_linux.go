@@ -15,9 +15,8 @@ import (
 // each: a start maps nearly all of the program, mail under load 3 MB less of it and rest
 // 12. What comes again costs less than a millisecond.
 func keepUsedPages(done <-chan struct{}) {
-	all := programMappings()
 	for tick := time.NewTicker(10 * time.Second); ; {
-		unmap(all)
+		unmap(programMappings()) // read each time: a debugger may have written to one since
 		select {
 		case <-tick.C:
 		case <-done:
@@ -51,10 +50,14 @@ type mapping struct{ start, end uintptr }
 
 // cleanMappings reads of smaps (proc_pid_smaps(5)) which mappings of the named file hold
 // nothing but what the file holds: they cannot be written to, and were not, as the
-// linker writes to some before it locks them, and a debugger to any.
+// linker writes to some before it locks them, and a debugger to any. What was written is
+// anonymous, or in swap.
+//
+// It reads no further than the file's mappings, which are side by side: the system walks
+// through the pages of what is read, and the heap may have many.
 func cleanMappings(smaps io.Reader, name string) (all []mapping) {
 	var m mapping
-	ours := false
+	ours, seen, written := false, false, true
 	for lines := bufio.NewScanner(smaps); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
 		if len(fields) == 0 {
@@ -63,14 +66,24 @@ func cleanMappings(smaps io.Reader, name string) (all []mapping) {
 		if from, to, ok := strings.Cut(fields[0], "-"); ok && !strings.HasSuffix(fields[0], ":") {
 			start, err := strconv.ParseUint(from, 16, 64)
 			end, err2 := strconv.ParseUint(to, 16, 64)
-			ours = err == nil && err2 == nil && start < end && len(fields) > 5 && strings.Join(fields[5:], " ") == name && (fields[1] == "r-xp" || fields[1] == "r--p")
-			m = mapping{uintptr(start), uintptr(end)}
-		}
-		if ours && len(fields) == 3 && fields[0] == "Anonymous:" {
-			if fields[1] == "0" {
-				all = append(all, m)
+			named := len(fields) > 5 && strings.Join(fields[5:], " ") == name
+			if seen && !named {
+				return all
 			}
-			ours = false
+			seen = seen || named
+			ours = err == nil && err2 == nil && start < end && named && (fields[1] == "r-xp" || fields[1] == "r--p")
+			m, written = mapping{uintptr(start), uintptr(end)}, true
+		}
+		if ours && len(fields) == 3 {
+			switch fields[0] {
+			case "Anonymous:":
+				written = fields[1] != "0"
+			case "Swap:": // after it
+				if !written && fields[1] == "0" {
+					all = append(all, m)
+				}
+				ours = false
+			}
 		}
 	}
 	return all

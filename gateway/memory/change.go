@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"database/sql"
 	"fmt"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -88,71 +89,44 @@ func (k *desk) age(today uint16) error {
 }
 
 func (l *lite) decide(d policy.Decision) error {
-	return l.surely("decide", func(tx *sql.Tx) error { return put(tx, d) })
+	return l.surely("decide", func(tx *sql.Tx) error { return put(tx, d, 0) })
 }
 
-// put writes a decision, and notes it.
-func put(tx *sql.Tx, d policy.Decision) error {
-	act := Blocked
-	if d.Allow {
-		act = Allowed
-	}
-	if _, err := tx.Exec("INSERT OR REPLACE INTO decision VALUES (?,?,?,?,?,?,?,?,0)",
-		string(d.Sender), string(d.Target), d.Recipient, d.Allow, d.Who, d.Why, nanos(d.At), nanos(d.Expires)); err != nil {
+// put writes a decision that mattered on a day, and notes it.
+func put(tx *sql.Tx, d policy.Decision, used uint16) error {
+	if _, err := tx.Exec("INSERT OR REPLACE INTO decision VALUES (?,?,?,?,?,?,?,?,?)",
+		string(d.Sender), string(d.Target), d.Recipient, d.Allow, d.Who, d.Why, nanos(d.At), nanos(d.Expires), used); err != nil {
 		return err // not noted: on a full disk SQLite has ended the transaction, and would write the note without it
 	}
-	return note(tx, Change{d.At, act, d.Who, d.Why, d.Sender, d.Target, d.Recipient})
+	return note(tx, Change{d.At, actOf(d), d.Who, d.Why, d.Sender, d.Target, d.Recipient})
 }
 
-func (l *lite) rescue(all []*decision) (n int, err error) {
-	err = l.surely("rescue", func(tx *sql.Tx) error {
-		said, err := pairsOfChanges(tx)
-		if err != nil {
+func actOf(d policy.Decision) Act {
+	if d.Allow {
+		return Allowed
+	}
+	return Blocked
+}
+
+// revoke notes the Change where there is no decision, too, if one may come.
+func (l *lite) revoke(c Change) error {
+	noted := false
+	err := l.surely("revoke", func(tx *sql.Tx) error {
+		err := end(tx, c)
+		if err != ErrNotFound {
 			return err
 		}
-		for _, d := range all {
-			if said[pair{d.Sender, d.Target, d.Recipient}] {
-				continue
-			}
-			if err := put(tx, d.Decision); err != nil {
-				return err
-			}
-			n++
+		asides, errRead := Unread(filepath.Dir(l.path))
+		if errRead != nil || len(asides) == 0 {
+			return cmp.Or(errRead, err)
 		}
-		return nil
+		noted = true
+		return note(tx, c)
 	})
-	if err != nil {
-		return 0, err // all or nothing
+	if noted && err == nil {
+		err = fmt.Errorf("%w: the decision is not among those that are; that it is taken back is noted, and if it is among the others it will not come into force", ErrUnread)
 	}
-	return n, nil
-}
-
-// pair is what a decision is on.
-type pair struct {
-	sender, target mail.Domain
-	recipient      string
-}
-
-// pairsOfChanges lists on what anything was ever said.
-func pairsOfChanges(tx *sql.Tx) (map[pair]bool, error) {
-	rows, err := tx.Query("SELECT DISTINCT sender, target, recipient FROM change")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	said := map[pair]bool{}
-	for rows.Next() {
-		var p pair
-		if err := rows.Scan(&p.sender, &p.target, &p.recipient); err != nil {
-			return nil, err
-		}
-		said[p] = true
-	}
-	return said, rows.Err()
-}
-
-func (l *lite) revoke(c Change) error {
-	return l.surely("revoke", func(tx *sql.Tx) error { return end(tx, c) })
+	return err
 }
 
 func (l *lite) age(mattered []*decision, ended []Change) error {
@@ -217,7 +191,7 @@ func note(tx *sql.Tx, c Change) error {
 func (l *lite) decisions() ([]*decision, error) {
 	rows, err := l.sure.Query("SELECT * FROM decision ORDER BY sender, target, recipient")
 	if err != nil {
-		return nil, l.fault("read decisions", err)
+		return nil, l.fault("read decisions", foreign(err))
 	}
 	defer rows.Close()
 	var all []*decision
@@ -236,7 +210,7 @@ func (l *lite) decisions() ([]*decision, error) {
 func (l *lite) changes(limit int) ([]Change, error) {
 	rows, err := l.sure.Query("SELECT at, act, who, why, sender, target, recipient FROM change ORDER BY seq DESC LIMIT ?", min(max(limit, 0), maxChanges))
 	if err != nil {
-		return nil, l.fault("read changes", err)
+		return nil, l.fault("read changes", foreign(err))
 	}
 	defer rows.Close()
 	var all []Change
@@ -244,7 +218,7 @@ func (l *lite) changes(limit int) ([]Change, error) {
 		var c Change
 		var at int64
 		if err := rows.Scan(&at, &c.Act, &c.Who, &c.Why, &c.Sender, &c.Target, &c.Recipient); err != nil {
-			return nil, l.fault("read changes", err)
+			return all, l.fault("read changes", fmt.Errorf("%w: %w", errContent, err))
 		}
 		c.At = fromNanos(at)
 		all = append(all, c)

@@ -40,9 +40,10 @@ type database interface {
 	octets() (int64, error)
 	// decide, revoke and age note what they do among the changes.
 	decide(d policy.Decision) error
-	// rescue takes over decisions of a database that was set aside, but those on
-	// whose pair and recipient anything was said since.
-	rescue(all []*decision) (int, error)
+	// rescue takes over decisions of a database that was set aside and what was said
+	// there, the newest first, but where anything was said since.
+	rescue(all []*decision, said []Change) (int, error)
+	// revoke returns ErrNotFound if there is no decision, or ErrUnread if one may come.
 	revoke(c Change) error
 	// age writes on which days decisions mattered last, and ends others.
 	age(mattered []*decision, ended []Change) error

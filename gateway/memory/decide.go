@@ -36,7 +36,9 @@ func (s *Store) Allow(ctx context.Context, d policy.Decision) error {
 }
 
 // Withdraw takes the decision on d's pair and recipient back; who did, why and
-// when (zero: now) are d's. ErrNotFound if there is none.
+// when (zero: now) are d's. ErrNotFound if there is none; ErrUnread if there is none,
+// but one may come of a memory that was set aside: then it is noted, and will not come
+// into force.
 func (s *Store) Withdraw(ctx context.Context, d policy.Decision) error {
 	if d.At.IsZero() {
 		d.At = time.Now()

@@ -65,6 +65,7 @@ type desk struct {
 	failing time.Time // when the last commit failed; zero if it did not
 	taken   int64     // number of the last request taken over
 	poll    bool      // more requests wait than were taken at once
+	unread  string    // the file whose Rescue was put off, when that was told
 	compaction
 }
 

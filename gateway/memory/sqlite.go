@@ -91,8 +91,11 @@ func (l *lite) open(dir string) (err error) {
 }
 
 // dsn names the database file with options as a URI: a path may contain "?".
-func dsn(path string, options ...string) string {
-	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_txlock=immediate&_pragma=busy_timeout(%d)&_pragma=cache_size(-512)&_pragma=secure_delete(on)", busyTimeout.Milliseconds())}
+func dsn(path string, options ...string) string { return dsnFor(busyTimeout, path, options...) }
+
+// dsnFor is dsn for who waits otherwise. To wait is the first option: others read.
+func dsnFor(wait time.Duration, path string, options ...string) string {
+	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_txlock=immediate&_pragma=busy_timeout(%d)&_pragma=cache_size(-512)&_pragma=secure_delete(on)", wait.Milliseconds())}
 	for _, o := range options {
 		u.RawQuery += "&" + o
 	}
