@@ -159,6 +159,16 @@ func TestDecisionsOfADamagedMemoryThatCannotBeReadNowAreReadLater(t *testing.T) 
 			if err != nil {
 				t.Fatal(err)
 			}
+			var db *sql.DB
+			if locked {
+				if db, err = sql.Open("sqlite", aside); err != nil {
+					t.Fatal(err)
+				}
+				db.SetMaxOpenConns(1)
+				if _, err := db.Exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE"); err != nil {
+					t.Fatal(err)
+				}
+			}
 			log := &output{}
 			server, err := New(g.cfg, slog.New(slog.NewTextHandler(log, nil)))
 			if err != nil {
@@ -177,14 +187,6 @@ func TestDecisionsOfADamagedMemoryThatCannotBeReadNowAreReadLater(t *testing.T) 
 			}
 			faults := 0
 			if locked {
-				db, err := sql.Open("sqlite", aside)
-				if err != nil {
-					t.Fatal(err)
-				}
-				db.SetMaxOpenConns(1)
-				if _, err := db.Exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE"); err != nil {
-					t.Fatal(err)
-				}
 				faults = 1
 				for range 2 {
 					look(0, faults, "close what has it open")
