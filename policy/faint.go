@@ -31,7 +31,7 @@ const (
 func (s *scene) faint(full, target mail.Domain) (lookalike.Match, bool) {
 	t, r := &s.e.Thread, s.relation(target)
 	stranger := t.stranger(t.Author.State, t.Author.First, s.e.ReceivedAt)
-	if r != score.Thread && (!stranger || r != score.Corroborated && !slices.Contains(s.recalled.Named, target)) {
+	if r != score.Thread && (!stranger || r != score.Corroborated && !slices.Contains(s.recalled.Named, target)) || lookalike.Distant(full, target) {
 		return lookalike.Match{}, false
 	}
 	if stranger || !withinAny(target, s.c.Own) {
@@ -54,7 +54,7 @@ func (x *somebody) resembles(d mail.Domain) (lookalike.Match, bool) {
 // likely finds what is more than m, of which Compare thinks little: for a participant
 // little is enough, unless he is one of us, who take part in every conversation.
 func (x *somebody) likely(d mail.Domain, m lookalike.Match, ok bool) (lookalike.Match, bool) {
-	if !x.member || m.Confidence >= leastElse {
+	if !x.member || m.Confidence >= leastElse || lookalike.Distant(d, x.domain) {
 		return m, ok
 	}
 	if f, found := lookalike.Below(d, x.domain); found && f.Confidence > m.Confidence {

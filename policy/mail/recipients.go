@@ -3,6 +3,7 @@ package mail
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxRecipientOctets bounds how much of the fields of one name HeaderDomains
@@ -51,11 +52,12 @@ func (c *candidates) collectAll(value string) {
 // a domain: comments, also with quoted pairs in them, and white space behind an "@"
 // and around the dots behind it.
 func withoutGaps(s string) string {
-	if rest, open := withoutQuotedComments(s); !open {
-		s = rest
+	if strings.IndexByte(s, '(') >= 0 {
+		if rest, open := withoutQuotedComments(s); !open {
+			s = rest
+		}
 	}
-	at := strings.IndexByte(s, '@')
-	if at < 0 || strings.IndexFunc(s[at:], unicode.IsSpace) < 0 {
+	if !gapped(s) {
 		return s
 	}
 	var b strings.Builder
@@ -77,6 +79,25 @@ func withoutGaps(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// gapped reports whether white space stands beside a dot or behind an "@", or may.
+func gapped(s string) bool {
+	last := byte(0) // that is no blank
+	blank := false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= utf8.RuneSelf: // some of those are white space
+			return true
+		case c == ' ' || '\t' <= c && c <= '\r':
+			blank = true
+		case blank && (c == '.' || last == '.' || last == '@'):
+			return true
+		default:
+			last, blank = c, false
+		}
+	}
+	return false
 }
 
 // withoutQuotedComments is withoutComments to who knows quoted pairs in them.
