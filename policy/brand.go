@@ -18,7 +18,7 @@ const leastBrand = 6
 // does has the name by right, or is told of for that.
 func (s *scene) brands(author mail.Author) {
 	t := &s.e.Thread
-	if !freeMail[s.author] && !t.stranger(t.Author.State, t.Author.First, s.e.ReceivedAt) {
+	if len(s.recalled.Thread.Participants) == 0 || !freeMail[s.author] && !t.stranger(t.Author.State, t.Author.First, s.e.ReceivedAt) {
 		return
 	}
 	shown := foldLetters(strings.ToLower(author.Display))
