@@ -62,6 +62,8 @@ func TestPaddingHidesNoLookAlike(t *testing.T) {
 		{"an answer to him, and whom he resembles in a crowd", letter{from: "a@logistik.net", replyTo: "b@nordw1nd.org", cc: many(70, "a@pad%d.net") + "a@nordwind.org"}, AddedLookalikes},
 		{"an answer to him, and both behind many quoted", letter{from: "a@logistik.net", replyTo: "b@nordw1nd.org", cc: "a@nordwind.org", body: quotes(66)}, AddedLookalikes},
 		{"one of ours, named elsewhere", letter{cites: stolen, cc: many(55, "a@pad%d.net") + "b@bundesbamk.de", fields: "Resent-From: b@bundesbamk.de\r\n"}, AddedLookalikes},
+		{"an answer to him in another field", letter{cites: stolen, replyTo: "a@heise.de", fields: "Mail-Reply-To: b@he1se.de\r\n"}, AddedLookalikes},
+		{"an answer of all to him", letter{cites: stolen, fields: "Mail-Followup-To: a@heise.de, b@he1se.de\r\n"}, AddedLookalikes},
 		{"ids", letter{cites: stolen + " " + ids(110), cc: names(14) + "b@he1se.de"}, AddedLookalikes},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -70,8 +70,10 @@ func Read(m *mail.Message) Conversation {
 		}
 	}
 	r.fields("Reply-To", ReplyTo)
+	r.fields("Mail-Reply-To", ReplyTo) // before Reply-To to some mail programs
 	r.fields("To", To)
 	r.fields("Cc", Cc)
+	r.fields("Mail-Followup-To", Cc) // who gets an answer to all
 	if unread := text.Each(m, r.part); unread != "" {
 		r.met(unread)
 	}
@@ -98,7 +100,7 @@ type reader struct {
 }
 
 // fieldNames are the fields that are read.
-var fieldNames = [...]string{"Message-ID", "References", "In-Reply-To", "Subject", "List-Id", "List-Post", "Precedence", "Reply-To", "To", "Cc"}
+var fieldNames = [...]string{"Message-ID", "References", "In-Reply-To", "Subject", "List-Id", "List-Post", "Precedence", "Reply-To", "Mail-Reply-To", "To", "Cc", "Mail-Followup-To"}
 
 // begin readies r for m: of its fields, it picks those that are read.
 func (r *reader) begin(m *mail.Message) {
