@@ -11,7 +11,8 @@ import (
 
 // added looks for recipients in To and Cc whose domains resemble that of somebody
 // present: put there so that the others seem to know. Whoever is known here for
-// himself, or had a part in the conversation, was not put there.
+// himself, or had a part in the conversation, was not put there; but a name below his
+// domain may have been, and whom an administrator blocked counts wherever he stands.
 func (s *scene) added() {
 	var found []Similar
 	for i := range s.parties {
@@ -58,7 +59,7 @@ const classBlocked = "blocked"
 // blocked is the administrator's word that d imitates somebody, nil if there is none.
 func (s *scene) blocked(d mail.Domain) *Decision {
 	for i := range s.e.Thread.Decisions {
-		if b := &s.e.Thread.Decisions[i]; !b.Allow && b.Sender == d && s.e.applies(b) {
+		if b := &s.e.Thread.Decisions[i]; s.e.blocks(b, d) {
 			return b
 		}
 	}
@@ -92,10 +93,10 @@ func (s *scene) joins(p *scened) bool {
 		(t.MemorySince.IsZero() || t.stranger(p.known.State, p.known.First, s.e.ReceivedAt))
 }
 
-// newcomer reports whether the message brings somebody who is not known here, as one of
-// its recipients or for its answers.
-func (s *scene) newcomer() bool {
-	if d := s.e.Thread.ReplyTo; d != nil {
+// bringsStranger reports whether the message brings somebody who is not known here, as
+// one of its recipients or for its answers.
+func (s *scene) bringsStranger() bool {
+	if s.e.Thread.ReplyTo != nil {
 		return true
 	}
 	for _, list := range [][]scened{s.parties, s.crowd} {

@@ -49,8 +49,8 @@ type scened struct {
 	more   []mail.Domain // as it was shown besides; at most maxMore
 	where  []thread.Where
 	known  KnownDomain
-	like   likeness // whom of those present it resembles the most
-	ours   likeness // and of ours and the protected ones, beyond what pretence reads
+	like   likeness        // whom of those present it resembles the most
+	ours   lookalike.Match // and of ours and the protected ones, beyond what pretence reads
 }
 
 // conversation asks whose conversation this is, and then whom of it the message
@@ -91,7 +91,7 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	}
 	s.added()
 	s.replies(author)
-	e.Thread.Joins = e.Thread.Unread != "" && s.newcomer()
+	e.Thread.Joins = e.Thread.Unread != "" && s.bringsStranger()
 	if e.Thread.Joins || e.suspects() || slices.ContainsFunc(e.Thread.Similar, func(f Similar) bool { return f.Kin }) {
 		s.words()
 	}

@@ -129,6 +129,11 @@ func (e *Evidence) excused(d, target mail.Domain, sameOwner bool) string {
 	return string(target) + signed
 }
 
+// blocks reports whether a decision says of this message that sender imitates somebody.
+func (e *Evidence) blocks(d *Decision, sender mail.Domain) bool {
+	return !d.Allow && d.Sender == sender && e.applies(d)
+}
+
 // applies reports whether a decision is for this message: to allow is for those
 // recipients only, to block is for a message to any of them.
 func (e *Evidence) applies(d *Decision) bool {

@@ -87,7 +87,9 @@ func (s *scene) sift(ctx context.Context) error {
 		case n.name != n.p.domain: // that its domain is known says nothing of it
 			n.p.like.with(n.name, among(n.name), (*somebody).below)
 		}
-		n.p.ours.hold(s.ours(n.name))
+		if m := s.ours(n.name); m.Confidence > n.p.ours.Confidence {
+			n.p.ours = m
+		}
 	}
 	for i := range s.parties {
 		s.noteOurs(&s.parties[i])
@@ -153,19 +155,17 @@ func (s *scene) bounded(names []newcomer) []newcomer {
 
 // ours is whom of ours and the protected ones d resembles, unless that is noted
 // already: pretence reads less of To and Cc.
-func (s *scene) ours(d mail.Domain) (most lookalike.Match, as mail.Domain) {
-	if s.c.Lookalike == nil || slices.ContainsFunc(s.e.Lookalike, func(l Lookalike) bool { return l.Domain == d && (l.Where == "to" || l.Where == "cc") }) {
-		return most, d
+func (s *scene) ours(d mail.Domain) lookalike.Match {
+	m := s.c.likest(d)
+	if m.Confidence < leastElse || slices.ContainsFunc(s.e.Lookalike, func(l Lookalike) bool { return l.Domain == d && (l.Where == "to" || l.Where == "cc") }) {
+		return lookalike.Match{}
 	}
-	if found := s.c.Lookalike.Check(d); len(found) > 0 && found[0].Confidence >= leastElse {
-		most = found[0]
-	}
-	return most, d
+	return m
 }
 
 func (s *scene) noteOurs(p *scened) {
 	if p.ours.Confidence > 0 {
-		s.c.compare(s.e, p.ours.as, p.place())
+		s.c.note(s.e, &p.ours, p.place())
 	}
 }
 
@@ -186,7 +186,7 @@ func (s *scene) summon() {
 	s.parties = append(s.parties, suspects...)
 }
 
-func (p *scened) likest() int { return max(p.like.weight(), p.ours.weight()) }
+func (p *scened) likest() int { return max(weight(&p.like.Match), weight(&p.ours)) }
 
 // ask asks the memory about more domains, and keeps the decisions on them. Few
 // messages need it.

@@ -73,7 +73,7 @@ func (r *Rules) weigh(e *Evidence) *Score {
 		}
 	}
 	for i := range t.Decisions {
-		if d := &t.Decisions[i]; !d.Allow && d.Sender == lookalike.Registrable(e.Author.Domain) && e.applies(d) {
+		if d := &t.Decisions[i]; e.blocks(d, lookalike.Registrable(e.Author.Domain)) {
 			f := base
 			f.Blocked = true
 			s := t.similarTo(d.Target)
@@ -232,7 +232,7 @@ func (e *Evidence) factsOf(f score.Facts, s *Similar) score.Facts {
 		f.Standing, f.Contested = "", true // either may be the impostor, and this one wants something
 	}
 	f.Blocked = slices.ContainsFunc(t.Decisions, func(d Decision) bool {
-		return !d.Allow && d.Sender == s.Domain && d.Target == s.Target && e.applies(&d)
+		return d.Target == s.Target && e.blocks(&d, s.Domain)
 	})
 	return f
 }

@@ -76,16 +76,26 @@ func (e *Evidence) proves(d mail.Domain) bool {
 
 // compare adds the best look-alike of d, once for each place.
 func (c *Collector) compare(e *Evidence, d mail.Domain, where string) {
-	if c.Lookalike == nil {
-		return
+	if m := c.likest(d); m.Confidence > 0 {
+		c.note(e, &m, where)
 	}
-	matches := c.Lookalike.Check(d)
-	if len(matches) == 0 {
-		return
+}
+
+// likest is whom of ours and the protected ones d resembles the most; Confidence is 0 if
+// it is nobody.
+func (c *Collector) likest(d mail.Domain) lookalike.Match {
+	if c.Lookalike != nil {
+		if matches := c.Lookalike.Check(d); len(matches) > 0 {
+			return matches[0]
+		}
 	}
-	m := matches[0]
+	return lookalike.Match{}
+}
+
+// note adds a likeness, where somebody bears the name.
+func (c *Collector) note(e *Evidence, m *lookalike.Match, where string) {
 	e.Lookalike = append(e.Lookalike, Lookalike{Domain: m.Domain, Target: m.Target, Class: string(m.Class), Confidence: m.Confidence,
-		Why: m.Why, Where: where, Own: m.Tier == lookalike.Own, Alone: m.Alone, SameOwner: c.sameOwner(d, m.Target)})
+		Why: m.Why, Where: where, Own: m.Tier == lookalike.Own, Alone: m.Alone, SameOwner: c.sameOwner(m.Domain, m.Target)})
 }
 
 // sameOwner reports whether the operator says that both have one.

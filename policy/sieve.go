@@ -26,19 +26,12 @@ func (l *likeness) with(as mail.Domain, among []somebody, enough func(*somebody,
 	}
 }
 
-// hold keeps m if it is more.
-func (l *likeness) hold(m lookalike.Match, as mail.Domain) {
-	if m.Confidence > l.Confidence {
-		*l = likeness{Match: m, as: as}
-	}
-}
-
 // weight orders likenesses: other endings of a name, which houses have, come last.
-func (l *likeness) weight() int {
-	if l.Class == lookalike.TLD || l.Confidence == 0 {
-		return l.Confidence
+func weight(m *lookalike.Match) int {
+	if m.Class == lookalike.TLD || m.Confidence == 0 {
+		return m.Confidence
 	}
-	return 100 + l.Confidence
+	return 100 + m.Confidence
 }
 
 // maxSifted bounds the pairs of domains that one sieve lets through; one of a long name

@@ -66,7 +66,7 @@ func (c *candidates) collect(value string) {
 	for _, s := range readings {
 		c.scanBare(s)
 		if strings.Contains(s, "(") {
-			rest, _ := withoutComments(s)
+			rest, _ := withoutComments(s, false)
 			c.scanBare(rest)
 		}
 	}
@@ -194,13 +194,15 @@ func validStart(run string) string {
 
 const ldh = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
-// withoutComments removes comments, nested ones too, without regard to quotes.
-// open says that the last one has no end.
-func withoutComments(s string) (rest string, open bool) {
+// withoutComments removes comments, nested ones too, without regard to quotes; pairs
+// says that quoted pairs in them are known. open says that the last one has no end.
+func withoutComments(s string, pairs bool) (rest string, open bool) {
 	var b strings.Builder
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
+		case pairs && c == '\\' && depth > 0:
+			i++
 		case c == '(':
 			depth++
 		case c == ')' && depth > 0:

@@ -25,7 +25,7 @@ func (c *candidates) onlyShown(value string) bool {
 		}
 		other.scanEntries(unquoted(s, shape))
 		plain := withoutQuotes(s)
-		rest, open := withoutComments(plain)
+		rest, open := withoutComments(plain, false)
 		if open {
 			return false // the address is part of the comment
 		}

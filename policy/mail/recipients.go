@@ -53,7 +53,7 @@ func (c *candidates) collectAll(value string) {
 // and around the dots behind it.
 func withoutGaps(s string) string {
 	if strings.IndexByte(s, '(') >= 0 {
-		if rest, open := withoutQuotedComments(s); !open {
+		if rest, open := withoutComments(s, true); !open {
 			s = rest
 		}
 	}
@@ -98,23 +98,4 @@ func gapped(s string) bool {
 		}
 	}
 	return false
-}
-
-// withoutQuotedComments is withoutComments to who knows quoted pairs in them.
-func withoutQuotedComments(s string) (rest string, open bool) {
-	var b strings.Builder
-	depth := 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\\' && depth > 0:
-			i++
-		case c == '(':
-			depth++
-		case c == ')' && depth > 0:
-			depth--
-		case depth == 0:
-			b.WriteByte(c)
-		}
-	}
-	return b.String(), depth > 0
 }
