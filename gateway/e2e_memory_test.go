@@ -30,6 +30,18 @@ const (
 // calendar is a clock that tests set.
 type calendar struct{ ahead atomic.Int64 }
 
+// wrote is how many days ago the mails of a conversation came.
+var wrote = [...]int{30, 21, 12}
+
+// newCalendar begins on the day of a conversation's first mail. A gateway tidies when it
+// starts, and dates what comes from long before that day as of that day: begun today, it
+// would take the whole conversation for today's.
+func newCalendar() *calendar {
+	c := new(calendar)
+	c.day(wrote[0])
+	return c
+}
+
 func (c *calendar) plant(s *Server) { s.pipeline.now = c.now }
 
 func (c *calendar) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -86,7 +98,7 @@ func (g *stage) remembers() memory.Stats {
 // it came through the gateway: bob's own mail went another way.
 func (g *stage) conversation(c *calendar) {
 	g.t.Helper()
-	for i, ago := range []int{30, 21, 12} {
+	for i, ago := range wrote {
 		c.day(ago)
 		l := letter{from: greta, id: fmt.Sprintf("%d@lindqvist.example", i+1)}
 		if i > 0 {
@@ -125,9 +137,9 @@ func (g *stage) wantHeld(e store.Entry, reason policy.Reason, want ...string) {
 }
 
 func TestAStolenConversationIsHeld(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	relayed := g.sink.Count()
 	g.wantHeld(g.post(withIDs), policy.StolenThread, "‹1›indqvist.example", "‹l›indqvist.example", "3 messages", "no proven mail from")
 	g.wantHeld(g.post(withQuote), policy.Impostor, "‹1›indqvist.example", "‹l›indqvist.example")
@@ -148,9 +160,9 @@ func TestAStolenConversationIsHeld(t *testing.T) {
 
 // A vendor whose mailbox was taken over adds look-alikes to Cc.
 func TestALookalikeInCcIsToldAndHeldIfThereIsTalkOfPayment(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	if e := g.post(withHelper); e.Outcome != store.Relayed || e.Disposition != "tag" || e.Reason != string(policy.AddedLookalikes) {
 		t.Errorf("%s, %s, %s: %s", e.Outcome, e.Disposition, e.Reason, e.Sentence)
 	}
@@ -171,9 +183,9 @@ func TestALookalikeInCcIsToldAndHeldIfThereIsTalkOfPayment(t *testing.T) {
 // However long an owner of a look-alike writes and proves himself, he becomes
 // nobody's correspondent by it: LOOKALIKE 6.
 func TestALookalikeThatWasWarmedUpStaysAShadow(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	for n := range 200 {
 		c.day(-1 - n*60/200)
 		l := letter{from: thief, name: "Lars Berg", subject: "The weather", id: fmt.Sprintf("w%d@1indqvist.example", n), body: "How are you?"}
@@ -191,9 +203,9 @@ func TestALookalikeThatWasWarmedUpStaysAShadow(t *testing.T) {
 }
 
 func TestWhatAnAdministratorAllowsComesThrough(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	tool, err := OpenMemory(g.cfg) // as `mxgate allow` does, beside the gateway
 	if err != nil {
 		t.Fatal(err)
@@ -222,10 +234,10 @@ func TestWhatAnAdministratorAllowsComesThrough(t *testing.T) {
 }
 
 func TestTheMemorySurvivesARestart(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	dir := filepath.Join(t.TempDir(), "data")
 	g := newStage(t, script{dataDir: dir}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	if e := g.post(letter{from: greta, id: "4@lindqvist.example", cites: "<3@lindqvist.example>"}); e.Outcome != store.Relayed {
 		t.Fatal(e.Outcome, e.Sentence)
 	}
@@ -293,9 +305,9 @@ func TestTheMemorySurvivesKill(t *testing.T) {
 
 // The operator says who has one owner, and for how long is remembered.
 func TestTheMemoryDoesAsConfigured(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{tail: "[[group]]\nname = \"Lind\"\ndomains = [\"lindqvist.example\", \"1indqvist.example\"]\n[memory]\nconversation_days = 50\n"}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	sibling := withIDs
 	sibling.name = "Lind Accounts"
 	if e := g.post(sibling); e.Outcome != store.Relayed || e.Disposition != "relay" {
@@ -316,9 +328,9 @@ func TestTheMemoryDoesAsConfigured(t *testing.T) {
 // Observe is a dry run: the thief comes through, with the verdict, and teaches
 // nothing by it.
 func TestObserveModeSaysWhatItWouldHold(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{head: `mode = "observe"`}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	for i, id := range []string{"e@1indqvist.example", "f@1indqvist.example"} {
 		l := withIDs
 		l.id = id
@@ -335,7 +347,7 @@ func TestObserveModeSaysWhatItWouldHold(t *testing.T) {
 
 // Without a memory, what a message itself shows still counts.
 func TestWithoutAMemoryTheMessageItselfIsReadStill(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	dir := filepath.Join(t.TempDir(), "data")
 	g := newStage(t, script{dataDir: dir, tail: "[memory]\nenabled = false\n"}, c.plant)
 	if e := g.post(letter{from: greta, id: "1@lindqvist.example"}); e.Outcome != store.Relayed {
@@ -423,9 +435,9 @@ func TestAMemoryThatCannotBeOpenedStopsTheStart(t *testing.T) {
 }
 
 func TestWhatTheMemoryHoldsIsCounted(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	g.remembers()
 	_, page := g.get("/metrics")
 	for _, want := range []string{

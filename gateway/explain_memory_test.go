@@ -73,9 +73,9 @@ func thefts() []letter {
 }
 
 func TestAStoredTheftIsExplainedAsItWasJudgedBesideTheGatewayAndWithoutOne(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	g.remembers()
 	var beside []Explained
 	for _, l := range thefts() { // before they come: to be relayed teaches
@@ -131,9 +131,9 @@ func contents(t *testing.T, dir string) map[string]string {
 
 // What an administrator says after a message was held is what he wants to try.
 func TestADecisionMadeSinceIsInForceInAnExplanation(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	g.wantHeld(g.post(withIDs), policy.StolenThread)
 	d := policy.Decision{Sender: "1indqvist.example", Target: "lindqvist.example", Allow: true, Who: "erika", At: c.now()}
 	if err := g.server.memory.Allow(t.Context(), d); err != nil {
@@ -145,9 +145,9 @@ func TestADecisionMadeSinceIsInForceInAnExplanation(t *testing.T) {
 }
 
 func TestAMailToNobodyOfOursIsExplainedForNoRecipient(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	g := newStage(t, script{}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	l := withIDs
 	l.to = "undisclosed-recipients:;"
 	if r := g.explains(l); r.Memory.Recipients != RecipientsNone || len(r.Evidence.ForwardPaths) != 0 || r.Reason != policy.StolenThread {

@@ -16,10 +16,10 @@ import (
 
 // Nobody may be there for days: mail must not wait for him.
 func TestAGatewayWhoseMemoryIsDamagedRelaysAndKeepsWhatWasDecided(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	dir := filepath.Join(t.TempDir(), "data")
 	g := newStage(t, script{dataDir: dir}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	tool, err := OpenMemory(g.cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -97,11 +97,11 @@ func TestAMemoryThatIsGoneIsSaidOnceAndAFirstStartIsQuiet(t *testing.T) {
 
 // A disk that is full is no reason to forget, nor to stop the mail.
 func TestAGatewayThatStartsOnAFullDiskRelaysAndRemembersWhatItCanRead(t *testing.T) {
-	var c calendar
+	c := newCalendar()
 	var log output
 	disk := disktest.Mount(t, "size=16m")
 	g := newStage(t, script{dataDir: filepath.Join(disk, "data")}, c.plant)
-	g.conversation(&c)
+	g.conversation(c)
 	tool, err := OpenMemory(g.cfg) // with the next one it keeps the files that a kill leaves
 	if err != nil {
 		t.Fatal(err)
@@ -149,11 +149,11 @@ func TestAGatewayStartsOnADiskThatFilledUpAfterItsStop(t *testing.T) {
 	} {
 		for _, free := range []int64{0, 32 << 10, 40 << 10, 64 << 10} { // from the second on the store needs none of the reserve
 			t.Run(fmt.Sprintf("%s, %d octets free", name, free), func(t *testing.T) {
-				var c calendar
+				c := newCalendar()
 				disk := disktest.Mount(t, "size=16m")
 				dir := filepath.Join(disk, "data")
 				g := newStage(t, script{dataDir: dir}, c.plant)
-				g.conversation(&c)
+				g.conversation(c)
 				g.end()
 				if err := damage(filepath.Join(dir, "memory", "memory.db")); err != nil {
 					t.Fatal(err)
