@@ -8,7 +8,6 @@ import (
 	"mxgate/policy/arc"
 	"mxgate/policy/authres"
 	"mxgate/policy/dmarc"
-	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 	"mxgate/policy/provider"
 )
@@ -30,7 +29,7 @@ func sealed(m *mail.Message) bool {
 // way stands above it, what stands below came with the message and may be the seal
 // of another one. What the sealers found out about the author is read if the
 // chain holds and nothing else proves him.
-func (e *Evidence) arc(ctx context.Context, r dns.Resolver, chain arc.Result, entry *provider.Entry, border int) (byProvider authres.Field) {
+func (e *Evidence) arc(ctx context.Context, author *dmarc.Author, chain arc.Result, entry *provider.Entry, border int) (byProvider authres.Field) {
 	e.ARC = ARC{Result: chain.Status, Why: chain.Why, OldestPass: chain.OldestPass}
 	if chain.Status == mail.None {
 		e.ARC.Why = ""
@@ -45,7 +44,7 @@ func (e *Evidence) arc(ctx context.Context, r dns.Resolver, chain arc.Result, en
 		}
 		if err == nil && chain.Status == mail.Pass {
 			if e.Author.Ambiguous == "" && !e.Aligned() {
-				set.Claim = claimOf(ctx, r, e.Author.Domain, field)
+				set.Claim = claimOf(ctx, author, e.Author.Domain, field)
 			}
 			if i == len(sets)-1 && set.Provider {
 				byProvider = field
@@ -67,22 +66,22 @@ func sealsAs(entry *provider.Entry, id string) bool {
 	})
 }
 
-// claimOf is what field says about author. Of DMARC it must say so once, and
-// for author; only where it is silent on DMARC its SPF and DKIM are looked at.
-func claimOf(ctx context.Context, r dns.Resolver, author mail.Domain, field authres.Field) Claim {
+// claimOf is what field says about the author, of domain. Of DMARC it must say so
+// once, and for him; only where it is silent on DMARC its SPF and DKIM are looked at.
+func claimOf(ctx context.Context, author *dmarc.Author, domain mail.Domain, field authres.Field) Claim {
 	if slices.ContainsFunc(field.Methods, func(m authres.Method) bool { return m.Name == "dmarc" && m.Status == mail.Fail }) {
 		return Claim{DMARC: mail.Fail} // whatever else it says
 	}
 	if slices.ContainsFunc(field.Methods, func(m authres.Method) bool { return m.Name == "dmarc" }) {
 		m, sole := field.Sole("dmarc")
 		switch about := domainOf(m); {
-		case !sole, about != author && about != "", about == "" && m.Status == mail.Pass:
+		case !sole, about != domain && about != "", about == "" && m.Status == mail.Pass:
 			return Claim{}
 		case m.Status != mail.None:
 			return Claim{DMARC: m.Status}
 		}
 	}
-	id := dmarc.Identifiers{Author: author}
+	var id dmarc.Identifiers
 	if m, sole := field.Sole("spf"); sole {
 		id.SPFDomain, id.SPF = domainOf(m), m.Status
 	}
@@ -91,7 +90,7 @@ func claimOf(ctx context.Context, r dns.Resolver, author mail.Domain, field auth
 			id.DKIM = append(id.DKIM, dmarc.Signature{Domain: domainOf(m), Status: m.Status})
 		}
 	}
-	d := dmarc.Evaluate(ctx, r, id)
+	d := author.Evaluate(ctx, id)
 	return Claim{SPFAligned: d.SPFAligned, DKIMAligned: d.DKIMAligned}
 }
 

@@ -88,14 +88,10 @@ func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provide
 			waiting = append(waiting, func() { check(ctx, limit(c.Resolver)) })
 		}
 	}
-	var dmarcDNS dns.Resolver
-	remember := func(r dns.Resolver) dns.Resolver {
-		dmarcDNS = dns.Remembering(limited(r))
-		return dmarcDNS
-	}
-	try(remember, func(ctx context.Context, r dns.Resolver) {
+	var asked *dmarc.Author
+	try(limited, func(ctx context.Context, r dns.Resolver) {
 		if author.Ambiguous == "" {
-			dmarc.Evaluate(ctx, r, dmarc.Identifiers{Author: author.Address.Domain})
+			asked = dmarc.Ask(ctx, r, author.Address.Domain)
 		}
 	})
 	try(limitedSPF, func(ctx context.Context, r dns.Resolver) {
@@ -116,9 +112,9 @@ func (c *Collector) check(ctx context.Context, tx *mail.Transaction, src provide
 		return err
 	}
 	e.SPF.Helo = helo
-	e.alignment(ctx, dmarcDNS)
+	e.alignment(ctx, asked)
 	entry, _ := provider.Lookup(src.Provider)
-	c.statements(e, tx.Message, src, o, e.arc(ctx, dmarcDNS, chain, &entry, o.border))
+	c.statements(e, tx.Message, src, o, e.arc(ctx, asked, chain, &entry, o.border))
 	c.borrowedSender(e)
 	if e.Unscannable != "" { // it is held, and reading it costs what the limits are for
 		return nil
@@ -210,18 +206,18 @@ func (e *Evidence) dkim(rs []dkim.Result) {
 	}
 }
 
-// alignment asks DMARC once SPF and DKIM are known.
-func (e *Evidence) alignment(ctx context.Context, r dns.Resolver) {
+// alignment evaluates DMARC once SPF and DKIM are known.
+func (e *Evidence) alignment(ctx context.Context, author *dmarc.Author) {
 	if e.Author.Ambiguous != "" {
 		// RFC 9989, Section 4.9 leaves this to us; never "DMARC none": F8.
 		e.DMARC = DMARC{Result: mail.PermError, Why: "no single author domain"}
 		return
 	}
-	id := dmarc.Identifiers{Author: e.Author.Domain, SPFDomain: mail.Domain(e.SPF.Domain), SPF: e.SPF.Result}
+	id := dmarc.Identifiers{SPFDomain: mail.Domain(e.SPF.Domain), SPF: e.SPF.Result}
 	for _, s := range e.DKIM {
 		id.DKIM = append(id.DKIM, dmarc.Signature{Domain: s.Domain, Status: s.Result})
 	}
-	d := dmarc.Evaluate(ctx, r, id)
+	d := author.Evaluate(ctx, id)
 	e.DMARC = DMARC{Result: d.Status, Domain: d.Domain, Policy: d.Policy, SPFAligned: d.SPFAligned, DKIMAligned: d.DKIMAligned, Why: d.Why,
 		Organizational: d.Organizational, DKIMDomain: d.DKIMDomain, Lowered: d.Lowered, Evaluated: d.Disposition(), Faults: d.Faults}
 	p := d.Published

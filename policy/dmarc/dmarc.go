@@ -56,6 +56,65 @@ type Result struct {
 	Faults []string
 }
 
+// Author is an author domain with what DNS says of its policy. It is for one message:
+// no question is asked twice, and what was learned at its start is not lost because
+// another check used up the time. It is used by one goroutine at a time.
+type Author struct {
+	domain  mail.Domain
+	q       questions
+	walk    walk
+	applied found                            // the record that applies, nil if none does
+	unknown error                            // why it is not known whether the domain exists
+	aligned func(author, d mail.Domain) bool // without a record that applies; nil: of no domain
+	told    Result                           // of every message of it
+}
+
+// Ask asks for the policy of an author domain, with at most 8 TXT questions, and one
+// for the existence of the domain.
+func Ask(ctx context.Context, r dns.Resolver, domain mail.Domain) *Author {
+	a := &Author{domain: domain, q: questions{r: r, seen: make([]asked, 0, 4)}}
+	res := &a.told
+	if domain == "" {
+		res.Status, res.Why = mail.None, "no author domain"
+		return a
+	}
+	if d, err := mail.ParseDomain(string(domain)); err != nil || d != domain {
+		res.Status, res.Why = mail.PermError, fmt.Sprintf("author domain %.80q is not a domain name", string(domain))
+		return a
+	}
+	a.walk = a.q.walk(ctx, domain)
+	applied, ok := a.walk.policyRecord()
+	res.Faults = a.walk.faults(applied)
+	if a.walk.err == nil {
+		res.Organizational, _ = a.walk.organizational()
+	}
+	// Deviation: RFC 9989 has no alignment without a record of the author domain.
+	// The check for spoofs of our own domains needs one even where we publish no
+	// policy; the public suffix list then stands in for the walk, as in RFC 7489,
+	// Section 3.2.
+	a.aligned = SameSuffix
+	switch {
+	case a.walk.err != nil && (!ok || applied.at != domain):
+		// A record higher up might be the one to apply.
+		res.Status, res.Why = mail.TempError, "DNS gave no answer on the policy"
+		res.provisional(a.q.mayApply(ctx, a.walk))
+		a.aligned = same
+	case !ok:
+		res.Status, res.Why = mail.None, "no DMARC record"
+	case applied.unusable:
+		res.Status, res.Record = mail.None, applied.raw
+		res.Why = "p, sp or np of the record is not valid and it has no valid rua"
+	default:
+		below := applied.at != domain
+		exists, err := a.q.exists(ctx, domain, applied)
+		a.applied, a.unknown = applied, err
+		res.Domain, res.Record, res.Published = applied.at, applied.raw, applied.says
+		res.Policy = applied.policyFor(below, exists)
+		res.Lowered = res.Policy != applied.asks(below, exists)
+	}
+	return a
+}
+
 // Evaluate applies RFC 9989, Section 5.3 to a message with exactly one author
 // domain.
 //
@@ -64,41 +123,20 @@ type Result struct {
 // author domain. TempError means that the answer would depend on DNS that could
 // not be asked; names of an attacker's own choice cannot bring it about.
 func Evaluate(ctx context.Context, r dns.Resolver, id Identifiers) Result {
-	if id.Author == "" {
-		return Result{Status: mail.None, Why: "no author domain"}
-	}
-	if d, err := mail.ParseDomain(string(id.Author)); err != nil || d != id.Author {
-		return Result{Status: mail.PermError, Why: fmt.Sprintf("author domain %.80q is not a domain name", string(id.Author))}
-	}
+	return Ask(ctx, r, id.Author).Evaluate(ctx, id)
+}
+
+// Evaluate is the package's Evaluate for a message of a, who is its author whatever
+// id says.
+func (a *Author) Evaluate(ctx context.Context, id Identifiers) Result {
+	res := a.told
 	id = normalised(id)
-	q := &questions{r: r, seen: make([]asked, 0, 4)}
-	author := q.walk(ctx, id.Author)
-	applied, ok := author.policyRecord()
-	res := Result{Faults: author.faults(applied)}
-	if author.err == nil {
-		res.Organizational, _ = author.organizational()
-	}
 	switch {
-	case author.err != nil && (!ok || applied.at != id.Author):
-		// A record higher up might be the one to apply.
-		res.Status, res.Why = mail.TempError, "DNS gave no answer on the policy"
-		res.provisional(q.mayApply(ctx, author))
-		res.align(id, same)
-		return res
-	case !ok:
-		res.Status, res.Why = mail.None, "no DMARC record"
-	case applied.unusable:
-		res.Status, res.Record = mail.None, applied.raw
-		res.Why = "p, sp or np of the record is not valid and it has no valid rua"
-	default:
-		q.judge(ctx, &res, id, author, applied)
-		return res
+	case a.applied.record != nil:
+		a.judge(ctx, &res, id)
+	case a.aligned != nil:
+		res.align(a.domain, id, a.aligned)
 	}
-	// Deviation: RFC 9989 has no alignment without a record of the author domain.
-	// The check for spoofs of our own domains needs one even where we publish no
-	// policy; the public suffix list then stands in for the walk, as in RFC 7489,
-	// Section 3.2.
-	res.align(id, SameSuffix)
 	return res
 }
 
@@ -114,19 +152,13 @@ func (res *Result) provisional(records []found) {
 }
 
 // judge evaluates against the record that applies.
-func (q *questions) judge(ctx context.Context, res *Result, id Identifiers, author walk, applied found) {
-	below := applied.at != id.Author
-	exists, err := q.exists(ctx, id.Author, applied)
-	res.Domain, res.Record, res.Published = applied.at, applied.raw, applied.says
-	res.Policy = applied.policyFor(below, exists)
-	res.Lowered = res.Policy != applied.asks(below, exists)
-
+func (a *Author) judge(ctx context.Context, res *Result, id Identifiers) {
 	var open error // an identity that would be aligned could not be checked
 	check := func(d mail.Domain, status mail.Status, strict bool) bool {
 		if status != mail.Pass && status != mail.TempError || open != nil && status == mail.TempError {
 			return false
 		}
-		aligned, err := q.aligned(ctx, author, d, strict)
+		aligned, err := a.q.aligned(ctx, a.walk, d, strict)
 		switch {
 		case err != nil:
 			open = err
@@ -136,19 +168,19 @@ func (q *questions) judge(ctx context.Context, res *Result, id Identifiers, auth
 		return aligned && status == mail.Pass
 	}
 	for _, s := range id.DKIM {
-		if check(s.Domain, s.Status, applied.says.ADKIM == "s") {
+		if check(s.Domain, s.Status, a.applied.says.ADKIM == "s") {
 			res.DKIMAligned, res.DKIMDomain = true, s.Domain
 			break
 		}
 	}
-	res.SPFAligned = check(id.SPFDomain, id.SPF, applied.says.ASPF == "s")
+	res.SPFAligned = check(id.SPFDomain, id.SPF, a.applied.says.ASPF == "s")
 
 	switch {
 	case res.SPFAligned || res.DKIMAligned:
 		res.Status, res.Why = mail.Pass, res.passed()
 	case open != nil: // RFC 9989, Section 5.3.6
 		res.Status, res.Why = mail.TempError, "DNS gave no answer on the organizational domain of an identity that passed"
-	case err != nil:
+	case a.unknown != nil:
 		res.Status, res.Why = mail.TempError, "DNS gave no answer on whether the author domain exists"
 	default:
 		res.Status, res.Why = mail.Fail, "neither SPF nor DKIM passed for an aligned domain"
@@ -220,10 +252,10 @@ func (q *questions) aligned(ctx context.Context, author walk, d mail.Domain, str
 }
 
 // align tells alignment where no record applies, without DNS.
-func (res *Result) align(id Identifiers, aligned func(author, d mail.Domain) bool) {
-	res.SPFAligned = id.SPF == mail.Pass && aligned(id.Author, id.SPFDomain)
+func (res *Result) align(author mail.Domain, id Identifiers, aligned func(author, d mail.Domain) bool) {
+	res.SPFAligned = id.SPF == mail.Pass && aligned(author, id.SPFDomain)
 	for _, s := range id.DKIM {
-		if s.Status == mail.Pass && aligned(id.Author, s.Domain) {
+		if s.Status == mail.Pass && aligned(author, s.Domain) {
 			res.DKIMAligned, res.DKIMDomain = true, s.Domain
 			return
 		}
@@ -253,7 +285,9 @@ func SameSuffix(a, b mail.Domain) bool {
 // come as its sender wrote it. What is no domain is aligned with nothing. Of the
 // signatures only those are left that can matter.
 func normalised(id Identifiers) Identifiers {
-	id.SPFDomain, _ = mail.ParseDomain(string(id.SPFDomain))
+	if id.SPFDomain != "" {
+		id.SPFDomain, _ = mail.ParseDomain(string(id.SPFDomain))
+	}
 	signatures := make([]Signature, 0, min(len(id.DKIM), maxSignatures))
 	for _, s := range id.DKIM {
 		if s.Status != mail.Pass && s.Status != mail.TempError || len(signatures) == maxSignatures {

@@ -308,6 +308,44 @@ func TestCancelledEvaluationIsTemporary(t *testing.T) {
 	}
 }
 
+// What was learned of an author is not lost when the time is up.
+func TestWhatWasAskedIsEvaluatedAfterItsContextEnded(t *testing.T) {
+	zone := dns.MustSnapshot(t, "_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\n_dmarc.broken.example TXT SERVFAIL\nb.example.com A 192.0.2.1")
+	ctx, cancel := context.WithCancel(t.Context())
+	there, sibling, broken := Ask(ctx, zone, "example.com"), Ask(ctx, zone, "a.example.com"), Ask(ctx, zone, "broken.example")
+	cancel()
+	if got := there.Evaluate(ctx, Identifiers{SPF: mail.Pass, SPFDomain: "example.com"}); got.Status != mail.Pass || got.Policy != policyNone {
+		t.Errorf("%+v", got)
+	}
+	if got := sibling.Evaluate(ctx, Identifiers{SPF: mail.Fail, SPFDomain: "example.com"}); got.Status != mail.Fail || got.Policy != policyReject {
+		t.Errorf("that it does not exist was known: %+v", got)
+	}
+	if got := sibling.Evaluate(ctx, Identifiers{SPF: mail.Pass, SPFDomain: "b.example.com"}); got.Status != mail.TempError {
+		t.Errorf("a name that was not asked for: %+v", got)
+	}
+	if got := broken.Evaluate(t.Context(), Identifiers{}); got.Status != mail.TempError {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Each message of an author is evaluated by itself, on the same answers.
+func TestAnAuthorIsAskedForOnce(t *testing.T) {
+	r := &counting{Resolver: dns.MustSnapshot(t, "_dmarc.example.com TXT \"v=DMARC1; p=none; np=reject\"\na.example.com A 192.0.2.1")}
+	a := Ask(t.Context(), r, "a.example.com")
+	for range 3 {
+		if got := a.Evaluate(t.Context(), Identifiers{DKIM: []Signature{{"b.example.com", mail.Pass}}}); got.Status != mail.Pass || got.DKIMDomain != "b.example.com" {
+			t.Errorf("%+v", got)
+		}
+		if got := a.Evaluate(t.Context(), Identifiers{Author: "example.org", SPF: mail.Pass, SPFDomain: "example.org"}); got.Status != mail.Fail || got.DKIMAligned || got.SPFAligned {
+			t.Errorf("%+v", got)
+		}
+	}
+	slices.Sort(r.asked)
+	if len(slices.Compact(r.asked)) != len(r.asked) {
+		t.Errorf("asked again: %q", r.asked)
+	}
+}
+
 // A message that used up its questions is not taken for aligned because the
 // record that says otherwise was not asked for, and does not defer itself either.
 func TestLimitOnQuestionsIsNoAlignment(t *testing.T) {

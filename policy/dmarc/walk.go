@@ -47,7 +47,9 @@ type walk struct {
 }
 
 // questions asks for DMARC records and remembers the answers, so that the walks
-// of one evaluation do not ask for their common parents again.
+// for one message do not ask for their common parents again. That nothing may be
+// asked any more is not remembered: it costs nothing, and there is no end of such
+// names.
 type questions struct {
 	r    dns.Resolver
 	seen []asked // few: a search is cheaper than a map
@@ -75,7 +77,9 @@ func (q *questions) record(ctx context.Context, d mail.Domain) answer {
 		}
 	}
 	a := q.ask(ctx, d)
-	q.seen = append(q.seen, asked{d, a})
+	if !errors.Is(a.err, dns.ErrLimit) {
+		q.seen = append(q.seen, asked{d, a})
+	}
 	return a
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 )
 
@@ -54,77 +53,4 @@ func (l *limited) MX(ctx context.Context, name string) (Answer[MX], error) {
 
 func (l *limited) PTR(ctx context.Context, addr netip.Addr) (Answer[string], error) {
 	return ask(l, "PTR", addr.String(), func() (Answer[string], error) { return l.r.PTR(ctx, addr) })
-}
-
-// Remembering asks r each question once and gives the same answer again, good or
-// bad, whatever has become of the context since. It lives as long as the
-// judgement of one message: what was learned at its start must not be lost
-// because another check used up the time.
-func Remembering(r Resolver) Resolver { return &remembering{r: r} }
-
-type remembering struct {
-	r    Resolver
-	txt  remembered[string]
-	a    remembered[netip.Addr]
-	aaaa remembered[netip.Addr]
-	mx   remembered[MX]
-	ptr  remembered[string]
-}
-
-// remembered holds the questions of one type. They are as few as one message may
-// ask: a search is cheaper than a map.
-type remembered[T any] struct {
-	mu  sync.Mutex
-	all []*once[T]
-}
-
-// once is a question with its answer.
-type once[T any] struct {
-	name   string
-	asked  sync.Once
-	answer Answer[T]
-	err    error
-}
-
-// ask asks question unless it was asked before; who comes in between waits.
-func (m *remembered[T]) ask(name string, question func() (Answer[T], error)) (Answer[T], error) {
-	o := m.of(name)
-	o.asked.Do(func() { o.answer, o.err = question() })
-	return o.answer, o.err
-}
-
-func (m *remembered[T]) of(name string) *once[T] {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, o := range m.all {
-		if o.name == name {
-			return o
-		}
-	}
-	if m.all == nil {
-		m.all = make([]*once[T], 0, 4) // as many as most messages ask
-	}
-	o := &once[T]{name: name}
-	m.all = append(m.all, o)
-	return o
-}
-
-func (m *remembering) TXT(ctx context.Context, name string) (Answer[string], error) {
-	return m.txt.ask(name, func() (Answer[string], error) { return m.r.TXT(ctx, name) })
-}
-
-func (m *remembering) A(ctx context.Context, name string) (Answer[netip.Addr], error) {
-	return m.a.ask(name, func() (Answer[netip.Addr], error) { return m.r.A(ctx, name) })
-}
-
-func (m *remembering) AAAA(ctx context.Context, name string) (Answer[netip.Addr], error) {
-	return m.aaaa.ask(name, func() (Answer[netip.Addr], error) { return m.r.AAAA(ctx, name) })
-}
-
-func (m *remembering) MX(ctx context.Context, name string) (Answer[MX], error) {
-	return m.mx.ask(name, func() (Answer[MX], error) { return m.r.MX(ctx, name) })
-}
-
-func (m *remembering) PTR(ctx context.Context, addr netip.Addr) (Answer[string], error) {
-	return m.ptr.ask(addr.String(), func() (Answer[string], error) { return m.r.PTR(ctx, addr) })
 }

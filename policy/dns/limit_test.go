@@ -22,25 +22,6 @@ func TestLimitedFailsForGoodWhenAskedTooOften(t *testing.T) {
 	}
 }
 
-func TestRememberingAnswersAfterItsContextEnded(t *testing.T) {
-	zone := MustSnapshot(t, "example.com TXT \"x\"\nbroken.example TXT SERVFAIL")
-	r := Remembering(zone)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	for range 2 {
-		if a, err := r.TXT(ctx, "example.com"); err != nil || a.Records[0] != "x" {
-			t.Errorf("%v, %v", a, err)
-		}
-		if _, err := r.TXT(ctx, "broken.example"); !errors.Is(err, ErrTemporary) {
-			t.Errorf("%v", err)
-		}
-		cancel()
-	}
-	if _, err := r.TXT(ctx, "new.example"); !errors.Is(err, ErrTemporary) {
-		t.Errorf("a new question under an ended context: %v", err)
-	}
-}
-
 func TestFromMemoryIsOverForWhoAsksAndForNobodyElse(t *testing.T) {
 	type key struct{}
 	ctx := context.WithValue(t.Context(), key{}, 1)

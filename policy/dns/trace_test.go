@@ -68,7 +68,7 @@ func TestTracedTellsNothingOfQuestionsNeverAsked(t *testing.T) {
 	if _, err := Traced(MustSnapshot(t, zone), time.Now, note).TXT(ended, "example.com"); !errors.Is(err, context.Canceled) || n != 0 {
 		t.Errorf("never asked: told %d times, %v", n, err)
 	}
-	remembers := Remembering(MustSnapshot(t, zone))
+	remembers := &remembering{Resolver: MustSnapshot(t, zone), txt: map[string]remembered{}}
 	remembers.TXT(t.Context(), "example.com")
 	remembers.TXT(t.Context(), "no.example.com")
 	remembers.TXT(t.Context(), "slow.example.com")
@@ -84,6 +84,26 @@ func TestTracedTellsNothingOfQuestionsNeverAsked(t *testing.T) {
 	if _, err := Traced(endsWhileAsked{remembers, cancelLate}, time.Now, note).TXT(late, "new.example.com"); n != 1 {
 		t.Errorf("ended while it was asked: told %d times, %v", n, err)
 	}
+}
+
+// remembering gives the same answer again, whatever has become of the context.
+type remembering struct {
+	Resolver
+	txt map[string]remembered
+}
+
+type remembered struct {
+	answer Answer[string]
+	err    error
+}
+
+func (r *remembering) TXT(ctx context.Context, name string) (Answer[string], error) {
+	x, ok := r.txt[name]
+	if !ok {
+		x.answer, x.err = r.Resolver.TXT(ctx, name)
+		r.txt[name] = x
+	}
+	return x.answer, x.err
 }
 
 // endsWhileAsked is a resolver during whose answer the context ends.
