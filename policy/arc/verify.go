@@ -92,7 +92,7 @@ func (v *verifier) fetch(ctx context.Context, sigs []*sig.Signature, use func(*s
 		seen[idOf(s)] = true
 		return again
 	})
-	for i, a := range sig.FetchKeys(ctx, v.r, first) {
+	for i, a := range sig.FetchKeys(ctx, v.r, first, maxTime) {
 		id := idOf(first[i])
 		v.keys[id] = a
 		for _, s := range missing {

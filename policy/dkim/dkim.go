@@ -18,7 +18,7 @@ const (
 	maxHeaderOctets = 256 << 10
 	maxHeaderFields = 1000
 
-	// maxTime is for one Verify: whoever signs chooses whose name servers we
+	// maxTime is for the keys of one Verify: whoever signs chooses whose name servers we
 	// wait for, and all that a message may take is shared with SPF and DMARC.
 	maxTime = 10 * time.Second
 
@@ -82,8 +82,6 @@ func VerifyBody(ctx context.Context, r dns.Resolver, m *mail.Message, body *sig.
 	if len(chosen) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, maxTime)
-	defer cancel()
 	results := make([]Result, 0, len(chosen))
 	shared := make([]*sig.Signature, 0, len(chosen))
 	large := false // one by a large key is there
@@ -97,7 +95,7 @@ func VerifyBody(ctx context.Context, r dns.Resolver, m *mail.Message, body *sig.
 			Domain: s.Domain, Selector: string(s.Selector), Algorithm: s.Algorithm, B: s.Prefix(),
 		})
 	}
-	for i, a := range sig.FetchKeys(ctx, r, shared) {
+	for i, a := range sig.FetchKeys(ctx, r, shared, maxTime) {
 		evaluate(ctx, m, body, chosen[i], a, &results[i])
 	}
 	return results

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"mxgate/policy/dns"
 	"mxgate/policy/mail"
@@ -15,37 +16,36 @@ import (
 // FetchKeys asks for the keys of those of sigs that were not refused, side by
 // side, and yields each with the index of its signature as soon as it is there.
 // Keys that r holds in memory come first, and a key that nobody waits with is
-// asked for here: only waiting is worth a goroutine. The number of sigs, and so
-// of questions, is the caller's to limit.
+// asked for here: only waiting is worth a goroutine, and a clock. What has not come
+// within a time is TempError. The number of sigs, and so of questions, is the
+// caller's to limit.
 //
 // All goroutines have ended when it returns. A panic of r is one of the caller.
-func FetchKeys(ctx context.Context, r dns.Resolver, sigs []*Signature) iter.Seq2[int, KeyAnswer] {
+func FetchKeys(ctx context.Context, r dns.Resolver, sigs []*Signature, within time.Duration) iter.Seq2[int, KeyAnswer] {
 	return func(yield func(int, KeyAnswer) bool) {
-		var wanted, missing []int
-		for i, s := range sigs {
-			if s.Refused == "" {
-				wanted = append(wanted, i)
-			}
-		}
-		switch len(wanted) {
-		case 0:
-			return
-		case 1:
-			yield(wanted[0], FetchKey(ctx, r, sigs[wanted[0]]))
-			return
-		}
+		var missing []int
 		past := dns.FromMemory(ctx)
-		for _, i := range wanted {
-			a := FetchKey(past, r, sigs[i])
+		for i, s := range sigs {
+			if s.Refused != "" {
+				continue
+			}
+			a := FetchKey(past, r, s)
 			if a.Status == mail.TempError {
 				missing = append(missing, i)
 			} else if !yield(i, a) {
 				return
 			}
 		}
-		if len(missing) > 0 {
-			waitForKeys(ctx, r, sigs, missing, yield)
+		if len(missing) == 0 {
+			return
 		}
+		ctx, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		if len(missing) == 1 {
+			yield(missing[0], FetchKey(ctx, r, sigs[missing[0]]))
+			return
+		}
+		waitForKeys(ctx, r, sigs, missing, yield)
 	}
 }
 
