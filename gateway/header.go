@@ -19,38 +19,39 @@ import (
 // with it are removed: only we may say what we said.
 const privatePrefix = "X-Mxgate-"
 
-// usualBlock and usualField are what the block, and a field of it, seldom
-// exceed: room for them is made at once.
-const (
-	usualBlock = 1 << 10
-	usualField = 256
-)
+// usualBlock is what the block seldom exceeds: room for it is made at once.
+const usualBlock = 1 << 10
 
 // headerBlock is what we prepend to a message, newest field first: RFC 5321,
 // Section 4.4 (Received), RFC 8601 (Authentication-Results), and ours.
 func headerBlock(hostname string, tx *mail.Transaction, e *policy.Evidence, v policy.Verdict, mode string) string {
 	var b strings.Builder
 	b.Grow(usualBlock)
-	b.WriteString(receivedField(hostname, tx))
+	writeReceived(&b, hostname, tx)
 	b.WriteString("Authentication-Results: ")
 	b.WriteString(authres.Format(hostname, authMethods(e, v.Lifted)))
 	b.WriteString("\r\n")
-	b.WriteString(fold(privatePrefix+"Verdict", v.Disposition.String()+"; reason="+string(v.Reason)+liftedWords(v.Lifted)+"; mode="+mode+"; id="+tx.ID))
-	b.WriteString(fold(privatePrefix+"Path", e.Path.String()))
+	fold(&b, privatePrefix+"Verdict", v.Disposition.String()+"; reason="+string(v.Reason)+liftedWords(v.Lifted)+"; mode="+mode+"; id="+tx.ID)
+	fold(&b, privatePrefix+"Path", e.Path.String())
 	if v.Score != nil {
-		b.WriteString(fold(privatePrefix+"Score", v.Score.String()))
+		fold(&b, privatePrefix+"Score", v.Score.String())
 	}
 	if v.Reason != policy.Clean || len(v.Lifted) > 0 {
-		b.WriteString(fold(privatePrefix+"Why", v.Sentence))
+		fold(&b, privatePrefix+"Why", v.Sentence)
 	}
 	return b.String()
 }
 
-// receivedField is our trace line. SMTP-DUTIES H1-H3.
+// receivedField is our trace line alone.
 func receivedField(hostname string, tx *mail.Transaction) string {
-	c := tx.Client
 	var b strings.Builder
-	b.Grow(usualField)
+	writeReceived(&b, hostname, tx)
+	return b.String()
+}
+
+// writeReceived writes our trace line. SMTP-DUTIES H1-H3.
+func writeReceived(b *strings.Builder, hostname string, tx *mail.Transaction) {
+	c := tx.Client
 	write := func(parts ...string) {
 		for _, p := range parts {
 			b.WriteString(p)
@@ -70,7 +71,6 @@ func receivedField(hostname string, tx *mail.Transaction) string {
 		write(" for <", paths[0].String(), ">")
 	}
 	write(";\r\n\t", tx.ReceivedAt.Format("Mon, 2 Jan 2006 15:04:05 -0700"), "\r\n")
-	return b.String()
 }
 
 // protocol is the word of RFC 3848, or with SMTPUTF8 that of RFC 6531, Section 4.3.
@@ -128,10 +128,8 @@ func liftedWords(lifts []policy.Lift) string {
 
 // fold writes a field of printable ASCII, at most 78 octets on a line where
 // the words allow it.
-func fold(name, value string) string {
+func fold(b *strings.Builder, name, value string) {
 	value = printable(value)
-	var b strings.Builder
-	b.Grow(len(name) + len(value) + len(value)/16 + 8) // with a line end for each line
 	b.WriteString(name)
 	b.WriteByte(':')
 	column := len(name) + 1
@@ -150,7 +148,6 @@ func fold(name, value string) string {
 		column += len(word)
 	}
 	b.WriteString("\r\n")
-	return b.String()
 }
 
 // marks are the characters of our own sentences that are not ASCII: they stand

@@ -143,7 +143,9 @@ func TestPrintable(t *testing.T) {
 }
 
 func TestFoldKeepsLinesShort(t *testing.T) {
-	field := fold("X-Mxgate-Why", strings.Repeat("word ", 100)+strings.Repeat("y", 100))
+	var b strings.Builder
+	fold(&b, "X-Mxgate-Why", strings.Repeat("word ", 100)+strings.Repeat("y", 100))
+	field := b.String()
 	for i, line := range strings.Split(strings.TrimSuffix(field, "\r\n"), "\r\n") {
 		line = strings.Replace(line, "\t", strings.Repeat(" ", 8), 1)
 		if i > 0 && line[0] != ' ' || len(line) > 78 && !strings.HasSuffix(line, "y") {

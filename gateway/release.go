@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -115,8 +114,9 @@ func (r *Released) deliver(ctx context.Context, cfg *config.Config, pool *relay.
 	if err := r.offer(ctx, d, &h.Envelope); err != nil {
 		return err
 	}
-	mark := fold(privatePrefix+"Released", fmt.Sprintf("%s; id=%s; by=%s; reason=%s", time.Now().UTC().Format(time.RFC3339), h.ID, by, h.Reason))
-	parts := append([]io.ReadSeeker{bytes.NewReader([]byte(mark + h.Trace + guard(m)))}, strippingOf(cfg).kept(m, content)...)
+	var block strings.Builder
+	fold(&block, privatePrefix+"Released", fmt.Sprintf("%s; id=%s; by=%s; reason=%s", time.Now().UTC().Format(time.RFC3339), h.ID, by, h.Reason))
+	parts := append([]io.ReadSeeker{strings.NewReader(block.String() + h.Trace + guard(m))}, strippingOf(cfg).kept(m, content)...)
 	reply, err := d.Send(ctx, parts...)
 	if err == nil && !reply.Positive() {
 		err = fmt.Errorf("answered %s to the message", said(reply))
