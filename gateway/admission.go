@@ -71,7 +71,7 @@ func (s *Server) hostChanged(host string, failure *relay.Failure) {
 		return
 	}
 	s.metrics.hostFailures.Inc()
-	s.log.Warn("next hop begins to fail", "next_hop", host, "class", string(failure.Class), "err", failure)
+	s.log.Warn("next hop begins to fail", "next_hop", host, "class", string(failure.Class), "err", nameless(failure.Error()))
 }
 
 // proxyFault records a connection to a listener with proxy_protocol that did not

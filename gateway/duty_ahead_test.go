@@ -50,3 +50,36 @@ func TestDuty_E6_Gateway_EachPipelinedRecipientGetsItsAnswer(t *testing.T) {
 		t.Errorf("the journal has %v", e.ForwardPaths)
 	}
 }
+
+// A recipient that is refused here keeps nobody behind it from being asked for, once,
+// on one connection.
+func TestDuty_E6_Gateway_TheFirstOfAGroupIsRefusedHere(t *testing.T) {
+	for _, group := range [][]string{
+		{"x@not-ours.example", "bob@example.com"},
+		{"x@not-ours.example", "bob@example.com", "eve@example.com"},
+		{"x@not-ours.example", "y@not-ours.example", "bob@example.com", "z@not-ours.example", "eve@example.com"},
+		{"bob@example.com", "x@not-ours.example", "eve@example.com"},
+	} {
+		g := newStage(t, script{})
+		c := g.dial()
+		text, want := "MAIL FROM:<"+partner+">\r\n", []string(nil)
+		for _, to := range group {
+			text += "RCPT TO:<" + to + ">\r\n"
+			if strings.HasSuffix(to, "@example.com") {
+				want = append(want, "RCPT TO:<"+to+">")
+			}
+		}
+		if _, err := c.conn.Write([]byte(text + "DATA\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		for range len(group) + 2 {
+			if _, err := c.reply(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		heard := slices.DeleteFunc(g.sink.Commands(), func(c string) bool { return !strings.HasPrefix(c, "RCPT") })
+		if !slices.Equal(heard, want) {
+			t.Errorf("%q: the next hop heard %q", group, heard)
+		}
+	}
+}

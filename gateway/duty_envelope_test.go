@@ -84,6 +84,30 @@ func TestDuty_E8_Gateway(t *testing.T) {
 	}
 }
 
+// Where the first recipient was refused, or MAIL was, nothing is promised, and the next
+// one may go another way.
+func TestDuty_E8_Gateway_NobodyWasTakenOnTheFirstRoute(t *testing.T) {
+	for _, verb := range []string{"RCPT", "MAIL"} {
+		other, err := smtptest.Start("127.0.0.1:0", smtptest.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(other.Close)
+		g := newStage(t, script{tail: fmt.Sprintf("[[domain]]\nname = \"example.org\"\nnext_hop = %q\n", other.Target())})
+		g.nextHopSaysTo(verb, "550 5.1.1 no such user")
+		c := g.dial()
+		c.must(t, "MAIL FROM:<"+partner+">", "250")
+		c.must(t, "RCPT TO:<gone@example.com>", "550 5.1.1")
+		c.must(t, "RCPT TO:<carol@example.org>", "250 2.1.5")
+		c.must(t, "RCPT TO:<"+bob+">", "452 4.5.3")
+		c.must(t, "DATA", "354")
+		c.must(t, stuffed(theMail)+".", "250 2.0.0")
+		if m := other.Messages(); g.sink.Count() != 0 || len(m) != 1 || !slices.Equal(m[0].ForwardPaths, []string{"carol@example.org"}) {
+			t.Errorf("at the second next hop: %v", m)
+		}
+	}
+}
+
 // Two domains with two ways need two transactions, in one session.
 func TestDuty_E8_Gateway_AnotherRoute(t *testing.T) {
 	other, err := smtptest.Start("127.0.0.1:0", smtptest.Options{})

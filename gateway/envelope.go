@@ -98,11 +98,9 @@ func newID(now time.Time) string {
 // so that it can be asked for all in one round trip.
 func (t *transaction) Ahead(recipients []mail.Recipient) { t.ahead = recipients }
 
-// aheadOn takes those of them who go the same way.
-func (t *transaction) aheadOn(route *relay.Route) []mail.Recipient {
-	all := t.ahead
-	t.ahead = nil
-	return slices.DeleteFunc(all, func(r mail.Recipient) bool {
+// on takes out of recipients those who go another way, or none.
+func (t *transaction) on(route *relay.Route, recipients []mail.Recipient) []mail.Recipient {
+	return slices.DeleteFunc(recipients, func(r mail.Recipient) bool {
 		way, refusal := t.checkRcpt(r.Path)
 		return refusal != nil || way != route
 	})
@@ -110,9 +108,13 @@ func (t *transaction) aheadOn(route *relay.Route) []mail.Recipient {
 
 // Rcpt puts one recipient to the next hop and passes its answer on.
 func (t *transaction) Rcpt(ctx context.Context, path mail.Address, dsn mail.RecipientDSN) error {
+	ahead := t.ahead
+	if len(ahead) > 0 {
+		t.ahead = ahead[1:] // whatever becomes of this one, the next is due
+	}
 	route, refusal := t.checkRcpt(path)
 	if refusal == nil {
-		refusal = t.askNextHop(ctx, route, path, dsn)
+		refusal = t.askNextHop(ctx, route, mail.Recipient{Path: path, DSN: dsn}, ahead)
 	}
 	if refusal != nil {
 		t.refusal = withID(refusal, t.tx.ID)
@@ -140,30 +142,37 @@ func (t *transaction) checkRcpt(path mail.Address) (*relay.Route, *smtp.SMTPErro
 		return nil, notOurs
 	case strings.ContainsAny(path.Local, "%!@"):
 		return nil, routedAddress
-	case t.route != nil && t.route != route:
+	case t.route != nil && t.route != route && len(t.tx.Envelope.ForwardPaths) > 0:
 		return nil, otherRoute
 	}
 	return route, nil
 }
 
-// askNextHop opens the way at the first recipient and asks for this one.
-func (t *transaction) askNextHop(ctx context.Context, route *relay.Route, path mail.Address, dsn mail.RecipientDSN) *smtp.SMTPError {
+// askNextHop opens the way at the first recipient and asks for this one, and for those
+// ahead who go the same way. Where nobody was taken nothing is promised: the way may be
+// another one at the next recipient.
+func (t *transaction) askNextHop(ctx context.Context, route *relay.Route, to mail.Recipient, ahead []mail.Recipient) *smtp.SMTPError {
+	if t.route != route {
+		t.release()
+		t.route = nil
+	}
 	if t.delivery == nil {
 		d, err := t.p.pool.Open(ctx, route, t.tx.Client, t.tx.Envelope)
 		if err != nil {
 			t.nextHop = route.Name
-			t.failed(err)
+			t.failed(err, to.Path)
 			return forNextHop(relay.Reply{}, err)
 		}
 		t.delivery, t.route = d, route
 	}
-	r, err := t.delivery.Rcpt(ctx, path, dsn, t.aheadOn(route)...)
+	t.ahead = nil // they are asked for now
+	r, err := t.delivery.Rcpt(ctx, to.Path, to.DSN, t.on(route, ahead)...)
 	t.nextHop = cmp.Or(t.delivery.Host(), route.Name)
 	if err != nil {
-		t.failed(err)
+		t.failed(err, to.Path)
 		if !isMailRefused(err) && len(t.tx.Envelope.ForwardPaths) == 0 {
 			t.release()
-			t.route = nil // nothing is promised there yet
+			t.route = nil
 		}
 	}
 	if err != nil || !r.Positive() {

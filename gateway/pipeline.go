@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -274,8 +275,9 @@ func (t *transaction) Answered(read bool) {
 
 var errClientGone = errors.New("the client was gone before it read the acceptance")
 
-// failed notes a failure of the next hop.
-func (t *transaction) failed(err error) {
+// failed notes a failure of the next hop. The log leaves out the names of paths, and of
+// those that the transaction has.
+func (t *transaction) failed(err error, paths ...mail.Address) {
 	class := "other"
 	if f, ok := errors.AsType[*relay.Failure](err); ok {
 		class = string(f.Class)
@@ -285,5 +287,10 @@ func (t *transaction) failed(err error) {
 		}
 	}
 	t.p.metrics.nextHopFailures.WithLabelValues(class).Inc()
-	t.p.trouble.say(t.p.now(), "next hop failed", "tx", t.tx.ID, "next_hop", t.nextHop, "class", class, "err", err)
+	t.p.trouble.say(t.p.now(), "next hop failed", "tx", t.tx.ID, "next_hop", t.nextHop, "class", class, "err", nameless(err.Error(), append(paths, t.paths()...)...))
+}
+
+// paths are all that the transaction was given.
+func (t *transaction) paths() []mail.Address {
+	return slices.Concat([]mail.Address{t.tx.Envelope.ReversePath}, t.tx.Envelope.ForwardPaths, t.refused)
 }

@@ -86,7 +86,7 @@ func (p *pipeline) logTransaction(t *transaction, entry store.Entry, rec record)
 		}
 	}
 	if rec.err != nil {
-		attrs = append(attrs, slog.String("err", rec.err.Error()))
+		attrs = append(attrs, slog.String("err", nameless(rec.err.Error(), t.paths()...)))
 	}
 	p.log.LogAttrs(ctx, slog.LevelInfo, "transaction", attrs...)
 }

@@ -194,6 +194,8 @@ func TestClient_C11_a_reply_in_mid_content_is_heard(t *testing.T) {
 		{"too big, and goes on reading", "552 5.3.4 too big", "", 552},
 		{"an early 250 is no acceptance", "250 2.0.0 thanks", Garbage, 250},
 		{"an early 250, then closed", "250 2.0.0 thanks" + smtptest.ThenHangup, Garbage, 250},
+		{"it does not want us", "530 5.7.0 Must issue a STARTTLS command first" + smtptest.ThenHangup, Refused, 530},
+		{"it does not relay for us", "554 5.7.1 Relay access denied" + smtptest.ThenHangup, Refused, 554},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -252,25 +252,37 @@ func (c *conn) watch(ctx context.Context) func() {
 	}
 }
 
-// stands reports whether c may be used for what is next. It is looked at only
+// stands reports whether c may be used for what is next. The socket is looked at only
 // after a while: the next read, too, finds out that a connection is gone.
 func (c *conn) stands() bool {
-	if c.dead || c.r.Buffered() > 0 {
-		return false
-	}
-	return time.Since(c.armed) < lookAfter || c.quiet()
+	return !c.dead && !c.spoke() && (time.Since(c.armed) < lookAfter || c.look())
 }
 
 // quiet reports whether c is open and the next hop has not spoken unasked. What
-// comes unasked is no answer to anything: most often 421 after a long wait. Under
-// TLS any record counts: without resumption there are no tickets, and what else
-// may come is rare.
-func (c *conn) quiet() bool {
-	if time.Until(c.deadline) < time.Second { // one in the past would hide what is there
+// comes unasked is no answer to anything: most often 421 after a long wait.
+func (c *conn) quiet() bool { return !c.dead && !c.spoke() && c.look() }
+
+// look is peek, whatever the deadline: one in the past would hide what is there.
+func (c *conn) look() bool {
+	if time.Until(c.deadline) < time.Second {
 		c.raw.SetReadDeadline(time.Time{})
 		c.deadline = time.Time{}
 	}
-	return !c.dead && c.r.Buffered() == 0 && c.peek()
+	return c.peek()
+}
+
+// spoke reports whether something is here already that the next hop said unasked: it
+// came in one segment with a reply. Under TLS that may be a record which crypto/tls has
+// read and given to nobody yet; it is asked for it with no time to read more.
+func (c *conn) spoke() bool {
+	if c.nc == c.raw || c.r.Buffered() > 0 {
+		return c.r.Buffered() > 0
+	}
+	c.raw.SetReadDeadline(time.Unix(1, 0))
+	_, err := c.r.Peek(1)
+	c.raw.SetReadDeadline(time.Time{})
+	c.deadline = time.Time{}
+	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // fail closes c and returns f.

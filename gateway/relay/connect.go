@@ -230,10 +230,7 @@ func (p *Pool) connected(h *host, failure *Failure) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if failure == nil {
-		if h.failures > 0 {
-			p.cfg.OnHost(h.addr, nil)
-		}
-		h.failures = 0
+		h.mended(p, &h.failures)
 		return
 	}
 	h.failed(p, &h.failures, failure)
@@ -249,6 +246,16 @@ func (h *host) failed(p *Pool, count *int, failure *Failure) {
 	h.probeAt = time.Now().Add(p.cfg.ProbeInterval)
 }
 
+// mended ends a count of failures in a row, and tells if h works again: it can be
+// reached, and does not break what it is given. It is called with Pool.mu held.
+func (h *host) mended(p *Pool, count *int) {
+	failed := *count > 0
+	*count = 0
+	if failed && h.failures == 0 && h.broken == 0 {
+		p.cfg.OnHost(h.addr, nil)
+	}
+}
+
 // broken notes that a transaction broke on h before its final dot. A greeting does
 // not make up for it: a host whose queue is full or whose disk is gone may greet
 // well for hours.
@@ -262,10 +269,7 @@ func (p *Pool) broken(h *host, failure *Failure) {
 func (p *Pool) answered(h *host) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if h.broken > 0 {
-		p.cfg.OnHost(h.addr, nil)
-	}
-	h.broken = 0
+	h.mended(p, &h.broken)
 }
 
 // unbroken notes that a transaction on h ended without breaking, whether or not there

@@ -169,10 +169,12 @@ func (c *conn) early(ctx context.Context, lost *Failure) (Reply, error) {
 		return Reply{}, lost
 	}
 	reply, err := c.receive(nil)
-	if err == nil && reply.negative() {
+	switch {
+	case err == nil && refusesUs(reply):
+		return Reply{}, c.refused(reply)
+	case err == nil && reply.negative():
 		return reply, nil
-	}
-	if err == nil {
+	case err == nil:
 		return Reply{}, c.unexpected(reply)
 	}
 	if f, ok := errors.AsType[*Failure](err); ok && f.Class == Lost {
