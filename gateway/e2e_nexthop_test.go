@@ -237,3 +237,33 @@ func TestARefusalOfAllRecipientsIsJournaledWithWhomAndHow(t *testing.T) {
 		t.Errorf("journal says %+v", e)
 	}
 }
+
+// What the next hop answered is in the journal beside the verdict, and who of the
+// recipients was refused while others were not.
+func TestTheJournalKeepsWhatTheNextHopAnswered(t *testing.T) {
+	g := newStage(t, script{})
+	g.nextHopSays(func(verb, arg string) (string, bool) {
+		return "550 5.1.1 <gone@example.com>: no such user", verb == "RCPT" && strings.Contains(arg, "<gone@")
+	})
+	c := g.dial()
+	c.must(t, "MAIL FROM:<"+partner+">", "250")
+	c.must(t, "RCPT TO:<"+bob+">", "250")
+	c.must(t, "RCPT TO:<gone@example.com>", "550 5.1.1")
+	c.must(t, "RCPT TO:<x@not-ours.example>", "550 5.7.1")
+	c.must(t, "DATA", "354")
+	reply := c.must(t, stuffed(cleanMail())+".", "250 2.0.0")
+	e := g.entry(reply)
+	if want := " Refused were <gone@example.com>: 550 5.1.1 <gone@example.com>: no such user; <x@not-ours.example>: 550 5.7.1 We do not relay for that domain."; !strings.HasSuffix(e.Sentence, want) || len(e.ForwardPaths) != 1 {
+		t.Errorf("%q", e.Sentence)
+	}
+	for verb, outcome := range map[string]string{"DATA": "Deferred", smtptest.Dot: "Refused"} {
+		code := map[string]string{"Deferred": "451 4.7.0", "Refused": "550 5.7.1"}[outcome]
+		g.nextHopSaysTo(verb, code+" no such subject here")
+		reply = g.deliver(partner, []string{bob}, cleanMail())
+		g.wantReply(reply, code)
+		e = g.entry(reply)
+		if want := " " + outcome + ": the next hop answered " + code + " no such subject here."; !strings.HasSuffix(e.Sentence, want) || strings.HasPrefix(e.Sentence, want) || string(e.Outcome) != strings.ToLower(outcome) {
+			t.Errorf("%s: %q", e.Outcome, e.Sentence)
+		}
+	}
+}

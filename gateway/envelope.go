@@ -117,10 +117,10 @@ func (t *transaction) Rcpt(ctx context.Context, path mail.Address, dsn mail.Reci
 		refusal = t.askNextHop(ctx, route, mail.Recipient{Path: path, DSN: dsn}, ahead)
 	}
 	if refusal != nil {
-		t.refusal = withID(refusal, t.tx.ID)
 		if len(t.refused) < t.p.cfg.Limits.Recipients {
-			t.refused = append(t.refused, path)
+			t.refused = append(t.refused, refusedPath{path, refusal})
 		}
+		t.refusal = withID(refusal, t.tx.ID)
 		return t.refusal
 	}
 	t.tx.Envelope.AddRecipient(path, dsn)

@@ -52,19 +52,21 @@ func FuzzNameless(f *testing.F) {
 
 // What a next hop answers names the mailbox, as a rule with the whole address.
 func TestNoLocalPartReachesTheLog(t *testing.T) {
-	for at, answer := range map[string]string{
-		"RCPT": "550 5.1.1 <whistleblower@example.com>: Recipient address rejected: User unknown in local recipient table",
-		"MAIL": "550 5.7.1 <whistleblower@example.com>: whistleblower may not",
-		"DATA": "451 4.3.0 whistleblower... later",
-		"DOT":  "421 4.3.2 <whistleblower@example.com>: too busy for this one",
+	for _, at := range []struct{ verb, answer string }{
+		{"RCPT", "550 5.1.1 <whistleblower@example.com>: Recipient address rejected: User unknown in local recipient table"},
+		{"RCPT", "421 4.3.2 <whistleblower@example.com>: not now"},
+		{"MAIL", "550 5.7.1 <whistleblower@example.com>: whistleblower may not"},
+		{"DATA", "451 4.3.0 whistleblower... later"},
+		{smtptest.Dot, "550 5.2.2 whistleblower@example.com is full"},
+		{smtptest.Dot, "421 4.3.2 <whistleblower@example.com>: too busy for this one"},
 	} {
-		t.Run(at, func(t *testing.T) {
+		t.Run(at.verb, func(t *testing.T) {
 			var log output
 			g := newStage(t, script{})
 			g.end()
 			g.over = false
 			g.serve(slog.NewTextHandler(&log, nil))
-			g.nextHopSaysTo(map[string]string{"DOT": smtptest.Dot}[at]+strings.TrimPrefix(at, "DOT"), answer)
+			g.nextHopSaysTo(at.verb, at.answer)
 			c := g.dial()
 			if _, err := c.deliver(partner, []string{"whistleblower@example.com"}, cleanMail()); err != nil {
 				t.Fatal(err)

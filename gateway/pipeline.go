@@ -67,11 +67,17 @@ type transaction struct {
 	nextHop  string       // host of the route, for the journal
 	delivery *relay.Delivery
 	ahead    []mail.Recipient // that the client has sent behind the one it waits for
-	refused  []mail.Address   // recipients that were refused
-	refusal  *smtp.SMTPError  // the last answer to one
-	answer   *smtp.SMTPError  // the final one, which Answered tells to be read or not
+	refused  []refusedPath
+	refusal  *smtp.SMTPError // the last answer to one
+	answer   *smtp.SMTPError // the final one, which Answered tells to be read or not
 	result   record
 	once     sync.Once // the journal row
+}
+
+// refusedPath is a recipient that was refused, and the answer.
+type refusedPath struct {
+	path   mail.Address
+	answer *smtp.SMTPError
 }
 
 // release gives the connection to the next hop back.
@@ -181,6 +187,9 @@ func (t *transaction) relay(ctx context.Context, content *wire.Content, rec reco
 		t.failed(err)
 	}
 	final := forNextHop(r, err)
+	if err == nil && !r.Positive() {
+		err = fmt.Errorf("the next hop answered %s", said(r))
+	}
 	switch f, failed := errors.AsType[*relay.Failure](err); {
 	case failed && f.AfterDot: // Uncertain, and garbage in place of the final reply
 		t.p.metrics.uncertain.Inc()
@@ -252,7 +261,7 @@ func (t *transaction) Abort(why string) {
 	if t.refusal.Code < 500 {
 		rec.outcome = store.Deferred
 	}
-	t.tx.Envelope.ForwardPaths = t.refused
+	t.tx.Envelope.ForwardPaths = t.refusedPaths()
 	t.end(t.refusal, rec)
 }
 
@@ -292,5 +301,13 @@ func (t *transaction) failed(err error, paths ...mail.Address) {
 
 // paths are all that the transaction was given.
 func (t *transaction) paths() []mail.Address {
-	return slices.Concat([]mail.Address{t.tx.Envelope.ReversePath}, t.tx.Envelope.ForwardPaths, t.refused)
+	return slices.Concat([]mail.Address{t.tx.Envelope.ReversePath}, t.tx.Envelope.ForwardPaths, t.refusedPaths())
+}
+
+func (t *transaction) refusedPaths() []mail.Address {
+	paths := make([]mail.Address, len(t.refused))
+	for i, r := range t.refused {
+		paths[i] = r.path
+	}
+	return paths
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -51,17 +52,46 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 		disposition, reason = rec.verdict.Disposition.String(), string(rec.verdict.Reason)
 		entry.OriginIP, _ = netip.ParseAddr(e.Origin.IP) // "" is the zero Addr
 		entry.Author = e.Author.Address
-		entry.Disposition, entry.Reason, entry.Sentence = disposition, reason, rec.verdict.Sentence
+		entry.Disposition, entry.Reason = disposition, reason
 		entry.Evidence, entry.Path, entry.Lifted = rec.json, string(e.Path.Verdict), whoLifted(rec.verdict.Lifted)
 		p.metrics.judged(e, rec.verdict)
-	} else if rec.err != nil {
-		entry.Sentence = rec.err.Error()
 	}
+	entry.Sentence = t.story(rec)
 	p.learn(rec) // before the entry: who reads that may ask the memory
 	p.store.Journal(entry)
 	p.metrics.transactions.WithLabelValues(disposition, reason, string(rec.outcome)).Inc()
 	p.metrics.octets.Add(float64(rec.size))
 	p.logTransaction(t, entry, rec)
+}
+
+// maxRefusedTold bounds the recipients that were refused and are told of beside others.
+const maxRefusedTold = 5
+
+// story is what became of the message in words: why it was judged as it was, what then
+// happened to it, and who of its recipients was refused while others were not.
+func (t *transaction) story(rec record) string {
+	var parts []string
+	if rec.evidence != nil {
+		parts = append(parts, rec.verdict.Sentence)
+	}
+	switch {
+	case rec.err != nil && rec.evidence != nil:
+		outcome := string(rec.outcome)
+		parts = append(parts, strings.ToUpper(outcome[:1])+outcome[1:]+": "+rec.err.Error()+".")
+	case rec.err != nil:
+		parts = append(parts, rec.err.Error())
+	}
+	if n := len(t.refused); n > 0 && t.tx.Message != nil {
+		var told []string
+		for _, r := range t.refused[:min(n, maxRefusedTold)] {
+			told = append(told, fmt.Sprintf("<%s>: %d %s %s", r.path, r.answer.Code, enhanced(r.answer), r.answer.Message))
+		}
+		if n > maxRefusedTold {
+			told = append(told, fmt.Sprintf("and %d more", n-maxRefusedTold))
+		}
+		parts = append(parts, "Refused were "+strings.Join(told, "; ")+".")
+	}
+	return strings.Join(parts, " ")
 }
 
 // logTransaction writes the one Info line. Local parts, subjects and bodies
