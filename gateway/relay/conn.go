@@ -272,8 +272,10 @@ func (c *conn) look() bool {
 }
 
 // spoke reports whether something is here already that the next hop said unasked: it
-// came in one segment with a reply. Under TLS that may be a record which crypto/tls has
-// read and given to nobody yet; it is asked for it with no time to read more.
+// came with a reply. Under TLS it may be part of a record that crypto/tls has not given
+// to anybody yet; it is asked for it with no time to read more. Of the next record
+// nothing is read, and any counts in look: without resumption there are no tickets, and
+// what else may come is rare.
 func (c *conn) spoke() bool {
 	if c.nc == c.raw || c.r.Buffered() > 0 {
 		return c.r.Buffered() > 0

@@ -301,7 +301,7 @@ func TestPool_ends_idle_connections(t *testing.T) {
 		early := openInMemory(t, p)
 		late := openInMemory(t, p)
 		early.Abort()
-		time.Sleep(30 * time.Second)
+		time.Sleep(7 * time.Second)
 		late.Abort()
 		for _, step := range []struct{ idle, quits int }{{2, 0}, {1, 1}, {0, 2}} {
 			synctest.Wait()
@@ -311,7 +311,7 @@ func TestPool_ends_idle_connections(t *testing.T) {
 			if n := count(s.Commands(), "QUIT"); n != step.quits {
 				t.Errorf("%d times QUIT, want %d", n, step.quits)
 			}
-			time.Sleep(30*time.Second + time.Millisecond)
+			time.Sleep(8*time.Second + time.Millisecond)
 		}
 	})
 }

@@ -105,7 +105,7 @@ type Config struct {
 	FinalTimeout   time.Duration // final dot to its reply: 540 s
 
 	MaxIdle     int           // kept connections per host: 64
-	IdleTimeout time.Duration // how long one is kept: 60 s
+	IdleTimeout time.Duration // how long one is kept, which may be one of few processes there: 15 s
 	MaxPerConn  int           // messages on one connection: 100
 
 	ProbeInterval time.Duration // how long a host marked down is left alone: 5 s
@@ -126,7 +126,7 @@ func (c Config) withDefaults() Config {
 		{&c.CommandTimeout, 300 * time.Second},
 		{&c.DataTimeout, 180 * time.Second},
 		{&c.FinalTimeout, 540 * time.Second},
-		{&c.IdleTimeout, 60 * time.Second},
+		{&c.IdleTimeout, 15 * time.Second},
 		{&c.ProbeInterval, 5 * time.Second},
 	} {
 		if *d.value <= 0 {

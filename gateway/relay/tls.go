@@ -148,7 +148,7 @@ func (p tlsPlan) withoutTLS(why error) (plan tlsPlan, ok bool) {
 // deadline stays on nc. Errors are a *Failure of class TLS; nc is closed then.
 func (p tlsPlan) handshake(ctx context.Context, nc net.Conn) (net.Conn, *TLSState, error) {
 	state := &TLSState{}
-	conn := tls.Client(nc, p.config(state))
+	conn := tls.Client(&records{Conn: nc}, p.config(state))
 	nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	if err := conn.HandshakeContext(ctx); err != nil {
 		nc.Close()
@@ -157,6 +157,29 @@ func (p tlsPlan) handshake(ctx context.Context, nc net.Conn) (net.Conn, *TLSStat
 	established := conn.ConnectionState()
 	state.Version, state.Cipher = established.Version, tls.CipherSuiteName(established.CipherSuite)
 	return conn, state, nil
+}
+
+// records gives crypto/tls one record at a time: what comes behind it stays in the
+// socket, where peek sees it, and be it a part of a record. RFC 8446, Section 5.1.
+type records struct {
+	net.Conn
+	header [5]byte
+	got    int // octets of the header
+	left   int // octets of the record
+}
+
+func (r *records) Read(p []byte) (int, error) {
+	if r.left > 0 {
+		n, err := r.Conn.Read(p[:min(len(p), r.left)])
+		r.left -= n
+		return n, err
+	}
+	n, err := r.Conn.Read(p[:min(len(p), len(r.header)-r.got)])
+	r.got += copy(r.header[r.got:], p[:n])
+	if r.got == len(r.header) {
+		r.got, r.left = 0, int(r.header[3])<<8|int(r.header[4])
+	}
+	return n, err
 }
 
 // config is for one handshake, and notes in state what the certificate proved.
