@@ -37,6 +37,7 @@ type conn struct {
 	deadline  time.Time    // in force; zero: none, or one that arm did not set
 	used      bool         // by a transaction before this one
 	messages  int          // sent on it
+	refusals  int          // of recipients, since it took the last message
 	idle      time.Time
 }
 

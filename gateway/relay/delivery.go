@@ -96,8 +96,12 @@ func (d *Delivery) Rcpt(ctx context.Context, forwardPath mail.Address, dsn mail.
 		d.refused = f
 		return f.Reply, f
 	}
-	if err == nil && takesRecipient(reply) {
+	switch {
+	case err != nil:
+	case takesRecipient(reply):
 		d.accepted = append(d.accepted, to)
+	default:
+		d.conn.refusals++
 	}
 	return reply, err
 }

@@ -142,6 +142,11 @@ func (p *Pool) take(r *Route, h *host, client introduction) *conn {
 	return c
 }
 
+// maxRefusals is how many recipients may have been refused on a connection that is
+// kept. From ten on a Postfix waits a second before each answer, and at twenty it says
+// 421; a message that it takes begins the count anew.
+const maxRefusals = 5
+
 // release keeps c for the next message, if it is fit for one. The next message
 // starts with MAIL: after the end of data or RSET there is nothing to reset.
 // RFC 5321, Section 4.1.1.4.
@@ -152,7 +157,7 @@ func (p *Pool) release(c *conn) {
 	case c.dead || p.closed:
 		c.close()
 		return
-	case c.messages >= p.cfg.MaxPerConn:
+	case c.messages >= p.cfg.MaxPerConn, c.refusals >= maxRefusals:
 		p.quits.Go(c.quit)
 		return
 	}

@@ -83,10 +83,14 @@ func (d *Delivery) again(ctx context.Context, to []recipient) error {
 }
 
 // blame counts a transaction that broke before the final dot against the host in
-// use, once. A caller who left broke it himself.
+// use, once. A caller who left broke it himself, and so did a client with recipients
+// that do not exist, whom some servers send away: that is no trouble of the host.
 func (d *Delivery) blame(ctx context.Context, err error) {
 	f, failed := errors.AsType[*Failure](err)
 	if !failed || f.AfterDot || ctx.Err() != nil || d.broke == d.host {
+		return
+	}
+	if f.Class == Closing && d.conn != nil && d.conn.refusals > 0 {
 		return
 	}
 	switch f.Class {

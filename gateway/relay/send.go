@@ -136,6 +136,9 @@ func (d *Delivery) content(ctx context.Context, content []io.ReadSeeker) (Reply,
 	if err == nil && refusesUs(reply) {
 		return Reply{}, c.refused(reply)
 	}
+	if err == nil && reply.Positive() {
+		c.refusals = 0
+	}
 	return reply, err
 }
 
