@@ -51,6 +51,7 @@ type pipeline struct {
 	offers    *offers
 	names     *hostNames
 	senders   *senders
+	judging   crowd
 	strip     stripping
 	now       func() time.Time
 	// answerWithin is how long the client waits for the answer to its content at
@@ -128,6 +129,12 @@ func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 	src, ok := t.p.cfg.SourceSet.Named(t.tx.Client.Source)
 	if !ok {
 		return nil, fmt.Errorf("gateway: source %q vanished", t.tx.Client.Source)
+	}
+	many, leave := t.p.judging.enter(src.Name, t.p.cfg.Limits.ConnectionsPerSource/2)
+	defer leave()
+	if many {
+		ctx = resolve.WaitUntil(ctx, start.Add(hurriedWait))
+		t.p.trouble.say(t.p.now(), "many messages of a source wait for DNS at once: those that come now wait for a moment only", "source", src.Name)
 	}
 	e, err := t.p.collector.Collect(ctx, &t.tx, src, policy.Given{})
 	if err == nil && e.Pending() {

@@ -2,7 +2,9 @@ package resolve
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
+	"time"
 )
 
 type budgetKey struct{}
@@ -38,4 +40,27 @@ func spend(ctx context.Context) bool {
 		}
 	}
 	return ok
+}
+
+// waitKey is the key of the time until which questions of a context may wait.
+type waitKey struct{}
+
+// errNoWait is the cause where that time is over.
+var errNoWait = errors.New("resolve: too many messages wait for DNS, this one no longer")
+
+// WaitUntil returns a context whose questions wait until then at most, however long it
+// lasts. Answers from the cache cost no time.
+func WaitUntil(ctx context.Context, then time.Time) context.Context {
+	return context.WithValue(ctx, waitKey{}, then)
+}
+
+// patience returns a channel on which the end of the time comes that WaitUntil set, nil
+// if it set none; stop is to be called.
+func patience(ctx context.Context) (over <-chan time.Time, stop func() bool) {
+	then, ok := ctx.Value(waitKey{}).(time.Time)
+	if !ok {
+		return nil, func() bool { return true }
+	}
+	timer := time.NewTimer(time.Until(then))
+	return timer.C, timer.Stop
 }

@@ -201,7 +201,7 @@ func find[T any](ctx context.Context, r *Resolver, name string, typ uint16, reco
 }
 
 // lookup answers from the cache or asks. The error is the caller's own: its
-// context ended or its budget is spent.
+// context ended, or its time to wait, or its budget is spent.
 func (r *Resolver) lookup(ctx context.Context, q question) (*entry, error) {
 	if e := r.cache.get(q, r.now()); e != nil {
 		r.counters.hits.Add(1)
@@ -217,9 +217,13 @@ func (r *Resolver) lookup(ctx context.Context, q question) (*entry, error) {
 	// The question runs on its own time, not on that of the caller who came
 	// first: when he gives up, the others still get their answer.
 	flight := r.flights.DoChan(q.key(), func() (any, error) { return r.fly(q), nil })
+	over, stop := patience(ctx)
+	defer stop()
 	select {
 	case result := <-flight:
 		return result.Val.(*entry), nil
+	case <-over:
+		return nil, errNoWait
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

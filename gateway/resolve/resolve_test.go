@@ -393,6 +393,30 @@ func TestCancelledLeaderFailsAloneAndAtOnce(t *testing.T) {
 	}
 }
 
+// Who may not wait any longer gets no answer, and keeps nobody else from his.
+func TestWaitUntilEndsWaitingAndNotTheQuestion(t *testing.T) {
+	server := serve(t, testZone)
+	server.Behave(dnstest.Behaviour{Delay: 300 * time.Millisecond})
+	r := asking(t, Config{}, server)
+	patient := make(chan error, 1)
+	go func() { // ends with its answer
+		_, err := r.MX(t.Context(), "example.com")
+		patient <- err
+	}()
+	start := time.Now()
+	ctx := WaitUntil(t.Context(), start.Add(20*time.Millisecond))
+	_, err := r.MX(ctx, "example.com")
+	if took := time.Since(start); !errors.Is(err, errNoWait) || !errors.Is(err, dns.ErrTemporary) || took > 250*time.Millisecond {
+		t.Errorf("%v after %v", err, took)
+	}
+	if err := <-patient; err != nil {
+		t.Errorf("the other one: %v", err)
+	}
+	if _, err := r.MX(ctx, "example.com"); err != nil {
+		t.Errorf("it is in the cache now: %v", err)
+	}
+}
+
 func TestBudgetCountsQuestionsAndNotTheCache(t *testing.T) {
 	server := serve(t, testZone)
 	server.Behave(dnstest.Behaviour{Partial: true})
