@@ -52,7 +52,7 @@ func newMetrics() *metrics {
 		uncertain: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_uncertain_total",
 			Help: "Messages the next hop may have taken without our knowing: possible duplicates."}),
 		faults: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_faults_total", Help: "Messages deferred because of a fault of our own."}),
-		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_panics_total", Help: "Panics, each of which ended one session."}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_panics_total", Help: "Panics, each of which ended one session or connection."}),
 		expired: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_expired_source_total",
 			Help: "Connections refused because their source is past its last day."}),
 		hostFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "mxgate_next_hop_host_failures_total",

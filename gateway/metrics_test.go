@@ -89,6 +89,23 @@ func TestWhatTheResolverCountsIsShown(t *testing.T) {
 	}
 }
 
+// A panic at a command is contained by session, one before a transaction by wire.
+func TestEachPanicIsCounted(t *testing.T) {
+	g := newStage(t, script{}, func(s *Server) { s.pipeline.senders = nil })
+	for i, command := range []string{"MAIL FROM:<" + partner + ">", "EHLO client.example"} {
+		c := g.dial()
+		if i == 1 {
+			g.server.pipeline.offers.current.Store(nil)
+		}
+		if reply, err := c.ask(command); err != nil || !strings.HasPrefix(reply, "421 4.3.0") {
+			t.Errorf("%s: %q, %v", command, reply, err)
+		}
+		if n := gathered(t, g.server.metrics)["panics_total{}"]; n != float64(i+1) {
+			t.Errorf("%s: %v panics are counted, want %d", command, n, i+1)
+		}
+	}
+}
+
 // docs/running.md lists every metric with its labels, and none that is not there.
 func TestEveryMetricIsInTheDocs(t *testing.T) {
 	text, err := os.ReadFile("../docs/running.md")

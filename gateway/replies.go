@@ -14,7 +14,7 @@ import (
 	"mxgate/policy/mail"
 )
 
-// The replies of the gateway: code, enhanced code (RFC 3463), text. Texts end
+// The replies of the gateway: code, enhanced code (RFC 3463), text. From RCPT on they end
 // with the transaction id when they are sent; they never name a path, a query,
 // another recipient or an error of Go. SMTP-DUTIES T1.
 var (

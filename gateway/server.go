@@ -147,6 +147,7 @@ func (s *Server) wireConfig() wire.Config {
 	l := s.cfg.Limits
 	w := wire.Config{
 		Hostname: s.cfg.Hostname, Admit: s.admit, OnStranger: s.stranger, OnNearMiss: s.nearMissed, OnProxyFault: s.proxyFault, OnMailRefused: s.pipeline.mailRefused,
+		OnPanic:    s.metrics.panics.Inc,
 		Offer:      s.pipeline.offers.now,
 		MayXclient: func(source string) bool { return s.cfg.Grants[source].Xclient },
 		ClientCAs:  s.cfg.ClientCAs, RequireTLS: s.cfg.TLS.Require, MaxMessageOctets: l.MessageOctets, MaxRecipients: l.Recipients,
@@ -372,6 +373,8 @@ func (s *Server) registerReadings() {
 	s.metrics.read(counter, "mxgate_strangers_total", "Connections of clients in no source, or in an expired one.", of(func(w wire.Stats) int64 { return w.Strangers }))
 	s.metrics.read(counter, "mxgate_dropped_total", "Connections closed without a word: strangers beyond their slots, and peers that are no balancers.", of(func(w wire.Stats) int64 { return w.Dropped }))
 	s.metrics.read(counter, "mxgate_connections_over_limit_total", "Connections refused because a limit was reached.", of(func(w wire.Stats) int64 { return w.OverLimit }))
+	s.metrics.read(counter, "mxgate_connections_early_total", "Connections sent away because the client talked before it was greeted.", of(func(w wire.Stats) int64 { return w.Early }))
+	s.metrics.read(counter, "mxgate_tls_handshakes_total", "TLS handshakes that succeeded.", of(func(w wire.Stats) int64 { return w.TLSHandshakes }))
 	s.metrics.read(counter, "mxgate_tls_handshakes_failed_total", "TLS handshakes that failed.", of(func(w wire.Stats) int64 { return w.TLSFailed }))
 	s.metrics.read(counter, "mxgate_content_spooled_total", "Message contents that were written to a spool file.", of(func(w wire.Stats) int64 { return w.Spooled }))
 	s.metrics.read(counter, "mxgate_transactions_paced_total", "Transactions that waited for a processor before they began.", of(func(w wire.Stats) int64 { return w.Paced }))

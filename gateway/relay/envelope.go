@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"mxgate/gateway/wire/syntax"
 	"mxgate/policy/mail"
 )
 
@@ -109,7 +110,7 @@ func newRecipient(a mail.Address, dsn mail.RecipientDSN, utf8 bool) (recipient, 
 	}
 	if dsn.Original != "" {
 		orcpt := dsn.OriginalType + ";" + mail.EncodeXtext(dsn.Original)
-		if !isAtom(dsn.OriginalType) || len(orcpt) > maxOrcpt {
+		if !syntax.IsAtom(dsn.OriginalType) || len(orcpt) > maxOrcpt {
 			return recipient{}, fmt.Errorf("%w: ORCPT=%.80q", ErrAddress, orcpt)
 		}
 		r.dsn += " ORCPT=" + orcpt
@@ -139,14 +140,4 @@ func isNotify(s string) bool {
 		}
 	}
 	return true
-}
-
-// isAtom reports whether s can be the address type of ORCPT: "rfc822", "utf-8".
-func isAtom(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
-			return false
-		}
-	}
-	return s != ""
 }

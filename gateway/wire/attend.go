@@ -38,7 +38,7 @@ func (c *Conn) attend() {
 }
 
 // rest ends what go-smtp reads, but not the connection: the Close that follows
-// takes the client back.
+// takes the client back. From here on go-smtp's goroutine leaves c alone.
 func (c *Conn) rest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

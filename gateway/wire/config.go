@@ -69,6 +69,10 @@ type Config struct {
 	// and nobody else would hear of the message. It must not block.
 	OnMailRefused func(MailRefused)
 
+	// OnPanic is called for each panic that was contained here: of any callback, before
+	// a session and in one. What session contains it counts itself. nil: nobody counts.
+	OnPanic func()
+
 	TLSConfig *tls.Config // for STARTTLS, with Certificates or GetCertificate; nil: not offered
 	// ClientCAs vouch for the certificates that clients show; nil: none is asked
 	// for. One that they do not vouch for, or none, costs a client nothing but its
@@ -149,6 +153,9 @@ func (c *Config) complete() error {
 	}
 	if c.OnMailRefused == nil {
 		c.OnMailRefused = func(MailRefused) {}
+	}
+	if c.OnPanic == nil {
+		c.OnPanic = func() {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

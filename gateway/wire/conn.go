@@ -48,6 +48,7 @@ type Conn struct {
 	line     []byte    // for go-smtp, not yet read by it
 	deadline time.Time // of the command that is awaited
 	out      []byte    // for the client, not yet written
+	writable time.Time // the deadline of writes
 	replies  replies
 	over     bool // Read gives EOF for ever
 
@@ -127,7 +128,7 @@ func (c *Conn) end(why string) {
 // Close implements net.Conn. After STARTTLS it closes nothing: the session is
 // over, and the next one may begin.
 func (c *Conn) Close() error {
-	if c.rested() {
+	if c.rested() { // the first Close; if it was not go-smtp's, that one follows and closes
 		c.l.serve(c.raw, c.attend)
 		return nil
 	}
@@ -163,22 +164,30 @@ func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
 // Read gives one command line, or the line that ends content, or io.EOF for
 // ever. Commands that are not go-smtp's business are answered inside.
 func (c *Conn) Read(p []byte) (int, error) {
-	if len(c.line) == 0 {
-		if err := c.advance(); err != nil {
-			c.flush()
-			return 0, err
+	if len(c.line) == 0 && !c.advance() {
+		c.flush()
+		if !c.over {
+			c.rest() // last: whoever closes now lets attend begin
 		}
+		return 0, io.EOF
 	}
 	n := copy(p, c.line)
 	c.line = c.line[n:]
 	return n, nil
 }
 
-// advance sets c.line, or returns io.EOF.
-func (c *Conn) advance() error {
+// advance sets c.line. It reports false if there is no more for go-smtp: the
+// session is over, or attend is to go on with it. It contains a panic, for go-smtp
+// recovers from those of its own commands only.
+func (c *Conn) advance() (more bool) {
+	defer func() {
+		if c.l.contain(recover()) && !c.over {
+			c.stop(internalDisorder, "error")
+		}
+	}()
 	if !c.over && c.phase == inAnswer {
 		c.line = []byte(framing.EndOfData)
-		return nil
+		return true
 	}
 	if c.phase == inContent {
 		c.finish("error") // no content is read as commands, whoever forgot to take it
@@ -186,15 +195,11 @@ func (c *Conn) advance() error {
 	for !c.over && len(c.line) == 0 {
 		if c.wanted || c.silent {
 			c.wanted = false
-			c.rest()
-			return io.EOF
+			return false
 		}
 		c.step()
 	}
-	if c.over {
-		return io.EOF
-	}
-	return nil
+	return !c.over
 }
 
 // step reads one command line and answers it or makes it c.line.
@@ -274,6 +279,16 @@ func (c *Conn) more() error {
 	return err
 }
 
+// await is that of the link. Under TLS a read may write, too: a client that asks for
+// new keys is answered, and the deadline of our last reply may have passed long ago.
+func (c *Conn) await(deadline time.Time, idle bool) bool {
+	if c.tls != nil && c.writable.Before(deadline) {
+		c.writable = deadline.Add(c.l.cfg.WriteTimeout)
+		_ = c.sock.SetWriteDeadline(c.writable) // as in the link's
+	}
+	return c.link.await(deadline, idle)
+}
+
 // fill reads once from the socket, under the deadline that was set.
 func (c *Conn) fill() error {
 	n, err := c.in.Fill(c.sock)
@@ -284,11 +299,18 @@ func (c *Conn) fill() error {
 // Write takes go-smtp's replies. It never fails: a client that cannot be
 // written to is found out by the next Read.
 func (c *Conn) Write(p []byte) (int, error) {
-	if !c.replies.take(p, c.relay) {
+	if !c.hear(p) {
 		c.stop(internalDisorder, "error")
 		c.deliver()
 	}
 	return len(p), nil
+}
+
+// hear reports whether p could be made sense of. It contains a panic: go-smtp
+// would, too, but its buffer would hold p still and write it again before 421.
+func (c *Conn) hear(p []byte) bool {
+	defer func() { c.l.contain(recover()) }()
+	return c.replies.take(p, c.relay)
 }
 
 // say answers the client.
@@ -327,7 +349,8 @@ func (c *Conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	err := c.sock.SetWriteDeadline(time.Now().Add(c.l.cfg.WriteTimeout))
+	c.writable = time.Now().Add(c.l.cfg.WriteTimeout)
+	err := c.sock.SetWriteDeadline(c.writable)
 	if err == nil {
 		_, err = c.sock.Write(c.out)
 	}

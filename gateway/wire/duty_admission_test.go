@@ -302,3 +302,27 @@ func TestASlowStrangerCostsNobodyElseTime(t *testing.T) {
 	rule.set(wire.Admission{Source: "provider", Verdict: wire.Admitted})
 	s.open(t)
 }
+
+// One connection cannot end the process, whatever comes of its address.
+func TestAPanicOfAdmissionCostsOneConnection(t *testing.T) {
+	var rule verdicts
+	panics := func() { panic("asked to") }
+	p := newPipes()
+	s := start(t, func(cfg *wire.Config) {
+		cfg.Admit = func(addr netip.Addr) wire.Admission {
+			a := rule.admit(addr)
+			if a.Source == "panic" {
+				panics()
+			}
+			return a
+		}
+		cfg.OnStranger = func(netip.Addr, string) { panics() }
+	}, p)
+	for _, a := range []wire.Admission{{Source: "panic"}, {Verdict: wire.Drop}} {
+		rule.set(a)
+		p.dial(t).expect("EOF")
+		<-s.panics
+	}
+	rule.set(wire.Admission{Source: "provider", Verdict: wire.Admitted})
+	p.open(t)
+}

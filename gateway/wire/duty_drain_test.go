@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -162,5 +163,36 @@ func TestDuty_S2_TicketsAreOffAndOldTLSIsRefused(t *testing.T) {
 	c.expect("EOF")
 	if st := s.l.Stats(); st.TLSHandshakes != 2 || st.TLSFailed != 1 {
 		t.Errorf("counted %+v", st)
+	}
+}
+
+// half is a connection that is admitted and not yet greeted until meet is closed.
+type half struct {
+	from
+	meet chan struct{}
+}
+
+func (h half) SyscallConn() (syscall.RawConn, error) {
+	<-h.meet
+	return nil, errors.ErrUnsupported
+}
+
+// The race detector watches: who has a slot may be cut by another goroutine.
+func TestAConnectionMayBeCutBeforeItIsGreeted(t *testing.T) {
+	p := newPipes()
+	s := start(t, nil, p)
+	ours, theirs := net.Pipe()
+	meet := make(chan struct{})
+	p.conns <- half{from{theirs, "192.0.2.1:50000"}, meet}
+	for s.l.Stats().Active == 0 {
+		runtime.Gosched()
+	}
+	if err := s.l.Close(); err != nil {
+		t.Error(err)
+	}
+	close(meet)
+	newClient(t, ours).expect("EOF")
+	for s.l.Stats().Active > 0 {
+		runtime.Gosched()
 	}
 }

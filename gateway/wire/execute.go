@@ -269,7 +269,6 @@ func (c *Conn) settle(a *answer) {
 	c.closeMail()
 	c.phase = inCommands
 	c.commands, c.faults = 0, 0
-	c.l.stats.messages.Add(1)
 	if c.lastOne || a.code == 421 { // RFC 5321, Section 3.8
 		c.finish("error")
 	}

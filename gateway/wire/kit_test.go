@@ -274,7 +274,8 @@ func startOn(t testing.TB, change func(*wire.Config), sockets ...wire.Socket) *s
 	t.Helper()
 	s := &server{gate: &gate{}, served: make(chan error, 1), strangers: make(chan string, 1000), panics: make(chan struct{}, 100)}
 	cfg := wire.Config{Hostname: hostname, Admit: admitAll, SpoolDir: t.TempDir(),
-		OnStranger: func(a netip.Addr, helo string) { s.strangers <- a.String() + " " + helo }}
+		OnStranger: func(a netip.Addr, helo string) { s.strangers <- a.String() + " " + helo },
+		OnPanic:    func() { s.panics <- struct{}{} }}
 	if change != nil {
 		change(&cfg)
 	}
@@ -284,7 +285,7 @@ func startOn(t testing.TB, change func(*wire.Config), sockets ...wire.Socket) *s
 	}
 	s.l = l
 	go func() {
-		s.served <- session.Serve(l, session.Config{Hostname: hostname, Gate: s.gate, OnPanic: func() { s.panics <- struct{}{} }})
+		s.served <- session.Serve(l, session.Config{Hostname: hostname, Gate: s.gate, OnPanic: cfg.OnPanic})
 	}()
 	t.Cleanup(func() {
 		l.Close()

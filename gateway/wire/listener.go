@@ -52,8 +52,8 @@ type Listener struct {
 
 // counters are read by Stats.
 type counters struct {
-	connections, accepted, strangers, dropped, overLimit, early                      atomic.Int64
-	nearMisses, panics, tlsHandshakes, tlsFailed, messages, paced, spooled, octetsIn atomic.Int64
+	connections, accepted, strangers, dropped, overLimit, early atomic.Int64
+	tlsHandshakes, tlsFailed, paced, spooled, octetsIn          atomic.Int64
 }
 
 // Stats counts since the start, except Active and ActiveStrangers, which are of
@@ -65,11 +65,8 @@ type Stats struct {
 	Early         int64 // admitted, but talked before the banner
 	Strangers     int64 // given a slot: greeted with 554, put off as a near miss, or sent away with 421
 	Dropped       int64 // closed without a word: by verdict, one stranger too many, or no good PROXY header
-	NearMisses    int64 // of Strangers
-	Panics        int64 // contained; of strangers and of PROXY headers, sessions count their own
 	TLSHandshakes int64 // that succeeded
 	TLSFailed     int64
-	Messages      int64 // contents that were answered
 	Paced         int64 // transactions that waited for a processor before they began
 	Spooled       int64 // contents that were written to a file: too large for memory, or one too many there
 	OctetsIn      int64 // read in sessions, after TLS
@@ -138,8 +135,8 @@ func (l *Listener) Stats() Stats {
 	n := &l.stats
 	s := Stats{
 		Connections: n.connections.Load(), Accepted: n.accepted.Load(), OverLimit: n.overLimit.Load(), Early: n.early.Load(),
-		Strangers: n.strangers.Load(), Dropped: n.dropped.Load(), NearMisses: n.nearMisses.Load(), Panics: n.panics.Load(),
-		TLSHandshakes: n.tlsHandshakes.Load(), TLSFailed: n.tlsFailed.Load(), Messages: n.messages.Load(), Paced: n.paced.Load(), Spooled: n.spooled.Load(), OctetsIn: n.octetsIn.Load(),
+		Strangers: n.strangers.Load(), Dropped: n.dropped.Load(), TLSHandshakes: n.tlsHandshakes.Load(), TLSFailed: n.tlsFailed.Load(),
+		Paced: n.paced.Load(), Spooled: n.spooled.Load(), OctetsIn: n.octetsIn.Load(),
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -156,12 +153,7 @@ func (l *Listener) acceptAll(in Socket) {
 		switch {
 		case err == nil:
 			delay = 5 * time.Millisecond
-			l.stats.connections.Add(1)
-			if addr := peer(raw); in.Balancers == nil {
-				l.admit(raw, addr, listener(raw))
-			} else {
-				l.unwrap(raw, addr, in.Balancers)
-			}
+			l.meet(raw, in.Balancers)
 			continue
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -174,6 +166,21 @@ func (l *Listener) acceptAll(in Socket) {
 		case <-l.stopping:
 			return
 		}
+	}
+}
+
+// meet begins with a new connection. A panic costs this connection only.
+func (l *Listener) meet(raw net.Conn, balancers []netip.Prefix) {
+	defer func() {
+		if l.contain(recover()) {
+			_ = raw.Close() // nobody serves it
+		}
+	}()
+	l.stats.connections.Add(1)
+	if addr := peer(raw); balancers == nil {
+		l.admit(raw, addr, listener(raw))
+	} else {
+		l.unwrap(raw, addr, balancers)
 	}
 }
 
@@ -209,14 +216,23 @@ func (l *Listener) drop(raw net.Conn) {
 func (l *Listener) serve(raw net.Conn, f func()) {
 	l.live.Go(func() {
 		defer func() {
-			if p := recover(); p != nil {
-				l.stats.panics.Add(1)
-				l.cfg.Log.Error("panic in a connection", slog.Any("err", p), slog.String("stack", string(debug.Stack())))
+			if l.contain(recover()) {
 				_ = raw.Close() // nobody serves it any more
 			}
 		}()
 		f()
 	})
+}
+
+// contain logs and counts what a deferred function recovered, and reports whether
+// there was a panic.
+func (l *Listener) contain(p any) bool {
+	if p == nil {
+		return false
+	}
+	l.cfg.OnPanic()
+	l.cfg.Log.Error("panic in a connection", slog.Any("err", p), slog.String("stack", string(debug.Stack())))
+	return true
 }
 
 // peer returns the address at the other end, unmapped; the zero Addr, which no
@@ -248,14 +264,15 @@ func listener(raw net.Conn) netip.AddrPort {
 // begin gives an admitted connection to go-smtp, or refuses it.
 func (l *Listener) begin(raw net.Conn, addr netip.Addr, at netip.AddrPort, admission Admission) {
 	k := &link{l: l, raw: raw, addr: addr, at: at, source: admission.Source, opened: time.Now()}
+	c := newConn(k, raw)
+	k.owner = c // before others see k: they may end it at once
 	if why := l.add(k, admission.RatePerMinute); why != "" {
+		c.cancel()
 		l.stats.overLimit.Add(1)
 		l.refuse(raw, "421 "+l.cfg.Hostname+" "+why+", try again\r\n")
 		_ = raw.Close() // nothing is lost
 		return
 	}
-	c := newConn(k, raw)
-	k.owner = c
 	if talksEarly(raw) {
 		l.stats.early.Add(1)
 		l.refuse(raw, string(talksTooEarly.appendTo(nil)))

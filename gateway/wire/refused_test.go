@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"mxgate/gateway/wire"
@@ -92,5 +93,57 @@ func TestContentThatIsNotTakenSaysHowMuchCame(t *testing.T) {
 	u, ok := errors.AsType[*wire.Untaken](<-whys)
 	if !ok || !errors.Is(u, wire.ErrTooLarge) || !u.Cut || u.Octets <= 2000 {
 		t.Errorf("far too large: %+v", u)
+	}
+}
+
+// Whatever panics, and whoever has the client then, it costs one session, which hears
+// 421, and is counted once.
+func TestAPanicOfACallbackCostsOneSession(t *testing.T) {
+	for _, tc := range []struct{ name, before, command, left string }{
+		{"of OnMailRefused", "", "MAIL FROM:<a@client.example> SIZE=5000", ""},
+		{"of Offer", "", "EHLO again.example", ""},
+		{"of MayXclient", "", "XCLIENT HELO=origin.example", ""},
+		{"of MayXclient in a transaction", "MAIL FROM:<a@client.example>", "XCLIENT HELO=origin.example", "ABORT error"},
+		{"of Offer in a transaction", "MAIL FROM:<a@client.example>", "EHLO again.example", "ABORT EHLO"},
+	} {
+		for _, lent := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, lent %t", tc.name, lent), func(t *testing.T) {
+				var armed atomic.Bool
+				s := start(t, func(cfg *wire.Config) {
+					panics := func() {
+						if armed.Load() {
+							panic("asked to")
+						}
+					}
+					cfg.MaxMessageOctets = 1000
+					cfg.OnMailRefused = func(wire.MailRefused) { panics() }
+					cfg.Offer = func() wire.Offer { panics(); return wire.Offer{} }
+					cfg.MayXclient = func(string) bool { panics(); return false }
+				})
+				c, other := s.open(t), s.open(t)
+				if lent {
+					c.mail()
+					c.send(".\r\n")
+					c.expect("250")
+				}
+				if tc.before != "" {
+					c.send(tc.before + "\r\n")
+					c.expect("250")
+				}
+				armed.Store(true)
+				c.send("NOOP\r\n" + tc.command + "\r\n")
+				c.expect("250 2.0.0 OK", "421 4.3.0", "EOF")
+				armed.Store(false)
+				if <-s.panics; len(s.panics) > 0 {
+					t.Errorf("counted %d times more", len(s.panics))
+				}
+				if got := s.seen(); tc.left != "" && got[len(got)-1] != tc.left {
+					t.Errorf("at the gate %q", got)
+				}
+				other.mail()
+				other.send(".\r\n")
+				other.expect("250")
+			})
+		}
 	}
 }

@@ -68,6 +68,68 @@ func TestAPassedOnLineHasTheTimeOfOneLine(t *testing.T) {
 	})
 }
 
+// A client that is silent in the middle of a line that is too long is passed on, and
+// what it sends then is no line of its own.
+func TestAPassedOnLineThatIsTooLongStaysOne(t *testing.T) {
+	for _, octets := range []int{600, 3000} {
+		inTime(t, nil, func(t *testing.T, s *server, p *pipes) {
+			c := p.open(t)
+			c.mail()
+			c.send(".\r\n")
+			c.expect("250")
+			before := len(s.seen())
+			c.send("NOOP " + strings.Repeat("x", octets))
+			time.Sleep(2 * time.Second)
+			c.send("MAIL FROM:<second@client.example>\r\nNOOP\r\n")
+			c.expect("500 5.5.2", "250 2.0.0")
+			if got := s.seen(); len(got) != before {
+				t.Errorf("at the gate %q", got[before:])
+			}
+		})
+	}
+}
+
+// go-smtp closes what it gives back, and any other goroutine may close it meanwhile.
+// Whoever is first has the session go on, with nobody else at it; the second ends it.
+func TestAClientThatIsGivenBackMayBeClosedByAnyone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		l, err := wire.NewListener(wire.Config{Hostname: hostname, Admit: admitAll, SpoolDir: t.TempDir()}, wire.Socket{Listener: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		c := p.open(t)
+		c.send("MAIL FROM:<refused@client.example>\r\n")
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		given, over := conn.(*wire.Conn), make(chan struct{})
+		go func() { // is go-smtp
+			var commands [100]byte
+			if n, err := given.Read(commands[:]); n == 0 || err != nil {
+				t.Errorf("%d octets of MAIL, %v", n, err)
+			}
+			io.WriteString(given, "220 hello\r\n250 hello\r\n550 5.1.0 no\r\n")
+			if n, err := given.Read(commands[:]); n > 0 || err != io.EOF {
+				t.Errorf("%d octets of silence, %v", n, err)
+			}
+			<-over
+			given.Close()
+		}()
+		c.expect("550")
+		for !given.Resting() {
+			time.Sleep(time.Millisecond)
+		}
+		given.Close()
+		c.send("NOOP\r\n")
+		c.expect("250")
+		close(over)
+		c.expect("EOF")
+	})
+}
+
 // What an idle session may cost; go-smtp's buffers alone are 8 KiB.
 const maxIdleOctets = 13 << 10
 

@@ -42,7 +42,6 @@ func (l *Listener) turnAway(raw net.Conn, addr netip.Addr) {
 	source, sure = l.near(addr)
 	switch {
 	case source != "":
-		l.stats.nearMisses.Add(1)
 		s.converse("220 "+l.cfg.Hostname+" ESMTP\r\n", s.putOff)
 	case !sure:
 		l.refuse(raw, "421 "+l.cfg.Hostname+" Busy, try again later\r\n")

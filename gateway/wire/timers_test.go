@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -324,6 +325,80 @@ func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
 			if n := s.l.Stats().Active; n != after.active {
 				t.Errorf("%d sessions, want %d", n, after.active)
 			}
+		}
+	})
+}
+
+// writable fails the test where something is read while nothing could be written, or
+// for longer than a read and a write have: TLS answers by itself when it is read from.
+type writable struct {
+	from
+	t      *testing.T
+	secure atomic.Bool
+	until  atomic.Pointer[[2]time.Time] // the deadlines of reads and writes
+	reads  atomic.Int64
+}
+
+func (w *writable) SetDeadline(d time.Time) error {
+	return errors.Join(w.SetReadDeadline(d), w.SetWriteDeadline(d))
+}
+
+func (w *writable) SetReadDeadline(d time.Time) error {
+	w.until.Store(&[2]time.Time{d, w.until.Load()[1]})
+	return w.from.SetReadDeadline(d)
+}
+
+func (w *writable) SetWriteDeadline(d time.Time) error {
+	w.until.Store(&[2]time.Time{w.until.Load()[0], d})
+	return w.from.SetWriteDeadline(d)
+}
+
+func (w *writable) Read(p []byte) (int, error) {
+	n, err := w.from.Read(p)
+	if w.secure.Load() && n > 0 {
+		w.reads.Add(1)
+		read, write := w.until.Load()[0], w.until.Load()[1]
+		if left := write.Sub(read); time.Now().After(write) || left < 0 || left > writeTimeout {
+			w.t.Errorf("%d octets were read with %v left to write, %v after the read", n, time.Until(write), left)
+		}
+	}
+	return n, err
+}
+
+const writeTimeout = 5 * time.Second
+
+// crypto/tls answers a client that asks for new keys under the deadline that is set:
+// it must not be that of our last reply.
+func TestUnderTLSADeadlineForWritesGoesWithEachRead(t *testing.T) {
+	change := func(cfg *wire.Config) { cfg.TLSConfig, cfg.WriteTimeout = serverTLS(), writeTimeout }
+	inTime(t, change, func(t *testing.T, s *server, p *pipes) {
+		ours, theirs := net.Pipe()
+		w := &writable{from: from{theirs, "192.0.2.1:50000"}, t: t}
+		w.until.Store(&[2]time.Time{})
+		p.conns <- w
+		c := newClient(t, ours)
+		c.expect("220")
+		c.ehlo()
+		c.send("STARTTLS\r\n")
+		c.expect("220")
+		c.startTLS()
+		synctest.Wait() // the handshake has times of its own
+		w.secure.Store(true)
+		time.Sleep(2 * writeTimeout)
+		c.ehlo()
+		for range 2 { // the second is of a client that go-smtp has
+			c.mail()
+			c.send("first line\r\n")
+			time.Sleep(2 * writeTimeout)
+			c.send(".\r\n")
+			c.expect("250")
+			time.Sleep(500 * time.Millisecond)
+		}
+		time.Sleep(2 * writeTimeout)
+		c.send("NOOP\r\n")
+		c.expect("250")
+		if n := w.reads.Load(); n < 8 {
+			t.Errorf("%d reads", n)
 		}
 	})
 }

@@ -22,7 +22,7 @@ const (
 	// hosts they are no mail.
 	maxKeys = 20
 
-	// maxTime is for one Verify: see package dkim.
+	// maxTime is for one Verify: whoever seals chooses whose name servers we wait for.
 	maxTime = 10 * time.Second
 
 	// maxResultsOctets bounds Set.Results.

@@ -247,6 +247,17 @@ func TestSlowKeysOfOthersDoNotKeepASignatureFromPassing(t *testing.T) {
 	}
 }
 
+func TestOneKeyHasItsTimeToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := message(t, []byte(signedBy(t, plain, "slow.example")))
+		start := time.Now()
+		got := Verify(t.Context(), late{zone(t, ""), time.Hour}, m, "", start)
+		if took := time.Since(start); took != maxTime || got[0].Status != mail.TempError {
+			t.Errorf("%v: %+v", took, got)
+		}
+	})
+}
+
 func TestTheCallersTimeEndsAVerification(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -63,7 +63,7 @@ type Author struct {
 	domain  mail.Domain
 	q       questions
 	walk    walk
-	applied found                            // the record that applies, nil if none does
+	applied found                            // the record that applies; without one if none does
 	unknown error                            // why it is not known whether the domain exists
 	aligned func(author, d mail.Domain) bool // without a record that applies; nil: of no domain
 	told    Result                           // of every message of it

@@ -17,7 +17,7 @@ import (
 // side, and yields each with the index of its signature as soon as it is there.
 // Keys that r holds in memory come first, and a key that nobody waits with is
 // asked for here: only waiting is worth a goroutine, and a clock. What has not come
-// within a time is TempError. The number of sigs, and so of questions, is the
+// within the time given is TempError. The number of sigs, and so of questions, is the
 // caller's to limit.
 //
 // All goroutines have ended when it returns. A panic of r is one of the caller.

@@ -3,6 +3,7 @@ package framing
 import (
 	"bytes"
 	"io"
+	"os"
 	"strings"
 	"testing"
 )
@@ -69,8 +70,8 @@ func FuzzFrame(f *testing.F) {
 	})
 }
 
-// FuzzInput feeds a stream of commands in pieces: the lines must be the same
-// however it is cut, and none may hold what a line cannot.
+// FuzzInput feeds a stream of commands in pieces, with a pause before each: the
+// lines must be the same however it is cut, and none may hold what a line cannot.
 func FuzzInput(f *testing.F) {
 	f.Add([]byte("NOOP\r\nRSET\r\n"), uint(1))
 	f.Add([]byte(strings.Repeat("x", 600)+"\r\nNOOP\r\n"), uint(100))
@@ -79,8 +80,12 @@ func FuzzInput(f *testing.F) {
 		read := func(step int) (lines []string) {
 			var in Input
 			src := bytes.NewReader(stream)
+			paused := false
 			for {
 				line, err := in.Line(func() error {
+					if paused = !paused; paused {
+						return os.ErrDeadlineExceeded
+					}
 					_, err := in.Fill(io.LimitReader(src, int64(step)))
 					return err
 				})
@@ -89,6 +94,7 @@ func FuzzInput(f *testing.F) {
 					lines = append(lines, string(line))
 				case ErrLineTooLong:
 					lines = append(lines, "too long")
+				case os.ErrDeadlineExceeded: // asked again
 				default:
 					return append(lines, err.Error())
 				}

@@ -34,10 +34,11 @@ type Input struct {
 	// BaseLineOctets.
 	Limit int
 
-	r, w  int    // the unread octets are mem()[r:w]
-	lent  *block // while idle is not enough
-	short bool   // the last Fill left no room
-	idle  [idleOctets]byte
+	r, w    int    // the unread octets are mem()[r:w]
+	skipped int    // octets that were discarded of the line that is awaited
+	lent    *block // while idle is not enough
+	short   bool   // the last Fill left no room
+	idle    [idleOctets]byte
 }
 
 func (in *Input) mem() []byte {
@@ -113,10 +114,10 @@ func (in *Input) Fill(src io.Reader) (int, error) {
 //
 // It fails with ErrLineTooLong after the line was discarded, with ErrBadOctet
 // or ErrEndlessLine (the connection must not be read further), or with an error
-// of more. Lines end in CRLF only: RFC 5321, Section 2.3.8.
+// of more: the next call then goes on with the same line. Lines end in CRLF only:
+// RFC 5321, Section 2.3.8.
 func (in *Input) Line(more func() error) ([]byte, error) {
 	limit := cmp.Or(in.Limit, BaseLineOctets)
-	skipped := 0
 	for {
 		b := in.Unread()
 		n, whole := lineEnd(b)
@@ -125,14 +126,15 @@ func (in *Input) Line(more func() error) ([]byte, error) {
 			return nil, ErrBadOctet
 		case whole:
 			in.Consume(n + 2)
-			if skipped > 0 || n+2 > limit {
+			tooLong := in.skipped > 0 || n+2 > limit
+			if in.skipped = 0; tooLong {
 				return nil, ErrLineTooLong
 			}
 			return b[:n], nil
-		case skipped > maxSkipOctets:
+		case in.skipped > maxSkipOctets:
 			return nil, ErrEndlessLine
 		case n > limit-2:
-			skipped += n
+			in.skipped += n
 			in.Consume(n)
 		}
 		if err := more(); err != nil {

@@ -1,6 +1,8 @@
 package framing
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -84,5 +86,54 @@ func TestInputIsKeptWhenTheBufferGrows(t *testing.T) {
 	}
 	if got.String()+string(in.Unread()) != stream {
 		t.Error("the stream was changed")
+	}
+}
+
+// Whoever waits for the client may give up and ask again: the rest of a line never
+// becomes one of its own, and what is discarded of it counts on.
+func TestALineIsOneHoweverOftenItsReaderGivesUp(t *testing.T) {
+	pause := errors.New("no more for now")
+	for _, tc := range []struct {
+		name   string
+		pieces []string // a pause after each
+		want   []string
+	}{
+		{"short", []string{"NO", "OP", "\r\n"}, []string{"NOOP"}},
+		{"as long as may be", []string{strings.Repeat("x", 500), "xxxxxxxxxx\r\nNOOP\r\n"}, []string{strings.Repeat("x", 510), "NOOP"}},
+		{"too long", []string{strings.Repeat("x", 600), "QUIT\r\nNOOP\r\n"}, []string{"too long", "NOOP"}},
+		{"too long, between CR and LF", []string{strings.Repeat("x", 600) + "\r", "\nQUIT\r\n"}, []string{"too long", "QUIT"}},
+		{"too long, and twice", []string{strings.Repeat("x", 3000), "QUIT", "\r\nNOOP\r\n" + strings.Repeat("y", 600), "NOOP\r\nRSET\r\n"}, []string{"too long", "NOOP", "too long", "RSET"}},
+		{"without an end", slices.Repeat([]string{strings.Repeat("x", 8000)}, maxSkipOctets/8000+1), []string{"endless"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var in Input
+			var got []string
+			for _, piece := range tc.pieces {
+				src := strings.NewReader(piece)
+				more := func() error {
+					if src.Len() == 0 {
+						return pause
+					}
+					in.Shrink()
+					_, err := in.Fill(src)
+					return err
+				}
+				for goesOn := true; goesOn; {
+					switch line, err := in.Line(more); err {
+					case nil:
+						got = append(got, string(line))
+					case ErrLineTooLong:
+						got = append(got, "too long")
+					case ErrEndlessLine:
+						got, goesOn = append(got, "endless"), false
+					default:
+						goesOn = false
+					}
+				}
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("%.100q", got)
+			}
+		})
 	}
 }

@@ -167,7 +167,8 @@ func parseOriginal(value string, utf8 bool) (addressType, address string, ok boo
 	}
 	addressType, encoded, _ := strings.Cut(value, ";")
 	addressType = strings.ToLower(addressType)
-	if !isAtom(addressType) || len(addressType) > maxAddressType {
+	// A parameter's value has no "=", whatever an atom may have: RFC 5321, Section 4.1.2.
+	if !IsAtom(addressType) || len(addressType) > maxAddressType || strings.Contains(addressType, "=") {
 		return "", "", false
 	}
 	if addressType == "utf-8" {
@@ -178,9 +179,11 @@ func parseOriginal(value string, utf8 bool) (addressType, address string, ok boo
 	return addressType, address, err == nil && address != ""
 }
 
-// isAtom reports whether s is an atom of RFC 5322, Section 3.2.3, in lower case.
-func isAtom(s string) bool {
-	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-/=?^_`{|}~") == ""
+// IsAtom reports whether s is an atom of RFC 5321, Section 4.1.2: of letters, digits
+// and what else is atext by RFC 5322, Section 3.2.3, without comments or folding.
+func IsAtom(s string) bool {
+	const atext = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~"
+	return s != "" && strings.Trim(s, atext) == ""
 }
 
 // embedUnicode reads an address of type utf-8 and gives it in the form that
