@@ -10,6 +10,11 @@ import (
 // the next hop, from the others. What cannot be judged so soon comes again.
 const hurriedWait = 2 * time.Second
 
+// hurriedHeader is the size of a header section from which a message always waits as
+// little: what is read of it is held in memory meanwhile, beyond
+// limits.memory_octets_total. Honest ones are a tenth of that.
+const hurriedHeader = 64 << 10
+
 // crowd counts the messages that are being judged, by source.
 type crowd struct {
 	mu sync.Mutex

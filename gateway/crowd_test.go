@@ -45,4 +45,9 @@ func TestSlowDNSHoldsHalfOfASourceAtMost(t *testing.T) {
 	if n := g.server.pipeline.judging.n["the-provider"]; n != 0 {
 		t.Errorf("%d are counted still", n)
 	}
+	start := time.Now()
+	g.deliver(partner, []string{bob}, strings.Repeat("X-Padding: "+strings.Repeat("x", 60)+"\r\n", 1000)+cleanMail())
+	if took := time.Since(start); took < hurriedWait || took > 4*time.Second {
+		t.Errorf("a large header was held for %v", took)
+	}
 }

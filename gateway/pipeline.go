@@ -133,8 +133,10 @@ func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 	many, leave := t.p.judging.enter(src.Name, t.p.cfg.Limits.ConnectionsPerSource/2)
 	defer leave()
 	if many {
-		ctx = resolve.WaitUntil(ctx, start.Add(hurriedWait))
 		t.p.trouble.say(t.p.now(), "many messages of a source wait for DNS at once: those that come now wait for a moment only", "source", src.Name)
+	}
+	if many || t.tx.Message.HeaderOctets > hurriedHeader {
+		ctx = resolve.WaitUntil(ctx, start.Add(hurriedWait))
 	}
 	e, err := t.p.collector.Collect(ctx, &t.tx, src, policy.Given{})
 	if err == nil && e.Pending() {
