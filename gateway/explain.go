@@ -64,8 +64,9 @@ type Explained struct {
 	Questions   []Asked            `json:"questions,omitempty"` // of DNS, in the order of their answers; if Question.Trace
 	Memory      *Remembered        `json:"memory,omitempty"`    // if Question.Memory
 	Unasked     string             `json:"unasked,omitempty"`   // what live mail is judged by as well and could not be asked here: SPF without a reverse-path
-	Handed      *Handed            `json:"handed,omitempty"`    // judged as it was handed to this gateway, which it had passed
+	Handed      *Handed            `json:"handed,omitempty"`    // judged as it was handed to this gateway, or to a mail server of ours
 	Hint        string             `json:"hint,omitempty"`      // what may help, where the origin is not known
+	Hangs       *Hangs             `json:"hangs,omitempty"`     // the verdict hangs on the origin, which was not found: Disposition and Reason say that it is open
 
 	// For people; not in the JSON.
 	Verdict policy.Verdict `json:"-"`
@@ -188,14 +189,19 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 		out.Memory.Asked = e.Thread.Author.Domain != ""
 	}
 	out.Verdict = policy.Decide(&x.rules, e)
+	if e.Origin.IP == "" && out.Handed == nil && (src.Name == "" || !x.asHanded(m)) {
+		if out.Hangs, err = x.hangs(ctx, tx, src, e, x.pathUnknown(e.ReversePath, m) == "", &out.Verdict); err != nil {
+			return out, err
+		}
+	}
 	out.MessageID, out.Subject, out.To = m.First("Message-ID"), m.First("Subject"), m.First("To")
 	out.Disposition, out.Reason, out.Sentence, out.Findings = out.Verdict.Disposition, out.Verdict.Reason, out.Verdict.Sentence, out.Verdict.Findings
 	out.Lifted, out.Questions, out.Evidence = out.Verdict.Lifted, asking.all(), *e
 	return out, nil
 }
 
-// transaction is how m is judged: as it stands in the file or, if it has passed this
-// gateway, as it was handed to it. The reverse-path is in both the one that a server
+// transaction is how m is judged: as it stands in the file or, if servers of ours had it
+// since, as it was handed to them. The reverse-path is in both the one that a server
 // behind us, or the provider, wrote down.
 func (x *Explainer) transaction(m *mail.Message, content []byte, out *Explained) (*mail.Transaction, provider.Source, policy.Given, error) {
 	tx := policy.FileTransaction(m, whenReceived(m))
@@ -213,11 +219,10 @@ func (x *Explainer) transaction(m *mail.Message, content []byte, out *Explained)
 		return nil, src, given, err
 	}
 	tx.Client, tx.ReceivedAt, out.Handed = h.client, h.At, &h.Handed
-	client, _ := x.q.Config.SourceSet.Match(h.Client)
 	if x.q.Source == "" {
-		src = client
+		src = h.source
 	}
-	if src.Origin == provider.OriginPeer && src.Name == client.Name {
+	if src.Origin == provider.OriginPeer && src.Name == h.source.Name {
 		given.Peerless, src.Bind = false, nil // it is known who delivered his own mail; what binds him to us does not show in a file
 	}
 	return tx, src, given, nil
@@ -255,15 +260,9 @@ func (x *Explainer) nameless(e *policy.Evidence, src provider.Source) {
 // so: it was asked for the HELO name, as for a null reverse-path, and live mail may
 // fare better. Only a pass that proves the author stays: it is proof all the same.
 func (x *Explainer) pathless(e *policy.Evidence, m *mail.Message) string {
-	if x.q.MailSet || e.ReversePath != "" {
+	why := x.pathUnknown(e.ReversePath, m)
+	if why == "" {
 		return ""
-	}
-	why := "the file has no Return-Path"
-	if len(m.Named("Return-Path")) > 0 {
-		if strings.Trim(m.First("Return-Path"), "<> \t") == "" {
-			return "" // a bounce
-		}
-		why = "its Return-Path cannot be read"
 	}
 	why = "the reverse-path is not known: " + why
 	switch {
@@ -278,6 +277,19 @@ func (x *Explainer) pathless(e *policy.Evidence, m *mail.Message) string {
 		return ""
 	}
 	return why + "; SPF was not asked for it, so that the mail itself may have been judged better: -mail-from ADDRESS says the reverse-path (\"\" for a bounce)"
+}
+
+// pathUnknown says why the reverse-path of m is not known; "" if it is.
+func (x *Explainer) pathUnknown(path string, m *mail.Message) string {
+	switch {
+	case x.q.MailSet || path != "":
+		return ""
+	case len(m.Named("Return-Path")) == 0:
+		return "the file has no Return-Path"
+	case strings.Trim(m.First("Return-Path"), "<> \t") == "":
+		return "" // a bounce
+	}
+	return "its Return-Path cannot be read"
 }
 
 // whenReceived is when the message was handed over last: signatures are judged

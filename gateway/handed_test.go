@@ -109,18 +109,17 @@ func TestAFieldOfOursIsNotGoneByWhereSomebodyElseMayHaveWrittenIt(t *testing.T) 
 	g := newStage(t, script{})
 	delivered := g.asDelivered(partner, cleanMail())
 	for name, c := range map[string]struct{ text, hint string }{
-		"past the gateway to the mail server":       {pastUs + delivered, "above it mail.example.com shows 203.0.113.66 for the client"},
-		"so, and with a chain of ours below":        {fromScan + pastUs + fromGate + delivered, "above it mail.example.com shows 203.0.113.66 for the client"},
-		"with a name that nobody has confirmed":     {forgedRev + delivered, "above it mail.example.com shows 203.0.113.66 for the client"},
-		"with a name for an address":                {nameOnly + delivered, "above it mail.example.com shows no address for the client"},
-		"to a host of somebody else":                {toOthers + delivered, "above it stands one of mx.example.org, which is not known to be a host of yours"},
-		"below a field of two hosts":                {twoBys + delivered, "above it stands one of a host that cannot be told"},
-		"below a host of the provider":              {fromGate + provider1 + delivered, `above it stands one of mx1.provider.example, a host of source "the-provider"`},
-		"with a client that is no source":           {fromGate + strings.Replace(delivered, "[127.0.0.1])", "[203.0.113.66])", 1), "it shows 203.0.113.66 for the client, which is in no [[source]]; -client ADDRESS"},
-		"below a field of ours that cannot be read": {strings.Replace(delivered, "(mxgate) with ", "(mxgate) of ", 1), "the newest Received field is of gate.example.com, a host of yours"},
+		"past the gateway to the mail server":   {pastUs + delivered, "above it mail.example.com shows 203.0.113.66 for the client"},
+		"so, and with a chain of ours below":    {fromScan + pastUs + fromGate + delivered, "above it mail.example.com shows 203.0.113.66 for the client"},
+		"with a name that nobody has confirmed": {forgedRev + delivered, "above it mail.example.com shows 203.0.113.66 for the client"},
+		"with a name for an address":            {nameOnly + delivered, "above it mail.example.com shows no address for the client"},
+		"to a host of somebody else":            {toOthers + delivered, "above it stands one of mx.example.org, which is not known to be a host of yours"},
+		"below a field of two hosts":            {twoBys + delivered, "above it stands one of a host that cannot be told"},
+		"below a host of the provider":          {fromGate + provider1 + delivered, `above it stands one of mx1.provider.example, a host of source "the-provider"`},
+		"with a client that is no source":       {fromGate + strings.Replace(delivered, "[127.0.0.1])", "[203.0.113.66])", 1), "it shows 203.0.113.66 for the client, which is in no [[source]]; -client ADDRESS"},
 	} {
-		if r := g.file(mailbox+c.text, Question{}); r.Handed != nil || r.Disposition != policy.Quarantine || !strings.Contains(r.Hint, c.hint) {
-			t.Errorf("%s: %+v, %s, hint %q", name, r.Handed, r.Reason, r.Hint)
+		if r := g.file(mailbox+c.text, Question{}); r.Handed != nil || r.Hangs == nil || r.Disposition != policy.Defer || !strings.Contains(r.Hint, c.hint) {
+			t.Errorf("%s: %+v, %+v, %s, hint %q", name, r.Handed, r.Hangs, r.Reason, r.Hint)
 		}
 		if r := g.file(mailbox+c.text, Question{Client: netip.MustParseAddr("192.0.2.10")}); r.Hint != "" {
 			t.Errorf("%s: the origin was given, and still a hint: %s", name, r.Hint)
@@ -207,25 +206,43 @@ func TestADeliveredMailNeedsNoProofOfOurTenant(t *testing.T) {
 	}
 }
 
-func TestAHintIsGivenWhereALineOfOursHidesTheProvider(t *testing.T) {
+func TestAHintIsGivenWhereTheOriginIsNotFound(t *testing.T) {
 	g := newStage(t, script{})
-	const want = "the newest Received field is of mail.example.com, a host of yours, and none is of gate.example.com: take the lines above"
-	r := g.file(forwarded+cleanMail(), Question{})
-	if !strings.HasPrefix(r.Hint, want) || r.Disposition != policy.Quarantine || r.Handed != nil {
-		t.Errorf("%s, %q", r.Reason, r.Hint)
-	}
-	for name, text := range map[string]string{"as the provider handed it over": cleanMail(), "of somebody else": toOthers + cleanMail(), "without a trace": "From: a@b.example\r\n\r\n"} {
-		if r := g.file(text, Question{}); r.Hint != "" || r.Handed != nil {
+	delivered := g.asDelivered(partner, cleanMail())
+	for name, c := range map[string]struct{ text, hint string }{
+		"an address inside, and the provider's line below": {fromGate + cleanMail(), "the newest Received field is of mail.example.com, a host of yours, and none is of gate.example.com: take the lines above the provider's newest Received out of the file, or say with -client ADDRESS"},
+		"of somebody else":              {toOthers + cleanMail(), "Received #1 is of mx.example.org, which is not known to be a host of yours"},
+		"of another gateway":            {strings.ReplaceAll(delivered, "gate.example.com", "gate.example.org"), "Received #1 is of gate.example.org, which is not known"},
+		"past the provider, as it does": {strings.Replace(pastUs, "gate.example.com", "mx1.provider.example", 1) + cleanMail(), "Received #1 of mail.example.com shows 203.0.113.66 for the client, which is not known to be the provider's: if it is, it belongs in `ranges` of its [[source]] in "},
+		"without a trace":               {"From: anna@partner.example\r\n\r\n", "the file has no Received field: say with -client ADDRESS"},
+		"by our servers alone":          {strings.Replace(fromScan, "127.0.0.1", "127.0.0.9", 1) + "From: anna@partner.example\r\n\r\n", "no Received field is the provider's"},
+	} {
+		r := g.file(c.text, Question{MailSet: true, Mail: annas})
+		if !strings.HasPrefix(r.Hint, c.hint) || r.Handed != nil {
 			t.Errorf("%s: %q, %+v", name, r.Hint, r.Handed)
 		}
+		if h := r.Hangs; h == nil || h.Passes != (Outcome{policy.Relay, policy.Clean}) || h.Else != (Outcome{policy.Quarantine, policy.DMARCFail}) || r.Disposition != policy.Defer || r.Reason != policy.AuthUnavailable {
+			t.Errorf("%s: %+v, %s, %s", name, h, r.Disposition, r.Reason)
+		}
+		for _, f := range r.Findings {
+			if f.Reason == policy.DMARCFail || f.Reason == policy.BypassSuspect || !strings.Contains(f.Sentence, "RELAY (clean) if the provider handed it over and SPF passes, else QUARANTINE (dmarc-fail)") {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
 	}
-	delivered := g.asDelivered(partner, cleanMail())
-	if r := g.file(strings.ReplaceAll(delivered, "gate.example.com", "gate.example.org"), Question{}); r.Hint != "" || r.Handed != nil {
-		t.Errorf("of another gateway: %q, %+v", r.Hint, r.Handed)
+	if r := g.file(cleanMail(), Question{}); r.Hint != "" || r.Handed != nil || r.Hangs != nil {
+		t.Errorf("as the provider handed it over: %q, %+v", r.Hint, r.Handed)
+	}
+	two := newStage(t, script{tail: otherSources})
+	if r := two.file(cleanMail(), Question{MailSet: true, Mail: annas}); r.Hangs == nil || !strings.Contains(r.Hint, `of source "the-provider": -source the-provider has`) {
+		t.Errorf("of several sources: %+v, %q", r.Hangs, r.Hint)
 	}
 	g.cfg = nil
 	if r := g.file(delivered, Question{DNS: g.dns.Addr().String()}); !strings.Contains(r.Hint, "gate.example.com: with its -config FILE") {
 		t.Errorf("without a configuration: %q", r.Hint)
+	}
+	if r := g.file(fromGate+cleanMail(), Question{DNS: g.dns.Addr().String()}); !strings.HasPrefix(r.Hint, "name the provider that the mail came through with -source NAME, or say with -client ADDRESS") {
+		t.Errorf("without a configuration and a source: %q", r.Hint)
 	}
 }
 
@@ -244,9 +261,12 @@ func TestHostsOfOursAreThoseOfTheConfiguration(t *testing.T) {
 			t.Errorf("%q: want %t", host, want)
 		}
 	}
-	x, hop := &Explainer{q: Question{Config: cfg}}, received.Parse("from x (gate.hosting.example.net [198.51.100.2]) by mail.example.com with ESMTP")
-	if !x.fromOurs(&hop, &handing{}, false) {
-		t.Error("what comes from the gateway does not come from a machine of ours")
+	for by, want := range map[string]bool{"mail.example.com (Postfix)": true, "mail.example.com": false} {
+		m := parsed(t, "Received: from x (gate.hosting.example.net [198.51.100.2]) by "+by+" with ESMTP id 1; Mon, 23 Nov 2026 10:00:01 +0000\r\n\r\n")
+		top := top{x: &Explainer{q: Question{Config: cfg}}, m: m, hops: received.Hops(m)}
+		if top.fromOurs(0) != want {
+			t.Errorf("from the gateway by a name that %s writes: want %t", by, want)
+		}
 	}
 	cfg.Hostname = "gate.co.uk" // beside it is everybody
 	if ourHost(cfg, "mail.co.uk") {

@@ -133,6 +133,15 @@ type explaining struct {
 type result struct {
 	disposition policy.Disposition
 	reason      policy.Reason
+	open        bool // it hangs on the origin, which was not found
+}
+
+// words are how a result is shown.
+func (r result) words() (disposition, reason string) {
+	if r.open {
+		return "OPEN", "the origin was not found"
+	}
+	return strings.ToUpper(r.disposition.String()), string(r.reason)
 }
 
 // all explains every file. A message or file that cannot be read does not keep
@@ -199,7 +208,7 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	}
 	e.total++
 	e.findings = e.findings || r.Disposition != policy.Relay
-	e.counts[result{r.Disposition, r.Reason}]++
+	e.counts[result{r.Disposition, r.Reason, r.Hangs != nil}]++
 	if e.json {
 		return json.NewEncoder(visible{e.out}).Encode(r)
 	}
@@ -214,7 +223,7 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	if r.Hint != "" {
 		fmt.Fprint(e.out, policy.Labelled("hint", r.Hint+"."))
 	}
-	if err := policy.Explain(e.out, &r.Evidence, r.Verdict); err != nil {
+	if err := e.verdict(&r); err != nil {
 		return err
 	}
 	compare(e.out, &r.Evidence)
@@ -229,7 +238,22 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	return err
 }
 
-// handedWords says of a message that has passed the gateway what was judged of it.
+// verdict prints what was found and decided.
+func (e *explaining) verdict(r *gateway.Explained) error {
+	if r.Hangs == nil {
+		return policy.Explain(e.out, &r.Evidence, r.Verdict)
+	}
+	var text strings.Builder
+	if err := policy.Explain(&text, &r.Evidence, r.Verdict); err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(text.String(), "\n")
+	disposition, reason := result{open: true}.words()
+	_, err := fmt.Fprintf(e.out, "verdict: %s: %s\n%s", disposition, reason, rest)
+	return err
+}
+
+// handedWords says of a message that servers of ours had taken what was judged of it.
 func handedWords(h *gateway.Handed) string {
 	text := fmt.Sprintf("as it was handed to %s by %s on %s", h.To, h.Client, h.At.Local().Format(stamp))
 	switch h.LeftOut {
@@ -277,7 +301,8 @@ func (e *explaining) summary() error {
 	})
 	t := table{}
 	for _, r := range results {
-		t.add("", fmt.Sprintf("%7d", e.counts[r]), strings.ToUpper(r.disposition.String()), string(r.reason))
+		disposition, reason := r.words()
+		t.add("", fmt.Sprintf("%7d", e.counts[r]), disposition, reason)
 	}
 	if _, err := fmt.Fprintf(e.out, "%s\n", count.Of(e.total, "message")); err != nil {
 		return err

@@ -91,6 +91,11 @@ func (x *crossing) step(i int) int {
 		x.foreign(i)
 		return i
 	}
+	if service == "" && x.fromSource(i) {
+		x.mark(i, "")
+		x.at = i
+		return i
+	}
 	// One hop at a time: what Walk steps over is ours.
 	o := received.Walk(x.hops[i:i+1], *boundary, noTime)
 	switch {
@@ -143,7 +148,32 @@ func (x *crossing) writer(h *received.Hop) (*received.Boundary, string) {
 // or by its name if the writer has verified that.
 func (x *crossing) isOurs(i int) bool {
 	h := &x.hops[i]
-	return x.c.inNetworks(h.IP) || verifiedName(x.m, h) != "" && x.ours.Believes(h.RDNS)
+	return x.c.inNetworks(h.IP) || x.namedOurs(i)
+}
+
+func (x *crossing) namedOurs(i int) bool {
+	h := &x.hops[i]
+	return received.VerifiedName(x.m, h) != "" && x.ours.Believes(h.RDNS)
+}
+
+// fromSource reports whether the client of hop i is in ranges that the configuration
+// gives a source, and then it is that source, inside or not: appliances stand in the DMZ.
+// Of a source that was left it counts if its verified name does not say that it is ours.
+//
+// An address inside may be shared by a filter and a proxy: if the hop below is ours,
+// too, the message has only gone round within our machines.
+func (x *crossing) fromSource(i int) bool {
+	h := &x.hops[i]
+	if !h.IP.IsValid() || !public(h.IP) && i+1 < len(x.hops) && x.ours.Believes(x.hops[i+1].By) {
+		return false
+	}
+	return slices.ContainsFunc(x.c.Sources, func(s Source) bool {
+		r, ok := s.holds(h.IP)
+		if !ok || !r.Configured || x.c.nearer(h.IP, r) {
+			return false
+		}
+		return s.covers(h.Time, x.c.Grace) || s.over(h.Time, x.c.Grace) && !x.namedOurs(i)
+	})
 }
 
 // handover returns the mailbox service whose address the client of hop i has,
@@ -205,7 +235,7 @@ func (x *crossing) foreign(i int) {
 		x.undetermined("no-boundary", "no server of ours wrote a hop; the newest was written by %s: if that is ours, add it to hosts", by)
 	case below(func(h *received.Hop) bool { return public(h.IP) }):
 		x.undetermined("hidden-peer", "our server saw only a private address or one of our own; the hop below was written by %s: if that is ours, add it to hosts; "+
-			"if our server stands behind a proxy or NAT, the client was not recorded", by)
+			"if it is a provider's appliance, give the address in ranges of its source; if our server stands behind a proxy or NAT, the client was not recorded", by)
 	default:
 		x.internal()
 	}
@@ -221,27 +251,6 @@ func (x *crossing) internal() {
 		}
 	}
 	x.at = min(len(x.own), len(x.hops)) - 1
-}
-
-// verifiedName returns the name that the writer of h found for its client, if the
-// writer is one that looks up both ways before it writes a name: Postfix, Exim
-// and Sendmail. Elsewhere it is the client's choice.
-func verifiedName(m *mail.Message, h *received.Hop) string {
-	if h.RDNS == "" || h.By == "" || h.Field < 0 || slices.Contains(h.Defects, received.DefectForgedName) {
-		return ""
-	}
-	// A second " by " would have left By empty: this is the writer's.
-	_, rest, ok := strings.Cut(strings.Join(strings.Fields(m.Fields[h.Field].Value()), " "), " by "+h.By+" ")
-	if !ok {
-		return ""
-	}
-	program, _, _ := strings.Cut(rest, " for ")
-	program, _, _ = strings.Cut(program, "(envelope-")
-	sendmail := len(program) > 3 && program[0] == '(' && program[1] == '8' && program[2] == '.'
-	if sendmail || strings.HasPrefix(program, "(Postfix") || strings.Contains(program, "(Exim ") {
-		return strings.ToLower(h.RDNS)
-	}
-	return ""
 }
 
 // public reports whether ip can be that of somebody outside.

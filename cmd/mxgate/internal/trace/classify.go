@@ -43,7 +43,7 @@ func (j *judgement) contradict(code string, weight, field int, format string, ar
 // for and against it.
 func (j *judgement) classify(ctx context.Context) {
 	h := &j.hops[j.at]
-	j.peer, j.when, j.name = h.IP, h.Time, verifiedName(j.m, h)
+	j.peer, j.when, j.name = h.IP, h.Time, received.VerifiedName(j.m, h)
 	j.point("own-boundary", weightOwnHop, h.Field, "hop of our own server %s shows client %s", quoted(h.By), h.IP)
 	if h.Time.IsZero() {
 		j.point("no-time", 0, h.Field, "our server's hop has no readable date: ranges are compared as of now")

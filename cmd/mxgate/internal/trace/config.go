@@ -54,8 +54,9 @@ type Source struct {
 // Range is one network with who said that it is the provider's.
 type Range struct {
 	netip.Prefix
-	Said string // "the configuration", or the status and date of the catalogue
-	Firm bool   // said by the operator or the vendor
+	Said       string // "the configuration", or the status and date of the catalogue
+	Firm       bool   // said by the operator or the vendor
+	Configured bool   // said by the operator
 }
 
 // Permit is somebody who may deliver to us directly.
@@ -109,7 +110,7 @@ func (s *Source) complete(receivedBy []string) {
 			firm := strings.HasPrefix(statement.Status, "vendor-") && statement.Status != "vendor-mirror"
 			s.Complete = s.Complete || statement.Status == "vendor-json"
 			for _, p := range statement.List {
-				s.Ranges = append(s.Ranges, Range{p, statement.Status + " " + statement.AsOf, firm})
+				s.Ranges = append(s.Ranges, Range{Prefix: p, Said: statement.Status + " " + statement.AsOf, Firm: firm})
 			}
 		}
 	}
@@ -170,6 +171,12 @@ func (c *Config) names() []string {
 
 func (c *Config) inNetworks(ip netip.Addr) bool {
 	return slices.ContainsFunc(c.Networks, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// nearer reports whether a network of ours says of ip what r says, and more exactly, or
+// as exactly: then ip is ours.
+func (c *Config) nearer(ip netip.Addr, r Range) bool {
+	return slices.ContainsFunc(c.Networks, func(p netip.Prefix) bool { return p.Contains(ip) && p.Bits() >= r.Bits() })
 }
 
 // ownDomain reports whether d is one of our domains or below one.

@@ -84,7 +84,7 @@ func (j *judgement) describe() (hops []Hop, legs Legs) {
 	for i := range j.hops { // newest first, as the trust goes
 		h := &j.hops[i]
 		out := Hop{Index: len(j.hops) - i, By: quoted(h.By), From: quoted(h.Helo), ID: quoted(h.ID), Kind: string(h.Kind), Proto: quoted(h.Proto), RDNS: quoted(h.RDNS),
-			TLS: h.TLS, HeaderIndex: h.Field, Owner: j.owner(i, ingress), verified: verifiedName(j.m, h) != "", Defects: append([]string{}, h.Defects...)}
+			TLS: h.TLS, HeaderIndex: h.Field, Owner: j.owner(i, ingress), verified: received.VerifiedName(j.m, h) != "", Defects: append([]string{}, h.Defects...)}
 		if h.IP.IsValid() {
 			out.IP = h.IP.String()
 		}

@@ -205,7 +205,7 @@ func (s textSource) build(k *strict.Problems, key string) Source {
 		k.Add(key+".ranges", "", "missing: expected the address ranges this source delivers from, or a provider of the catalogue")
 	}
 	for _, p := range networks(k, key+".ranges", s.Ranges) {
-		src.Ranges = append(src.Ranges, Range{p, "the configuration", true})
+		src.Ranges = append(src.Ranges, Range{p, "the configuration", true, true})
 	}
 	return src
 }

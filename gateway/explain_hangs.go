@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"mxgate/policy"
+	"mxgate/policy/dns"
+	"mxgate/policy/mail"
+	"mxgate/policy/provider"
+)
+
+// Hangs says what a message would be judged as, once it were known who handed it to the
+// provider. Its names are a contract.
+type Hangs struct {
+	Passes Outcome `json:"spf_passes"` // if the provider handed it over, and SPF passes for that address
+	Else   Outcome `json:"else"`
+}
+
+// Outcome is a Verdict in short.
+type Outcome struct {
+	Disposition policy.Disposition `json:"disposition"`
+	Reason      policy.Reason      `json:"reason"`
+}
+
+// anyOrigin stands for whoever handed the message to the provider.
+var anyOrigin = netip.MustParseAddr("192.0.2.1")
+
+// hangs finds out whether v, on a message whose origin is not in its file, hangs on that:
+// it is examined once more as if SPF had passed. If so v becomes open, with the findings
+// that stand in either case. What could not be asked convicts nobody, and acquits nobody.
+func (x *Explainer) hangs(ctx context.Context, tx *mail.Transaction, src provider.Source, e *policy.Evidence, pathKnown bool, v *policy.Verdict) (*Hangs, error) {
+	best, given := *tx, policy.Given{Origin: anyOrigin, Helo: x.q.Helo, Peerless: true}
+	switch {
+	case !pathKnown:
+		best.Envelope.ReversePath = mail.Address{Local: "postmaster", Domain: e.Author.Domain}
+	case e.ReversePath == "" && given.Helo == "": // a bounce
+		given.Helo = string(e.Author.Domain)
+	}
+	name := best.Envelope.ReversePath.Domain
+	if name == "" {
+		name = mail.Domain(given.Helo)
+	}
+	collector := *x.collector
+	collector.Resolver = passing{collector.Resolver, string(name)}
+	passed, err := collector.Collect(ctx, &best, src, given)
+	if err != nil {
+		return nil, err
+	}
+	better := policy.Decide(&x.rules, passed)
+	h := Hangs{Outcome{better.Disposition, better.Reason}, Outcome{v.Disposition, v.Reason}}
+	if h.Passes == h.Else {
+		return nil, nil
+	}
+	stands := slices.DeleteFunc(slices.Clone(v.Findings), func(f policy.Finding) bool {
+		return f.Reason == policy.Clean || !slices.ContainsFunc(better.Findings, func(b policy.Finding) bool { return b.Reason == f.Reason })
+	})
+	for _, f := range stands {
+		if f.Disposition == v.Disposition { // held in either case
+			v.Reason, v.Sentence, v.Findings = f.Reason, f.Sentence, stands
+			return nil, nil
+		}
+	}
+	e.DMARC.Why += "; SPF had no address to judge"
+	v.Disposition, v.Reason, v.Lifted = policy.Defer, policy.AuthUnavailable, nil
+	v.Sentence = fmt.Sprintf("The file does not show who handed the mail to the provider, in a way that can be believed. Without that SPF says nothing, and the verdict hangs on it: %s if the provider handed it over and SPF passes, else %s, as live mail with this trace is.",
+		h.Passes, h.Else)
+	v.Findings = append([]policy.Finding{{Reason: v.Reason, Disposition: v.Disposition, Sentence: v.Sentence}}, stands...)
+	return &h, nil
+}
+
+// String is "RELAY (clean)".
+func (o Outcome) String() string {
+	return fmt.Sprintf("%s (%s)", strings.ToUpper(o.Disposition.String()), o.Reason)
+}
+
+// passing is a Resolver by which SPF passes for everybody at a domain that has a record.
+type passing struct {
+	dns.Resolver
+	name string
+}
+
+func (r passing) TXT(ctx context.Context, name string) (dns.Answer[string], error) {
+	a, err := r.Resolver.TXT(ctx, name)
+	if err != nil || !strings.EqualFold(strings.TrimSuffix(name, "."), r.name) {
+		return a, err
+	}
+	a.Records = slices.Clone(a.Records)
+	for i, text := range a.Records {
+		if strings.HasPrefix(strings.ToLower(text)+" ", "v=spf1 ") {
+			a.Records[i] = "v=spf1 +all"
+		}
+	}
+	return a, nil
+}
