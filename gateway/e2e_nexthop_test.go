@@ -8,6 +8,7 @@ import (
 
 	"mxgate/gateway/smtptest"
 	"mxgate/gateway/store"
+	"mxgate/policy/mail"
 )
 
 func TestDuty_R5_Gateway(t *testing.T) {
@@ -255,6 +256,10 @@ func TestTheJournalKeepsWhatTheNextHopAnswered(t *testing.T) {
 	e := g.entry(reply)
 	if want := " Refused were <gone@example.com>: 550 5.1.1 <gone@example.com>: no such user; <x@not-ours.example>: 550 5.7.1 We do not relay for that domain."; !strings.HasSuffix(e.Sentence, want) || len(e.ForwardPaths) != 1 {
 		t.Errorf("%q", e.Sentence)
+	}
+	found, err := g.server.Store().Entries(t.Context(), store.Filter{To: store.Mailboxes{Address: mail.Address{Local: "gone", Domain: "example.com"}}}) // it reads the words
+	if err != nil || len(found) != 1 || found[0].ID != e.ID {
+		t.Errorf("found by who was refused: %+v, %v", found, err)
 	}
 	for verb, outcome := range map[string]string{"DATA": "Deferred", smtptest.Dot: "Refused"} {
 		code := map[string]string{"Deferred": "451 4.7.0", "Refused": "550 5.7.1"}[outcome]

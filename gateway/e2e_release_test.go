@@ -89,14 +89,15 @@ func TestReleaseSendsTheOriginalOctetsAndEnvelope(t *testing.T) {
 func TestAReleaseTheNextHopDoesNotTakeLeavesTheMessageHeld(t *testing.T) {
 	g := newStage(t, script{})
 	id := g.spoofHeld(crook, []string{bob}, spoofMail())
-	for _, c := range []struct{ name, verb, says, want string }{
-		{"a refused recipient", "RCPT", "550 5.1.1 gone", "550 5.1.1 gone"},
-		{"a refused sender", "MAIL", "550 5.1.8 no", "5.1.8"},
-		{"refused content", smtptest.Dot, "554 5.7.1 virus", "554 5.7.1 virus"},
-		{"deferred content", smtptest.Dot, "451 4.7.1 later", "451 4.7.1 later"},
-		{"a refused DATA", "DATA", "451 4.3.0 later", "451 4.3.0 later"},
-		{"no answer after the dot", smtptest.Dot, smtptest.Hangup, "uncertain"},
-		{"a banner that refuses", smtptest.Greeting, "554 no", "554"},
+	for _, c := range []struct{ name, verb, says, want, history string }{
+		{"a refused recipient", "RCPT", "550 5.1.1 gone", "550 5.1.1 gone", "release failed"},
+		{"a refused sender", "MAIL", "550 5.1.8 no", "5.1.8", "release failed"},
+		{"refused content", smtptest.Dot, "554 5.7.1 virus", "554 5.7.1 virus", "release failed"},
+		{"deferred content", smtptest.Dot, "451 4.7.1 later", "451 4.7.1 later", "release failed"},
+		{"a refused DATA", "DATA", "451 4.3.0 later", "451 4.3.0 later", "release failed"},
+		{"no answer after the dot", smtptest.Dot, smtptest.Hangup, "the next hop may have the message", "release uncertain"},
+		{"nonsense after the dot", smtptest.Dot, "what?", "the next hop may have the message", "release uncertain"},
+		{"a banner that refuses", smtptest.Greeting, "554 no", "554", "release failed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g.nextHopSaysTo(c.verb, c.says)
@@ -105,6 +106,9 @@ func TestAReleaseTheNextHopDoesNotTakeLeavesTheMessageHeld(t *testing.T) {
 				t.Errorf("release: %v; want %q and the next hop named", err, c.want)
 			}
 			g.wantState(id, store.StateHeld)
+			if history, err := g.server.Store().History(t.Context(), id); err != nil || history[len(history)-1].What != c.history {
+				t.Errorf("the history says %+v, %v; want %s", history, err, c.history)
+			}
 		})
 	}
 	g.nextHopSaysTo("", "")

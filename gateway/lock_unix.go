@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"mxgate/gateway/disk"
 )
 
 // lock makes this process the only one that serves from dir: a second one would
@@ -15,6 +17,9 @@ import (
 // is released when the process ends, however it ends.
 func lock(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, "serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if owner, ok := disk.Denied(dir, err); ok {
+		err = fmt.Errorf("%s: %w", owner.Cures(), err)
+	}
 	if err != nil {
 		return nil, err
 	}

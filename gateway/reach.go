@@ -11,19 +11,21 @@ import (
 	"sync"
 
 	"mxgate/gateway/config"
+	"mxgate/gateway/disk"
 	"mxgate/gateway/relay"
 	"mxgate/gateway/store"
 	"mxgate/policy/dns"
 )
 
 // CheckReachable asks what Load cannot see: data directory and its room, resolver,
-// next hops. It changes nothing, and returns one problem for each with its key.
+// next hops. It changes nothing, and returns one problem for each with its key:
+// a warning, where the gateway starts all the same.
 func CheckReachable(ctx context.Context, cfg *config.Config) []config.Problem {
 	var problems []config.Problem
 	if err := checkDataDir(cfg.DataDir); err != nil {
 		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: err.Error()})
 	} else if err := (store.Config{Dir: cfg.DataDir}).Room(); err != nil {
-		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: fmt.Sprintf("%v; until then mail that would be quarantined is deferred", err)})
+		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: fmt.Sprintf("%v; until then mail that would be quarantined is deferred", err), Warning: true})
 	}
 	resolver, err := NewResolver(cfg, "")
 	if err != nil {
@@ -52,6 +54,9 @@ func checkDataDir(dir string) error {
 		return errors.New("is no directory: expected one that the user running mxgate may write to")
 	}
 	probe, err := os.CreateTemp(dir, ".check-*")
+	if owner, ok := disk.Denied(dir, err); ok {
+		return fmt.Errorf("%s (%v)", owner.Cures(), os.ErrPermission)
+	}
 	if err != nil {
 		if at, ok := errors.AsType[*fs.PathError](err); ok {
 			err = at.Err // the path is named already
@@ -61,14 +66,15 @@ func checkDataDir(dir string) error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// reachable asks the resolver and every next hop once, side by side.
+// reachable asks the resolver and every next hop once, side by side. All that it
+// finds are warnings: what is out of reach now may be back before the mail comes.
 func reachable(ctx context.Context, c *config.Config, r dns.Resolver, look func(context.Context, *relay.Route) ([]relay.Probed, error)) []config.Problem {
 	var mu sync.Mutex
 	var problems []config.Problem
 	problem := func(key, value, format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
-		problems = append(problems, config.Problem{Key: key, Value: value, Expected: fmt.Sprintf(format, args...)})
+		problems = append(problems, config.Problem{Key: key, Value: value, Expected: fmt.Sprintf(format, args...), Warning: true})
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {

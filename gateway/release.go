@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mxgate/gateway/config"
+	"mxgate/gateway/disk"
 	"mxgate/gateway/relay"
 	"mxgate/gateway/store"
 	"mxgate/policy/mail"
@@ -24,7 +25,7 @@ func OpenStore(cfg *config.Config) (*store.Store, error) {
 	}
 	s, err := store.Open(cfg.DataDir)
 	if err != nil {
-		return nil, fmt.Errorf("%s: data_dir = %q: %w", cfg.File, cfg.DataDir, err)
+		return nil, fmt.Errorf("%s: data_dir = %q: %w", cfg.File, cfg.DataDir, anothers(cfg, err))
 	}
 	return s, nil
 }
@@ -34,6 +35,15 @@ func hasRun(cfg *config.Config) error {
 		return fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run; if it is new, start it once (mxgate serve -config %s)", cfg.File, cfg.DataDir, cfg.File)
 	}
 	return nil
+}
+
+// anothers is err for a command, which is to be run by the user whose data it is: who
+// gave it to another one would take it away from the gateway.
+func anothers(cfg *config.Config, err error) error {
+	if owner, ok := disk.Denied(cfg.DataDir, err); ok {
+		return fmt.Errorf("%s belongs to %s: run this as that user, e.g. %s mxgate ... (%v)", owner.Path, owner, owner.Sudo(), os.ErrPermission)
+	}
+	return err
 }
 
 // Released says what became of a message at the next hop that took it.
@@ -62,7 +72,8 @@ func said(r relay.Reply) string {
 //
 // Recipients who are refused now do not hold it back from the others; the history
 // names them. It stays held, with an error, if none is taken or if one is to be
-// tried again later. With store.ErrUncertain the result says what was delivered.
+// tried again later; with store.ErrMaybe nobody knows. With store.ErrUncertain the
+// result says what was delivered.
 func Release(ctx context.Context, cfg *config.Config, st *store.Store, id, by string) (Released, error) {
 	resolver, err := NewResolver(cfg, "")
 	if err != nil {
@@ -120,6 +131,9 @@ func (r *Released) deliver(ctx context.Context, cfg *config.Config, pool *relay.
 	reply, err := d.Send(ctx, parts...)
 	if err == nil && !reply.Positive() {
 		err = fmt.Errorf("answered %s to the message", said(reply))
+	}
+	if f, failed := errors.AsType[*relay.Failure](err); failed && f.AfterDot {
+		err = fmt.Errorf("%w: %w", store.ErrMaybe, err)
 	}
 	return err
 }

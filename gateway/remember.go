@@ -45,7 +45,7 @@ func OpenMemory(c *config.Config) (*memory.Store, error) {
 	settings.Beside = true
 	m, err := memory.Open(settings)
 	if err != nil {
-		return nil, fmt.Errorf("%s: data_dir = %q: %w", c.File, c.DataDir, err)
+		return nil, fmt.Errorf("%s: data_dir = %q: %w", c.File, c.DataDir, anothers(c, err))
 	}
 	return m, nil
 }

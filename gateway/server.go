@@ -175,12 +175,12 @@ func (s *Server) Reload() {
 		s.log.Warn("nothing to reload: no certificate is configured; other changes need a restart")
 		return
 	}
-	pair, err := tls.LoadX509KeyPair(s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile)
+	pair, err := s.cfg.ReadCertificate()
 	if err != nil {
 		s.log.Error("certificate not reloaded, the old one stays in use", "err", err)
 		return
 	}
-	s.cert.Store(&pair)
+	s.cert.Store(pair)
 	s.log.Info("certificate reloaded; other changes need a restart")
 }
 

@@ -64,7 +64,7 @@ func (a *allowing) wordFlags() {
 
 func (a *allowing) revokeFlags() {
 	a.flags.StringVar(&a.reason, "reason", "", "`WHY`, for whoever asks later")
-	a.flags.StringVar(&a.by, "by", whoami(), "`NAME` of who decides, for the record")
+	byFlag(a.flags, &a.by)
 	a.flags.StringVar(&a.recipient, "recipient", "", "for mail to this `MAILBOX` or DOMAIN of yours alone (default: to all)")
 }
 

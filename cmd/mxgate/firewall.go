@@ -58,7 +58,7 @@ func runFirewall(ctx context.Context, args []string, out, errOut io.Writer) int 
 	f.Var(oneOf{&q.format, formats}, "format", "write rules for this `FIREWALL`: "+strings.Join(formats, ", "))
 	f.StringVar(&q.file, "o", "", "write to `FILE` instead of standard output, and what leads back to FILE.rollback (for Windows NAME.rollback.ps1, .cmd); shows what changes")
 	f.StringVar(&q.against, "against", "", "show what changes against the rules in `FILE` (- is standard input): a file made here, or what a firewall shows of a list")
-	f.Var(&q.ports, "ports", "close these TCP `PORTS`, such as 25 or 25,465 (default: those that the gateway listens on)")
+	f.Var(&q.ports, "ports", "close these TCP `PORTS`, such as 25 or 25,465 (default: those that the gateway listens on for others than this machine, or 25 if the configuration names none)")
 	f.BoolVar(&q.check, "check", false, "have the rules checked by the firewall's own tool, where it is on this machine; what it refuses is not written")
 	f.BoolVar(&q.wide, "force", false, "admit ranges wider than /11 (IPv4) and /29 (IPv6) as well")
 	if code, ok := parseOnly(f, args); !ok {
@@ -78,7 +78,10 @@ func runFirewall(ctx context.Context, args []string, out, errOut io.Writer) int 
 		return code
 	}
 	if len(q.ports) == 0 {
-		q.ports = listenPorts(cfg)
+		var why string
+		if q.ports, why = listenPorts(cfg); why != "" {
+			fmt.Fprintf(errOut, "mxgate firewall: the rules close TCP port %s, %s; -ports names others\n", &q.ports, why)
+		}
 	}
 	list, err := firewall.Build(cfg.SourceSet.All(), firewall.Options{Now: time.Now(), Ports: q.ports, Wide: q.wide})
 	if err != nil {
@@ -93,9 +96,10 @@ func runFirewall(ctx context.Context, args []string, out, errOut io.Writer) int 
 }
 
 // listenPorts are the ports that others than this machine can connect to; where
-// that is nowhere known, 25.
-func listenPorts(cfg *config.Config) ports {
-	var all ports
+// that is nowhere known, 25. why says so if these are not what one would think.
+func listenPorts(cfg *config.Config) (all ports, why string) {
+	var local []string
+	why = "although systemd opens the port and the configuration does not say which"
 	for _, s := range cfg.Sockets {
 		host, text, err := net.SplitHostPort(s.Address)
 		if err != nil {
@@ -103,15 +107,22 @@ func listenPorts(cfg *config.Config) ports {
 		}
 		addr, err := netip.ParseAddr(host)
 		port, portErr := strconv.ParseUint(text, 10, 16)
-		if portErr != nil || port == 0 || err == nil && addr.IsLoopback() || slices.Contains(all, uint16(port)) {
-			continue
+		switch {
+		case err == nil && addr.IsLoopback():
+			local = append(local, s.Address)
+		case portErr == nil && port > 0 && !slices.Contains(all, uint16(port)):
+			all = append(all, uint16(port))
 		}
-		all = append(all, uint16(port))
 	}
-	if len(all) == 0 {
-		all = ports{25}
+	switch {
+	case slices.Contains(all, 25):
+		return all, ""
+	case len(all) > 0:
+		return all, "where the gateway listens, and not 25"
+	case len(local) == len(cfg.Sockets):
+		why = "although the gateway listens on " + strings.Join(local, ", ") + " alone, where nobody else can connect"
 	}
-	return all
+	return ports{25}, why
 }
 
 // run shows what changes and writes the rules.

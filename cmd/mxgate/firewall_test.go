@@ -194,14 +194,18 @@ func TestFirewallPortsAreThoseListenedOn(t *testing.T) {
 		name, config string
 		args         []string
 		want         string
+		says         string // "": nothing of ports
 	}{
-		{"default", fineConfig, nil, "TCP port 25\n"},
-		{"two, and one for this machine only", listen("192.0.2.1:25", "[::]:2525", "127.0.0.1:10025"), nil, "TCP port 25, 2525\n"},
-		{"opened by systemd", listen("systemd:smtp"), nil, "TCP port 25\n"},
-		{"given", fineConfig, []string{"-ports", "465, 25"}, "TCP port 25, 465\n"},
+		{"default", fineConfig, nil, "TCP port 25\n", ""},
+		{"two, and one for this machine only", listen("192.0.2.1:25", "[::]:2525", "127.0.0.1:10025"), nil, "TCP port 25, 2525\n", ""},
+		{"opened by systemd", listen("systemd:smtp"), nil, "TCP port 25\n", "the rules close TCP port 25, although systemd opens the port and the configuration does not say which; -ports names others"},
+		{"for this machine only", listen("127.0.0.1:25", "[::1]:2525"), nil, "TCP port 25\n", "the rules close TCP port 25, although the gateway listens on 127.0.0.1:25, [::1]:2525 alone, where nobody else can connect; -ports names others"},
+		{"another one only", listen(":2525"), nil, "TCP port 2525\n", "the rules close TCP port 2525, where the gateway listens, and not 25; -ports names others"},
+		{"given", fineConfig, []string{"-ports", "465, 25"}, "TCP port 25, 465\n", ""},
+		{"given, for this machine only", listen("127.0.0.1:25"), []string{"-ports", "25"}, "TCP port 25\n", ""},
 	} {
 		l := newFirewallLab(t, c.config)
-		if code, out, errOut := l.run(append(c.args, "-format", "plain")...); code != exitFine || !strings.Contains(out, c.want) {
+		if code, out, errOut := l.run(append(c.args, "-format", "plain")...); code != exitFine || !strings.Contains(out, c.want) || !strings.Contains(errOut, c.says) || strings.Contains(errOut, "-ports") != (c.says != "") {
 			t.Errorf("%s: %d, %q, %q", c.name, code, out, errOut)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,10 +19,33 @@ func flags(name string, errOut io.Writer) *flag.FlagSet {
 	return f
 }
 
-// parse reads flags that may stand before, between and behind the arguments.
-// The code is that of a command that must stop; ok says that it need not.
+// configVariable names the file where -config does not.
+const configVariable = "MXGATE_CONFIG"
+
+// byFlag declares -by, who decides.
+func byFlag(f *flag.FlagSet, by *string) {
+	f.StringVar(by, "by", decider(), "`NAME` of who decides, for the record; without it who called sudo or doas, or else the user")
+}
+
+// decider is who decides if nobody says it. The commands run as the user of the
+// gateway, whom a record must not name for everybody: sudo and doas tell who called.
+func decider() string {
+	for _, name := range []string{os.Getenv("SUDO_USER"), os.Getenv("DOAS_USER")} {
+		if name != "" {
+			return name
+		}
+	}
+	return whoami()
+}
+
+// parse reads flags that may stand before, between and behind the arguments; the
+// environment may name the configuration. The code is that of a command that must
+// stop; ok says that it need not.
 func parse(f *flag.FlagSet, args []string) (rest []string, code int, ok bool) {
 	errOut := f.Output()
+	if file := os.Getenv(configVariable); file != "" && f.Lookup("config") != nil {
+		_ = f.Lookup("config").Value.Set(file) // a string takes every text
+	}
 	for {
 		f.SetOutput(io.Discard) // the package prints all flags below each error
 		err := f.Parse(args)
@@ -69,9 +93,12 @@ func help(f *flag.FlagSet) {
 		fmt.Fprint(f.Output(), "\nflags:\n")
 		f.PrintDefaults()
 	}
+	if f.Lookup("config") != nil {
+		fmt.Fprintf(f.Output(), "\nWithout -config, %s in the environment names the FILE.\n", configVariable)
+	}
 }
 
-// span is a duration that may be given in days: 7d, 1d12h, 30m.
+// span is a duration that may be given in weeks and days: 2w, 7d, 1d12h, 30m.
 type span time.Duration
 
 // maxDays bounds a span; time.Duration ends at 106751 days.
@@ -87,23 +114,31 @@ func (s *span) String() string {
 }
 
 func (s *span) Set(text string) error {
-	expected := errors.New("expected how far to look back, such as 12h or 7d")
+	expected := errors.New("expected how long, such as 12h, 7d or 2w")
+	const day = 24 * time.Hour
 	sum, rest := time.Duration(0), text
-	if number, behind, ok := strings.Cut(text, "d"); ok {
-		days, err := strconv.Atoi(number)
-		if err != nil || days < 0 || days > maxDays {
+	for _, unit := range []struct {
+		letter string
+		days   int
+	}{{"w", 7}, {"d", 1}} {
+		number, behind, ok := strings.Cut(rest, unit.letter)
+		if !ok {
+			continue
+		}
+		n, err := strconv.Atoi(number)
+		if err != nil || n < 0 || n > maxDays/unit.days {
 			return expected
 		}
-		sum, rest = time.Duration(days)*24*time.Hour, behind
+		sum, rest = sum+time.Duration(n*unit.days)*day, behind
 	}
 	if rest != "" {
 		d, err := time.ParseDuration(rest)
-		if err != nil || d < 0 || d > maxDays*24*time.Hour {
+		if err != nil || d < 0 || d > maxDays*day-sum {
 			return expected
 		}
 		sum += d
 	}
-	if sum <= 0 {
+	if sum <= 0 || sum > maxDays*day {
 		return expected
 	}
 	*s = span(sum)

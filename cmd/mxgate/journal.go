@@ -50,11 +50,15 @@ type journalLine struct {
 func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 	f := flags("journal", errOut)
 	file := f.String("config", "", "configuration `FILE`")
-	since, limit := span(24*time.Hour), atMost(1000)
+	since, until, limit := moment{ago: span(24 * time.Hour)}, moment{ends: true}, atMost(1000)
 	var filter store.Filter
 	var outcome string
-	f.Var(&since, "since", "look back this `LONG`: 12h, 7d")
-	f.StringVar(&filter.ID, "id", "", "only the message with this transaction `ID`, as it stands at the end of our replies")
+	f.Var(&since, "since", "look back `WHEN`: so long (12h, 7d, 2w), or to a date (2026-11-22, 2026-11-22T10:00) in the time zone of this machine; -until, -id and -message-id alone look back as far as the journal goes")
+	f.Var(&until, "until", "look at what came before `WHEN`, so long ago or a date, as for -since; a day counts to its end")
+	f.Var(whose{&filter.From, true}, "from", fromHelp)
+	f.Var(whose{&filter.To, false}, "to", "only messages to `WHO`, an address or a domain, among the recipients of the envelope; also who was refused")
+	f.Var(messageID{&filter.MessageID}, "message-id", "only messages with this Message-ID, `<ID>`, with or without the angle brackets")
+	f.Var(transactionID{&filter.ID}, "id", "only the message with this transaction `ID`, as it stands at the end of our replies, with or without the parentheses")
 	f.Var(oneOf{&filter.Reason, journalReasons()}, "reason", "only messages with this `REASON`, such as lookalike")
 	f.Var(oneOf{&filter.Disposition, []string{"relay", "tag", "defer", "quarantine", "reject"}}, "disposition", "only messages with this `VERDICT`: relay, tag, defer, quarantine, reject")
 	f.Var(oneOf{&outcome, []string{"relayed", "quarantined", "refused", "deferred", "aborted", "uncertain"}}, "outcome", "only messages that came to this `END`: relayed, quarantined, refused, deferred, aborted, uncertain")
@@ -66,11 +70,15 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if code, ok := parseOnly(f, args); !ok {
 		return code
 	}
-	filter.Since, filter.Outcome, filter.Limit = time.Now().Add(-time.Duration(since)), store.Outcome(outcome), int(limit)+1
-	looked := "in the last " + since.String()
-	if filter.ID != "" && !given(f, "since") { // there is one of it, whenever it came
-		filter.Since, looked = time.Time{}, "in the journal"
+	if !given(f, "since") && (given(f, "until") || filter.ID != "" || filter.MessageID != "") { // there is one of an id, whenever it came
+		since = moment{}
 	}
+	now := time.Now()
+	filter.Since, filter.Until, filter.Outcome, filter.Limit = since.on(now), until.on(now), store.Outcome(outcome), int(limit)+1
+	if until.given() && !filter.Since.Before(filter.Until) {
+		return misused(f, fmt.Sprintf("-since %s is not before -until %s", &since, &until))
+	}
+	when := looked(since, until)
 	return withStore(*file, errOut, func(st *store.Store) error {
 		entries, err := st.Entries(ctx, filter)
 		if err != nil {
@@ -82,7 +90,7 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 			}
 		}
 		if len(entries) == 0 && filter.ID != "" {
-			return fmt.Errorf("-id %.100q: there is no such message %s: expected an ID as it stands at the end of our replies and in the log", filter.ID, looked)
+			return fmt.Errorf("-id %.100q: there is no such message %s: expected an ID as it stands at the end of our replies and in the log", filter.ID, when)
 		}
 		more := len(entries) > int(limit)
 		entries = entries[:min(len(entries), int(limit))]
@@ -90,7 +98,10 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 		if *asJSON {
 			err = printJournalJSON(out, entries)
 		} else {
-			err = printJournal(out, entries, looked)
+			err = printJournal(out, entries, namedIn(filter)+" "+when)
+		}
+		if len(entries) == 0 && !given(f, "since") && !filter.Since.IsZero() && (filter.From != store.Mailboxes{} || filter.To != store.Mailboxes{}) {
+			fmt.Fprintln(errOut, "mxgate journal: -since WHEN looks further back, such as -since 2w")
 		}
 		if more {
 			fmt.Fprintf(errOut, "mxgate journal: there is more; these are the newest %d: -limit N shows others\n", limit)
@@ -149,10 +160,10 @@ func unnamed(file, source string) error {
 	return fmt.Errorf("-source %q: nothing came by a source of that name in this time, and the configuration has none: expected one of %s", source, strings.Join(names, ", "))
 }
 
-// printJournal shows entries, or that there are none where it was looked for them.
+// printJournal shows entries, or that there are none of what was looked for.
 func printJournal(out io.Writer, entries []store.Entry, looked string) error {
 	if len(entries) == 0 {
-		_, err := fmt.Fprintf(out, "nothing %s\n", looked)
+		_, err := fmt.Fprintf(out, "nothing%s\n", looked)
 		return err
 	}
 	t := table{}

@@ -34,7 +34,7 @@ func commands() []command {
 	return []command{
 		{"demo", "[-keep]", "show the gateway at work on loopback: needs nothing", runDemo},
 		{"serve", "-config FILE", "run the gateway", runServe},
-		{"check-config", "-config FILE [-offline]", "say what is wrong with a configuration, and where", runCheckConfig},
+		{"check-config", "-config FILE [-offline] [-strict]", "say what is wrong with a configuration, and where: 0 if it can be used, 1 if not", runCheckConfig},
 		{"explain", "[flags] FILE...", "judge stored messages (.eml, mbox) and say why", runExplain},
 		{"trace", "-config FILE [flags] FILE...", "tell which way stored mail came, and what came past the provider", runTrace},
 		{"journal", "-config FILE [flags]", "show what became of each message", runJournal},
@@ -94,13 +94,13 @@ func usage(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-13s %s\n  %-13s   mxgate %s\n", c.name, c.does, "", strings.TrimSpace(c.name+" "+c.args))
 	}
-	fmt.Fprint(w, "\n`mxgate help COMMAND` tells the flags of a command.\nexit codes: 0 fine, 1 findings, 2 could not, 64 usage\n")
+	fmt.Fprint(w, "\n`mxgate help COMMAND` tells the flags of a command.\n"+configVariable+" in the environment stands for -config FILE.\nexit codes: 0 fine, 1 findings, 2 could not, 64 usage\n")
 }
 
-// load reads the configuration named by -config.
+// load reads the configuration named by -config or the environment.
 func load(file string, errOut io.Writer) (*config.Config, int) {
 	if file == "" {
-		fmt.Fprintln(errOut, "mxgate: -config FILE is missing")
+		fmt.Fprintf(errOut, "mxgate: -config FILE is missing, and %s names none\n", configVariable)
 		return nil, exitUsage
 	}
 	cfg, err := config.Load(file)

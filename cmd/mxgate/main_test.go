@@ -39,7 +39,7 @@ func TestMisuseIsOneLineThatNamesTheHelp(t *testing.T) {
 		{"explain -client nobody x", `mxgate explain: invalid value "nobody" for flag -client: expected an address such as 192.0.2.1 or 2001:db8::1; see mxgate explain -h`},
 		{"explain -mail-from nobody x", `mxgate explain: invalid value "nobody" for flag -mail-from: expected an address such as bob@example.com; see mxgate explain -h`},
 		{"explain -rcpt nobody x", `mxgate explain: invalid value "nobody" for flag -rcpt: expected an address such as bob@example.com; see mxgate explain -h`},
-		{"journal -since 1week", `mxgate journal: invalid value "1week" for flag -since: expected how far to look back, such as 12h or 7d; see mxgate journal -h`},
+		{"journal -since 1week", `mxgate journal: invalid value "1week" for flag -since: expected how long ago, such as 12h, 7d or 2w, or a date such as 2026-11-22 or 2026-11-22T10:00; see mxgate journal -h`},
 		{"journal -limit 0", `mxgate journal: invalid value "0" for flag -limit: expected a number from 1; see mxgate journal -h`},
 		{"journal -disposition drop", `mxgate journal: invalid value "drop" for flag -disposition: expected one of relay, tag, defer, quarantine, reject; see mxgate journal -h`},
 		{"strangers x", `mxgate strangers: unexpected argument "x"; see mxgate strangers -h`},
@@ -47,11 +47,11 @@ func TestMisuseIsOneLineThatNamesTheHelp(t *testing.T) {
 		{"quarantine show -limit 3", "mxgate quarantine show: flag provided but not defined: -limit; see mxgate quarantine show -h"},
 		{"quarantine release -json", "mxgate quarantine release: flag provided but not defined: -json; see mxgate quarantine release -h"},
 		{"quarantine delete -raw", "mxgate quarantine delete: flag provided but not defined: -raw; see mxgate quarantine delete -h"},
-		{"journal", "mxgate: -config FILE is missing"},
-		{"memory import x.csv", "mxgate: -config FILE is missing"},
+		{"journal", "mxgate: -config FILE is missing, and MXGATE_CONFIG names none"},
+		{"memory import x.csv", "mxgate: -config FILE is missing, and MXGATE_CONFIG names none"},
 		{"memory stats -take x.example", "mxgate memory stats: flag provided but not defined: -take; see mxgate memory stats -h"},
 		{"allow lookalike -expires soon", `mxgate allow lookalike: invalid value "soon" for flag -expires: expected a date such as 2027-12-31, or a number of days from 1 to 3650; see mxgate allow lookalike -h`},
-		{"block lookalike a.example for b.example", "mxgate: -config FILE is missing"},
+		{"block lookalike a.example for b.example", "mxgate: -config FILE is missing, and MXGATE_CONFIG names none"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			code, out, errOut := mx(t, strings.Fields(c.args)...)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"mxgate/gateway"
@@ -57,6 +58,11 @@ type beside struct {
 	flags       *flag.FlagSet
 	out, errOut io.Writer
 	now         time.Time
+}
+
+// command is one to copy, with the file that it takes.
+func (b *beside) command(verb, rest string) string {
+	return strings.TrimSpace("mxgate " + verb + " -config " + shellWord(b.cfg.File) + " " + rest)
 }
 
 // runBeside runs the verb of g that args name. begin makes what the verbs share;
@@ -205,6 +211,8 @@ func (k known) saying(cfg *config.Config, d mail.Domain) string {
 		return neverProven
 	case r.Imported && r.Domain.First.IsZero():
 		return stateWords[r.Domain.State] + ", from a list of yours"
+	case r.Domain.State == policy.Seen && r.Domain.Messages == 0 && r.Sent > 0 && !r.Domain.First.IsZero():
+		return "you write to it, since " + r.Domain.First.UTC().Format(time.DateOnly) + "; " + neverProven
 	}
 	return knownNote(r.Domain.State, r.Domain.First, true)
 }

@@ -50,7 +50,7 @@ func (r *remembering) forget(ctx context.Context, rest []string) int {
 			continue
 		}
 		err := r.memory.Forget(ctx, f) // the gateway may just be learning of it
-		code = max(code, fail(r.errOut, cmp.Or(err, fmt.Errorf("%s: nothing was known of it; `mxgate memory export` has all domains that are known", spelt(f.Domain)))))
+		code = max(code, fail(r.errOut, cmp.Or(err, fmt.Errorf("%s: nothing was known of it; `%s` has all domains that are known", spelt(f.Domain), r.command("memory export", "")))))
 	}
 	return code
 }
@@ -79,16 +79,16 @@ func (r *remembering) forgetOne(ctx context.Context, f memory.Forgotten, what st
 	if err != nil {
 		return fail(r.errOut, err)
 	}
-	fmt.Fprintf(r.out, "forgotten: %s\n%s", what, underWay(s.Waiting > 0))
+	fmt.Fprintf(r.out, "forgotten: %s\n%s", what, r.underWay(s.Waiting > 0))
 	return exitFine
 }
 
 // underWay says, as a line, that the gateway has still to do it.
-func underWay(waiting bool) string {
+func (r *remembering) underWay(waiting bool) string {
 	if !waiting {
 		return ""
 	}
-	return "handed to the gateway, done within a minute: see `mxgate memory stats`\n"
+	return "handed to the gateway, done within a minute: see `" + r.command("memory stats", "") + "`\n"
 }
 
 func (r *remembering) export(ctx context.Context, rest []string) int {

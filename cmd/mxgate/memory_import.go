@@ -216,7 +216,7 @@ func (r *remembering) importLists(ctx context.Context, paths []string, kinds map
 	if r.dry {
 		verb = "would be taken"
 	}
-	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well\n%s", count.Of(len(g.entries), "domain"), count.Of(g.rows, "row"), count.Of(report.Domains, "domain"), verb, underWay(report.Waiting))
+	fmt.Fprintf(r.out, "%s in the %s: %s %s as known well\n%s", count.Of(len(g.entries), "domain"), count.Of(g.rows, "row"), count.Of(report.Domains, "domain"), verb, r.underWay(report.Waiting))
 	for _, line := range []struct {
 		n   int
 		why string

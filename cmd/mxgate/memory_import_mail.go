@@ -114,7 +114,7 @@ func (r *remembering) archiveSummary(ctx context.Context, a *bootstrap.Archive) 
 	if err != nil {
 		return false, err
 	}
-	fmt.Fprintf(r.out, "%s read, %d %s\n%s", count.Of(a.Messages, "message"), a.Learned(), verb, underWay(!r.dry && a.Learned() > 0 && s.Waiting > 0))
+	fmt.Fprintf(r.out, "%s read, %d %s\n%s", count.Of(a.Messages, "message"), a.Learned(), verb, r.underWay(!r.dry && a.Learned() > 0 && s.Waiting > 0))
 	for _, line := range []struct {
 		n   int
 		why string
@@ -177,7 +177,7 @@ func (r *remembering) showDoubts(a *bootstrap.Archive) (missing bool) {
 	}
 	then := "Set what is missing in the [[source]] before you import without -dry-run: a conversation keeps out whom the first import did not believe."
 	if !r.dry {
-		then = "Set what is missing in the [[source]], look with -dry-run, and import again: that teaches who writes; mail that was believed already is counted twice. But a conversation keeps out whom the first import did not believe. If nothing else was learned yet, forget all before (`mxgate memory forget -all -yes`)."
+		then = "Set what is missing in the [[source]], look with -dry-run, and import again: that teaches who writes; mail that was believed already is counted twice. But a conversation keeps out whom the first import did not believe. If nothing else was learned yet, forget all before (`" + r.command("memory forget", "-all -yes") + "`)."
 	}
 	r.wrapped(then)
 	return true

@@ -97,7 +97,7 @@ func (r *remembering) showArchiveKin(found []pair.Likeness, a *bootstrap.Archive
 	fmt.Fprint(r.out, "\nThese have names made of older ones. Their ordinary mail is not told, but an answer in a conversation of the older one,\nor a change of payment to those who correspond with it, is judged as that of a stranger, and mostly held.\nIf two are of one house, say so, or list them as a [[group]] in the configuration:\n\n")
 	for i, l := range found {
 		if i == maxKinShown {
-			fmt.Fprintf(r.out, "and %s more: `mxgate memory show DOMAIN` tells\n", count.Of(len(found)-i, "pair"))
+			fmt.Fprintf(r.out, "and %s more: `%s` tells\n", count.Of(len(found)-i, "pair"), r.command("memory show", "DOMAIN"))
 			break
 		}
 		fmt.Fprintf(r.out, "%s  mxgate allow lookalike -config %s %s for %s -reason \"...\"\n\n", r.archiveSides(l, a, k), shellWord(r.cfg.File), shellWord(string(l.Domain)), shellWord(string(l.Target)))

@@ -91,15 +91,18 @@ func (r *remembering) statsTable(s memory.Stats) error {
 	t.add("", "DOMAINS", "STATE", "THAT IS")
 	for _, k := range states {
 		what := stateWords[k.state]
-		if k.state == policy.Shadow {
+		switch k.state {
+		case policy.Shadow:
 			what = "resembles an older one: a stranger to everybody, however long it writes"
+		case policy.Seen:
+			what = "wrote to us, or you to them; not yet known well"
 		}
 		t.add("", fmt.Sprintf("%7d", s.Domains[string(k.state)]), k.word, what)
 	}
 	if err := t.print(r.out); err != nil {
 		return err
 	}
-	fmt.Fprintln(r.out, "Others may be in the shadow of an older one to some, as in its conversations:\n`mxgate memory show DOMAIN` tells.")
+	fmt.Fprintf(r.out, "Others may be in the shadow of an older one to some, as in its conversations:\n`%s` tells.\n", r.command("memory show", "DOMAIN"))
 	t = table{}
 	for _, row := range []struct {
 		n    int
@@ -107,7 +110,7 @@ func (r *remembering) statsTable(s memory.Stats) error {
 	}{
 		{s.Threads, count.Word(s.Threads, "conversation")}, {s.IDs, count.Word(s.IDs, "message id") + " of conversations, kept as a digest"},
 		{s.Edges, count.Word(s.Edges, "contact") + ": a mailbox of yours and a domain"},
-		{s.Names, count.Word(s.Names, "name") + " of authors who write to a mailbox of yours"}, {s.Decisions, count.Word(s.Decisions, "decision") + " (`mxgate allow list`)"},
+		{s.Names, count.Word(s.Names, "name") + " of authors who write to a mailbox of yours"}, {s.Decisions, count.Word(s.Decisions, "decision") + " (`" + r.command("allow list", "") + "`)"},
 	} {
 		t.add("", fmt.Sprintf("%7d", row.n), row.what)
 	}

@@ -266,6 +266,10 @@ func TestAnArchiveTeachesWhatItProves(t *testing.T) {
 	wantIn(t, out, "partner.example: no proven mail of it was delivered here\n")
 	out, _ = l.remember(exitFine, "import", "-sent", mbox)
 	wantIn(t, out, "1 sent by you", "1 left out, not from your own domains", "1 domain vouched for")
+	out, _ = l.remember(exitFine, "show", "partner.example")
+	wantIn(t, out, "partner.example: you write to it, since 2026-11-03; no proven mail of it was delivered here\n", "0 messages of it, 1 of yours to it; the last contact was on 2026-11-03")
+	out, _ = l.remember(exitFine, "stats")
+	wantIn(t, out, "      1  seen         wrote to us, or you to them; not yet known well\n")
 	out, _ = l.remember(exitFine, "import", "-vouch", mbox)
 	wantIn(t, out, "1 that you vouch for")
 	out, _ = l.remember(exitFine, "show", "partner.example")
@@ -276,7 +280,7 @@ func TestAnArchiveTeachesWhatItProves(t *testing.T) {
 		t.Errorf("%v: %+v", err, s)
 	}
 	out, _ = l.remember(exitFine, "stats")
-	wantIn(t, out, "  shadow       resembles an older one: a stranger to everybody, however long it writes\n", "\nOthers may be in the shadow of an older one to some, as in its conversations:\n`mxgate memory show DOMAIN` tells.\n", "\n      2  conversations\n      2  message ids of conversations", "\n      1  contact: ", "\n      1  name ", "\n      0  decisions", " KB on disk\n")
+	wantIn(t, out, "  shadow       resembles an older one: a stranger to everybody, however long it writes\n", "\nOthers may be in the shadow of an older one to some, as in its conversations:\n`mxgate memory show -config "+l.config+" DOMAIN` tells.\n", "(`mxgate allow list -config "+l.config+"`)", "\n      2  conversations\n      2  message ids of conversations", "\n      1  contact: ", "\n      1  name ", "\n      0  decisions", " KB on disk\n")
 }
 
 // What is missing in the configuration is told, and what it does to what was learned.
@@ -317,7 +321,7 @@ func TestWhatTheGatewayHasStillToDoIsSaidInOneWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	const handed = "\nhanded to the gateway, done within a minute: see `mxgate memory stats`\n"
+	handed := "\nhanded to the gateway, done within a minute: see `mxgate memory stats -config " + l.config + "`\n"
 	for want, args := range map[string][]string{
 		"taken as known well":                     {"import", l.file("v.csv", "heise.de\n")},
 		"1 message read, 1 learned from":          {"import", "-vouch", l.file("a.eml", memoryLetter)},
@@ -357,7 +361,7 @@ func TestWhatTheGatewayHasStillToDoIsSaidInOneWay(t *testing.T) {
 
 func TestStatsDoNotSayNothingAndCountSomething(t *testing.T) {
 	var b bytes.Buffer
-	r := remembering{beside: &beside{out: &b}}
+	r := remembering{beside: &beside{cfg: &config.Config{File: "mxgate.toml"}, out: &b}}
 	if err := r.statsTable(memory.Stats{Waiting: 1, Threads: 4, IDs: 18}); err != nil || !strings.HasPrefix(b.String(), "remembers nothing soon: what is counted here was forgotten, and is not off the disk yet\n1 request that the gateway has not taken over yet") {
 		t.Errorf("%v\n%s", err, &b)
 	}

@@ -86,7 +86,7 @@ func (p *providing) statusFlags() {
 }
 
 func (p *providing) acceptFlags() {
-	p.flags.StringVar(&p.by, "by", whoami(), "`NAME` of who decides, for the record")
+	byFlag(p.flags, &p.by)
 	p.flags.BoolVar(&p.force, "force", false, "accept a list that grows or shrinks a lot, or has a very wide range, all the same")
 }
 

@@ -309,7 +309,7 @@ func TestStatusNamesWhatCouldNotBeLearned(t *testing.T) {
 func TestProvidersMisuse(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	for _, c := range []struct{ args, want string }{
-		{"status", "mxgate: -config FILE is missing"},
+		{"status", "mxgate: -config FILE is missing, and MXGATE_CONFIG names none"},
 		{"status -config " + l.config + " x", `mxgate providers status: unexpected argument "x"; see mxgate providers status -h`},
 		{"refresh -config " + l.config + " nobody", `mxgate providers refresh: "nobody": expected the name of a [[source]] in the configuration; see mxgate providers refresh -h`},
 		{"refresh -config " + l.config + " -published x", `mxgate providers refresh: invalid value "x" for flag -published: expected SOURCE=PLACE, PLACE being a file, https://URL, spf:DOMAIN or hosts:DOMAIN; see mxgate providers refresh -h`},

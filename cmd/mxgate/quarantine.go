@@ -26,6 +26,7 @@ type quarantining struct {
 	out, errOut io.Writer
 	by          string
 	reason      string
+	who         store.Filter // From and To
 	all         bool
 	raw         bool
 	json        bool
@@ -34,7 +35,7 @@ type quarantining struct {
 
 func quarantineGroup() group[quarantining] {
 	return group[quarantining]{"quarantine", "look at held messages and decide on them", "COMMAND -config FILE [flags] [ID...]", []verb[quarantining]{
-		{command{"list", "-config FILE [-reason R] [-all] [-limit N] [-json]", "what is held", nil}, (*quarantining).listFlags, (*quarantining).list},
+		{command{"list", "-config FILE [-reason R] [-from WHO] [-to WHO] [-all] [-limit N] [-json]", "what is held", nil}, (*quarantining).listFlags, (*quarantining).list},
 		{command{"show", "-config FILE [-all|-raw] ID", "one message: why it is held, and what can be done; -all shows all evidence, -raw the message itself", nil}, (*quarantining).showFlags, (*quarantining).show},
 		{command{"release", "-config FILE [-by NAME] ID...", "send to the next hop: original octets and envelope, marked, not judged again", nil}, (*quarantining).byFlags, (*quarantining).release},
 		{command{"delete", "-config FILE [-by NAME] ID...", "remove the message; the record of it stays", nil}, (*quarantining).byFlags, (*quarantining).remove},
@@ -44,6 +45,8 @@ func quarantineGroup() group[quarantining] {
 func (q *quarantining) listFlags() {
 	q.limit = 100
 	q.flags.Var(oneOf{&q.reason, journalReasons()}, "reason", "only messages held for `REASON`, such as lookalike")
+	q.flags.Var(whose{&q.who.From, true}, "from", fromHelp)
+	q.flags.Var(whose{&q.who.To, false}, "to", "only messages to `WHO`, an address or a domain, among the recipients of the envelope")
 	q.flags.BoolVar(&q.all, "all", false, "released and deleted messages too")
 	q.flags.Var(&q.limit, "limit", "show at most the newest `N`")
 	q.flags.BoolVar(&q.json, "json", false, "one JSON object on a line for each message")
@@ -55,7 +58,7 @@ func (q *quarantining) showFlags() {
 }
 
 func (q *quarantining) byFlags() {
-	q.flags.StringVar(&q.by, "by", whoami(), "`NAME` of who decides, for the record")
+	byFlag(q.flags, &q.by)
 }
 
 func runQuarantine(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -71,6 +74,9 @@ func (q *quarantining) run(ctx context.Context, args []string, do func(*quaranti
 	ids, code, ok := parse(q.flags, args)
 	if !ok {
 		return code
+	}
+	for i, id := range ids {
+		ids[i] = bareID(id)
 	}
 	if q.cfg, code = load(*config, q.errOut); q.cfg == nil {
 		return code
@@ -97,7 +103,7 @@ func (q *quarantining) list(ctx context.Context, ids []string) int {
 	if len(ids) > 0 {
 		return misused(q.flags, fmt.Sprintf("unexpected argument %q", ids[0]))
 	}
-	filter := store.Filter{State: store.StateHeld, Reason: q.reason, Limit: int(q.limit) + 1}
+	filter := store.Filter{State: store.StateHeld, Reason: q.reason, From: q.who.From, To: q.who.To, Limit: int(q.limit) + 1}
 	if q.all {
 		filter.State = ""
 	}
@@ -137,7 +143,7 @@ func (q *quarantining) listTable(rows []store.Held) error {
 		if q.reason != "" {
 			nothing += " for " + q.reason
 		}
-		_, err := fmt.Fprintln(q.out, nothing)
+		_, err := fmt.Fprintln(q.out, nothing+namedIn(q.who))
 		return err
 	}
 	t := table{}
@@ -172,6 +178,8 @@ func (q *quarantining) release(ctx context.Context, ids []string) int {
 		switch {
 		case errGet != nil:
 			return errors.Join(err, errGet)
+		case h.State == store.StateHeld && errors.Is(err, store.ErrMaybe):
+			return fmt.Errorf("uncertain, still held: %s", strings.TrimPrefix(err.Error(), "store: release "+id+": "))
 		case h.State == store.StateHeld:
 			return fmt.Errorf("not released, still held: %s", strings.TrimPrefix(err.Error(), "store: release "+id+": "))
 		}

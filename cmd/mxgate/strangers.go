@@ -37,7 +37,7 @@ type strangerLine struct {
 
 // strangersReport is how `mxgate strangers` is asked.
 type strangersReport struct {
-	since span
+	since moment
 	limit atMost
 	now   time.Time
 }
@@ -45,8 +45,8 @@ type strangersReport struct {
 func runStrangers(ctx context.Context, args []string, out, errOut io.Writer) int {
 	f := flags("strangers", errOut)
 	config := f.String("config", "", "configuration `FILE`")
-	r := strangersReport{since: span(7 * 24 * time.Hour), limit: 30, now: time.Now()}
-	f.Var(&r.since, "since", "look back this `LONG`, in whole hours: 12h, 7d")
+	r := strangersReport{since: moment{ago: span(7 * 24 * time.Hour)}, limit: 30, now: time.Now()}
+	f.Var(&r.since, "since", "look back `WHEN`, in whole hours: so long (12h, 7d, 2w), or to a date (2026-11-22, 2026-11-22T10:00) in the time zone of this machine")
 	f.Var(&r.limit, "limit", "show at most the `N` networks that came most")
 	asJSON := f.Bool("json", false, "one JSON object on a line for each network and hour, all of them")
 	if code, ok := parseOnly(f, args); !ok {
@@ -57,7 +57,7 @@ func runStrangers(ctx context.Context, args []string, out, errOut io.Writer) int
 		return code
 	}
 	return withStore(*config, errOut, func(st *store.Store) error {
-		since := r.now.Add(-time.Duration(r.since))
+		since := r.since.on(r.now)
 		rows, err := st.Strangers(ctx, since)
 		if err != nil {
 			return err
@@ -98,7 +98,7 @@ func (r strangersReport) printJSON(out io.Writer, rows []store.StrangerRow, a pr
 // print writes the report: who, how often, first and last, then the picture.
 func (r strangersReport) print(out io.Writer, a providers.Attempts) error {
 	if a.Count == 0 {
-		_, err := fmt.Fprintf(out, "nobody in the last %s\n", &r.since)
+		_, err := fmt.Fprintf(out, "nobody %s\n", looked(r.since, moment{}))
 		return err
 	}
 	const hour = "2006-01-02 15:04 MST"
@@ -131,8 +131,8 @@ func (r strangersReport) print(out io.Writer, a providers.Attempts) error {
 	if a.NearCount > 0 {
 		became = fmt.Sprintf("refused, %d of them told to wait: near misses", a.NearCount)
 	}
-	_, err := fmt.Fprintf(out, "\n%s from %s in the last %s, %s\nby %s (UTC):\n\n%s",
-		count.Of(a.Count, "connection"), count.Of(len(a.Strangers), "network"), &r.since, became, unitName(a.Unit), picture(a))
+	_, err := fmt.Fprintf(out, "\n%s from %s %s, %s\nby %s (UTC):\n\n%s",
+		count.Of(a.Count, "connection"), count.Of(len(a.Strangers), "network"), looked(r.since, moment{}), became, unitName(a.Unit), picture(a))
 	return err
 }
 

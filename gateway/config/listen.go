@@ -161,6 +161,21 @@ func (c *Config) checkTLS(k *strict.Problems) {
 		k.Add("tls.key_file", "", "missing: expected the PEM file with the private key of cert_file")
 		return
 	}
+	c.Certificate = t.pair(k)
+}
+
+// ReadCertificate reads the files of the certificate again. Its error is a *Error that
+// names them.
+func (c *Config) ReadCertificate() (*tls.Certificate, error) {
+	k := new(strict.Problems)
+	if pair := c.TLS.pair(k); pair != nil {
+		return pair, nil
+	}
+	return nil, &Error{c.File, c.Locate(*k)}
+}
+
+// pair reads certificate and key; it is nil if k got a reason.
+func (t TLS) pair(k *strict.Problems) *tls.Certificate {
 	cert, certErr := os.ReadFile(t.CertFile)
 	key, keyErr := os.ReadFile(t.KeyFile)
 	if certErr != nil {
@@ -171,15 +186,34 @@ func (c *Config) checkTLS(k *strict.Problems) {
 	if keyErr != nil {
 		k.Add("tls.key_file", quote(t.KeyFile), unreadable, rootCause(keyErr))
 	}
+	if keyErr == nil && encrypted(key) {
+		keyErr = errors.New("encrypted")
+		k.Add("tls.key_file", quote(t.KeyFile), "is encrypted, and nobody is there at a start to give the password: expected a key without one, from openssl pkey -in %s -out NEWFILE (mode 0600, owner the user running mxgate)", t.KeyFile)
+	}
 	if certErr != nil || keyErr != nil {
-		return
+		return nil
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
 		k.Add("tls.key_file", quote(t.KeyFile), "does not fit cert_file (%v): expected the PEM private key of that certificate", err)
-		return
+		return nil
 	}
-	c.Certificate = &pair
+	return &pair
+}
+
+// encrypted reports whether the first private key of a PEM text wants a password.
+// RFC 7468, Section 11, and the older RFC 1421, Section 4.6.1.1.
+func encrypted(text []byte) bool {
+	for {
+		block, rest := pem.Decode(text)
+		if block == nil {
+			return false
+		}
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			return block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED")
+		}
+		text = rest
+	}
 }
 
 // What is wrong with a file of certificates or keys.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,11 @@ func (c *Config) Warnings(now time.Time) []Problem {
 		}
 	}
 	c.warnOfCertificate(k, now)
+	c.warnOfPaths(k)
+	c.warnOfMetrics(k)
+	for i := range *k {
+		(*k)[i].Warning = true
+	}
 	return c.Locate(*k)
 }
 
@@ -132,6 +138,30 @@ func (c *Config) warnOfCertificate(k *strict.Problems, now time.Time) {
 	}
 	if now.Before(leaf.NotBefore) {
 		k.Add("tls.cert_file", quote(c.TLS.CertFile), "the certificate is not valid before %s: is the clock right?", leaf.NotBefore.UTC().Format(time.RFC3339))
+	}
+}
+
+// warnOfPaths warns of paths that lead elsewhere for who starts mxgate elsewhere: a
+// service starts in /, and a command where somebody stands.
+func (c *Config) warnOfPaths(k *strict.Problems) {
+	relative := func(key, path string) {
+		if path != "" && !filepath.IsAbs(path) {
+			k.Add(key, quote(path), "leads elsewhere when mxgate starts in another directory, as a service does: expected an absolute path")
+		}
+	}
+	relative("data_dir", c.DataDir)
+	relative("tls.cert_file", c.TLS.CertFile)
+	relative("tls.key_file", c.TLS.KeyFile)
+	relative("tls.client_ca_file", c.TLS.ClientCAFile)
+	for i, n := range c.NextHops {
+		relative(fmt.Sprintf("next_hop[%d].ca_file", i), n.CAFile)
+	}
+}
+
+// warnOfMetrics warns of figures for whoever asks.
+func (c *Config) warnOfMetrics(k *strict.Problems) {
+	if at, err := parseListen(c.Metrics.Address); err == nil && at.Addr().IsUnspecified() {
+		k.Add("metrics.address", quote(c.Metrics.Address), "answers on every address of this machine, and there is no authentication: expected 127.0.0.1:%d, or the address of an internal network", at.Port())
 	}
 }
 

@@ -61,3 +61,34 @@ func cpuTime(b *testing.B) time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// BenchmarkFilters is the cost of a listing that finds nothing in 300,000 entries:
+// all of them are looked at.
+func BenchmarkFilters(b *testing.B) {
+	s, err := Config{Dir: b.TempDir(), OnError: func(err error) { b.Error(err) }}.Open()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	for i := range 300_000 {
+		s.Journal(typicalEntry(i))
+	}
+	if err := s.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	nobody := mail.Address{Local: "nobody", Domain: "example.net"}
+	for name, f := range map[string]Filter{
+		"reason": {Reason: "none"}, "from": {From: Mailboxes{Address: nobody}}, "from domain": {From: Mailboxes{Domain: "example.net"}},
+		"to": {To: Mailboxes{Address: nobody}}, "to domain": {To: Mailboxes{Domain: "example.net"}}, "message-id": {MessageID: "nothing@example.net"},
+	} {
+		b.Run(name, func(b *testing.B) {
+			before := cpuTime(b)
+			for b.Loop() {
+				if all, err := s.Entries(b.Context(), f); err != nil || len(all) > 0 {
+					b.Fatal(len(all), err)
+				}
+			}
+			b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N), "cpu-ns/op")
+		})
+	}
+}

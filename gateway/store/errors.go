@@ -24,6 +24,9 @@ var (
 	ErrNotFound = errors.New("no such message in the quarantine")
 	// ErrState says that the message is not in a state that allows the change.
 	ErrState = errors.New("the state of the message does not allow this")
+	// ErrMaybe is wrapped by what Release's deliver returns where the next hop may have
+	// the message all the same.
+	ErrMaybe = errors.New("the next hop may have the message; ask there before it is released again")
 	// ErrUncertain says that a message was delivered but could not be marked as
 	// released: it may be delivered again.
 	ErrUncertain = errors.New("delivered, but not recorded as released")

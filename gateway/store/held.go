@@ -49,25 +49,6 @@ type Held struct {
 	ChangedBy  string
 }
 
-// Filter selects messages or journal entries; its zero value selects all. Fields
-// that do not apply to what is listed are ignored.
-type Filter struct {
-	State        State // messages; StateHeld includes those being released
-	ID           string
-	Reason       string
-	Disposition  string      // entries
-	Outcome      Outcome     // entries
-	AuthorDomain mail.Domain // entries
-	Source       string      // entries
-	Path         string      // entries
-	Lifted       bool        // only entries of which something was lifted
-	Since        time.Time   // at or after
-	Until        time.Time   // before
-	Limit        int         // 0: 1000
-}
-
-const defaultLimit = 1000
-
 // maxTextOctets bounds each text that came from outside, so that one header
 // field cannot fill the database. RFC 5322 allows a line 998.
 const maxTextOctets = 2048
@@ -144,49 +125,6 @@ func scanHeld(row interface{ Scan(...any) error }) (Held, error) {
 		h.Evidence = []byte(evidence)
 	}
 	return h, nil
-}
-
-// conditions collects the WHERE clause of a listing.
-type conditions struct {
-	texts []string
-	args  []any
-}
-
-func (c *conditions) add(text string, args ...any) {
-	c.texts = append(c.texts, text)
-	c.args = append(c.args, args...)
-}
-
-// addText adds column = value unless value is empty.
-func (c *conditions) addText(column, value string) {
-	if value != "" {
-		c.add(column+" = ?", value)
-	}
-}
-
-// addSpan adds the bounds of f on a column of times.
-func (c *conditions) addSpan(column string, f Filter) {
-	if !f.Since.IsZero() {
-		c.add(column+" >= ?", nanos(f.Since))
-	}
-	if !f.Until.IsZero() {
-		c.add(column+" < ?", nanos(f.Until))
-	}
-}
-
-// where is the clause, "" without conditions.
-func (c *conditions) where() string {
-	if len(c.texts) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(c.texts, " AND ")
-}
-
-func (f Filter) limit() int {
-	if f.Limit <= 0 {
-		return defaultLimit
-	}
-	return f.Limit
 }
 
 // collect reads all rows of a query with scan.

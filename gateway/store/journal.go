@@ -184,6 +184,9 @@ func (f Filter) entriesQuery() (string, []any) {
 		c.add("lifted <> ''")
 	}
 	c.addText("author_domain", string(f.AuthorDomain))
+	c.addMessageID(f.MessageID)
+	c.addFromOf(f.From)
+	c.addToOf(f.To)
 	c.addSpan("at", f)
 	return "SELECT " + entryColumns + " FROM journal" + c.where() + " ORDER BY at DESC, seq DESC LIMIT ?", append(c.args, f.limit())
 }

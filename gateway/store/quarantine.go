@@ -77,6 +77,8 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Held, error) {
 	}
 	c.addText("id", f.ID)
 	c.addText("reason", f.Reason)
+	c.addHeldFromOf(f.From)
+	c.addHeldToOf(f.To)
 	c.addSpan("received_at", f)
 	rows, err := s.read.QueryContext(ctx, "SELECT "+heldColumns+" FROM quarantine"+c.where()+" ORDER BY received_at DESC, id LIMIT ?", append(c.args, f.limit())...)
 	return collect(rows, err, scanHeld)

@@ -91,7 +91,11 @@ func (s *Store) Release(ctx context.Context, id, by string, deliver func(context
 	}
 	delivered, err := s.deliver(within, h, deliver)
 	if err != nil {
-		settled := s.settle(ctx, h, by, claim, StateHeld, Change{What: "release failed", Detail: err.Error()})
+		what := "release failed"
+		if errors.Is(err, ErrMaybe) {
+			what = "release uncertain"
+		}
+		settled := s.settle(ctx, h, by, claim, StateHeld, Change{What: what, Detail: err.Error()})
 		return errors.Join(fmt.Errorf("store: release %s: %w", id, err), settled)
 	}
 	var changes []Change

@@ -93,7 +93,7 @@ func (c Config) open(disk blob.Disk, commit func(*sql.Tx) error) (*Store, error)
 	}
 	blobs, err := layOut(dir, disk)
 	if err != nil {
-		return nil, fault("data_dir "+dir, fmt.Errorf("%s, or name another data_dir: %w", layOutAdvice(err), err))
+		return nil, fault("data_dir "+dir, fmt.Errorf("%s, or name another data_dir: %w", layOutAdvice(dir, err), err))
 	}
 	s := &Store{dir: dir, blobs: blobs, now: time.Now, onError: c.OnError, onMended: c.OnMended, commit: commit, room: c.newRoom(dir), queue: newQueue()}
 	if s.onError == nil {
@@ -240,7 +240,10 @@ func layOut(dir string, files blob.Disk) (*blob.Dir, error) {
 }
 
 // layOutAdvice says what to do about an error of layOut.
-func layOutAdvice(err error) string {
+func layOutAdvice(dir string, err error) string {
+	if owner, ok := disk.Denied(dir, err); ok {
+		return owner.Cures()
+	}
 	if errors.Is(fault("", err), ErrFull) {
 		return "expected room for a new database: make room on its file system"
 	}

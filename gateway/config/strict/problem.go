@@ -18,6 +18,7 @@ type Problem struct {
 	Key      string // "source[0].ranges[1]"
 	Value    string
 	Expected string // what was expected, and what to do
+	Warning  bool   // what the text is for works all the same
 }
 
 // Problems collects what is wrong with a text.
