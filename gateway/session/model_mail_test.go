@@ -125,6 +125,7 @@ func (m *model) mail(arg string) {
 	}
 	slices.Sort(seen)
 	m.event("begin %s%s tls=%t origin=%s/%s", paths[path].ours, strings.Join(seen, ""), m.secure, from.addr, from.helo)
+	m.forward = nil // it is for one MAIL that is judged, also if that is refused: so in Postfix
 	if m.gate(paths[path].local) {
 		m.tx, m.utf8 = true, utf8
 		m.replies = append(m.replies, "250 2.1.0")

@@ -61,7 +61,7 @@ type Conn struct {
 	helo      string
 	terms     terms
 	origin    syntax.Origin  // by XCLIENT
-	forwarded *syntax.Origin // by XFORWARD, of the next transaction; nil: not told
+	forwarded *syntax.Origin // by XFORWARD, of the next MAIL that is judged and what follows it; nil: not told
 	mailOpen  bool
 	utf8      bool  // MAIL had SMTPUTF8
 	declared  int64 // octets of content, with MAIL
