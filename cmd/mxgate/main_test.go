@@ -2,10 +2,19 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"strings"
 	"testing"
 	"time"
 )
+
+// TestMain takes out of the environment what the commands read there.
+func TestMain(m *testing.M) {
+	for _, name := range []string{configVariable, "SUDO_USER", "DOAS_USER"} {
+		os.Unsetenv(name)
+	}
+	os.Exit(m.Run())
+}
 
 // mx runs the program.
 func mx(t *testing.T, args ...string) (code int, out, errOut string) {
