@@ -39,7 +39,7 @@ func TestSlowDNSHoldsHalfOfASourceAtMost(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if took[0] < 5*time.Second || took[1] < 5*time.Second || took[2] < hurriedWait || took[2] > 4*time.Second {
+	if took[0] < 5*time.Second || took[1] < 5*time.Second || took[2] < hurriedWait || took[2] > 5*time.Second {
 		t.Errorf("they took %v", took)
 	}
 	if n := g.server.pipeline.judging.n["the-provider"]; n != 0 {
@@ -47,7 +47,7 @@ func TestSlowDNSHoldsHalfOfASourceAtMost(t *testing.T) {
 	}
 	start := time.Now()
 	g.deliver(partner, []string{bob}, strings.Repeat("X-Padding: "+strings.Repeat("x", 60)+"\r\n", 1000)+cleanMail())
-	if took := time.Since(start); took < hurriedWait || took > 4*time.Second {
+	if took := time.Since(start); took < hurriedWait || took > 5*time.Second {
 		t.Errorf("a large header was held for %v", took)
 	}
 }
