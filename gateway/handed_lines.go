@@ -197,8 +197,8 @@ func (t *top) sourceOf(i int) (provider.Source, bool) {
 	for _, src := range sources {
 		entry, _ := provider.Lookup(src.Provider)
 		ranges := src.Ranges
-		for k := range entry.Ranges {
-			if len(src.Ranges) == 0 {
+		if len(ranges) == 0 {
+			for k := range entry.Ranges {
 				ranges = append(ranges, entry.Ranges[k].List...)
 			}
 		}

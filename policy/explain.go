@@ -12,7 +12,14 @@ import (
 // with "verdict:", then labelled lines, wrapped. Bytes of the message are
 // quoted: a terminal must not obey them.
 func Explain(w io.Writer, e *Evidence, v Verdict) error {
+	return ExplainAs(w, strings.ToUpper(v.Disposition.String())+": "+string(v.Reason)+e.without(v.Reason), e, v)
+}
+
+// ExplainAs is Explain with a heading of the caller's behind "verdict:", for one that
+// is still open.
+func ExplainAs(w io.Writer, heading string, e *Evidence, v Verdict) error {
 	var x explanation
+	fmt.Fprintf(&x.b, "verdict: %s\n", heading)
 	x.verdict(e, &v)
 	x.author(&e.Author)
 	if e.Path.Verdict != "" { // older evidence has none
@@ -41,7 +48,6 @@ func (x *explanation) line(key, format string, args ...any) {
 }
 
 func (x *explanation) verdict(e *Evidence, v *Verdict) {
-	fmt.Fprintf(&x.b, "verdict: %s: %s%s\n", strings.ToUpper(v.Disposition.String()), v.Reason, e.without(v.Reason))
 	x.line("why", "%s", v.Sentence)
 	told := strings.Contains(v.Sentence, e.proof())
 	// once leaves out what speaks for the author where it was told before.

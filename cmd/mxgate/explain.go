@@ -243,14 +243,8 @@ func (e *explaining) verdict(r *gateway.Explained) error {
 	if r.Hangs == nil {
 		return policy.Explain(e.out, &r.Evidence, r.Verdict)
 	}
-	var text strings.Builder
-	if err := policy.Explain(&text, &r.Evidence, r.Verdict); err != nil {
-		return err
-	}
-	_, rest, _ := strings.Cut(text.String(), "\n")
 	disposition, reason := result{open: true}.words()
-	_, err := fmt.Fprintf(e.out, "verdict: %s: %s\n%s", disposition, reason, rest)
-	return err
+	return policy.ExplainAs(e.out, disposition+": "+reason, &r.Evidence, r.Verdict)
 }
 
 // handedWords says of a message that servers of ours had taken what was judged of it.
