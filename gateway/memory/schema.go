@@ -3,11 +3,11 @@ package memory
 import (
 	"database/sql"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 
-	"modernc.org/sqlite"
+	"mxgate/gateway/sqlitefile"
+
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -62,7 +62,7 @@ type querier interface {
 // foreign marks an error of SQLite on one of our own statements: the tables that
 // it names are others.
 func foreign(err error) error {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_ERROR {
+	if sqlitefile.Code(err)&0xff == sqlite3.SQLITE_ERROR {
 		return fmt.Errorf("%w: %w", errContent, err)
 	}
 	return err

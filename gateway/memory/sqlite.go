@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,16 +15,13 @@ import (
 	"mxgate/gateway/disk"
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
+	"mxgate/gateway/sqlitefile"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // databaseName is the database's name in the directory.
 const databaseName = "memory.db"
-
-// busyTimeout is how long one process waits for another's write.
-const busyTimeout = 10 * time.Second
 
 // takeAtOnce is how many requests are taken over in one turn.
 const takeAtOnce = 8
@@ -63,7 +59,7 @@ func (l *lite) open(dir string) (err error) {
 		return err
 	}
 	l.sure.SetMaxOpenConns(1)
-	if err := setWAL(l.sure); err != nil {
+	if err := sqlitefile.SetWAL(l.sure, "PRAGMA auto_vacuum = incremental", sqlitefile.Wait); err != nil {
 		return err
 	}
 	if err := migrate(l.sure); err != nil {
@@ -90,33 +86,12 @@ func (l *lite) open(dir string) (err error) {
 	return nil
 }
 
-// dsn names the database file with options as a URI: a path may contain "?".
-func dsn(path string, options ...string) string { return dsnFor(busyTimeout, path, options...) }
+// dsn names the database file with options.
+func dsn(path string, options ...string) string { return dsnFor(sqlitefile.Wait, path, options...) }
 
-// dsnFor is dsn for who waits otherwise. To wait is the first option: others read.
+// dsnFor is dsn for who waits otherwise.
 func dsnFor(wait time.Duration, path string, options ...string) string {
-	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_txlock=immediate&_pragma=busy_timeout(%d)&_pragma=cache_size(-512)&_pragma=secure_delete(on)", wait.Milliseconds())}
-	for _, o := range options {
-		u.RawQuery += "&" + o
-	}
-	return u.String()
-}
-
-func setWAL(db *sql.DB) error {
-	var journal string
-	if err := db.QueryRow("PRAGMA journal_mode").Scan(&journal); err != nil || journal == "wal" {
-		return err
-	}
-	if _, err := db.Exec("PRAGMA auto_vacuum = incremental"); err != nil { // possible before the first page alone
-		return err
-	}
-	if err := db.QueryRow("PRAGMA journal_mode = wal").Scan(&journal); err != nil {
-		return err
-	}
-	if journal != "wal" {
-		return fmt.Errorf("journal mode %q, expected wal: the directory must be on a local file system that supports shared memory files", journal)
-	}
-	return nil
+	return sqlitefile.URI(path, wait, append(options, "_txlock=immediate", "_pragma=cache_size(-512)", "_pragma=secure_delete(on)")...)
 }
 
 // errContent says that what is there is not what we write.
@@ -127,12 +102,8 @@ func (l *lite) fault(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	damaged := errors.Is(err, errContent)
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		code := e.Code() & 0xff
-		damaged = damaged || code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
-	}
-	if damaged {
+	code := sqlitefile.Code(err) & 0xff
+	if errors.Is(err, errContent) || code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB {
 		return fmt.Errorf("%w: %s: %s: the gateway, when it starts, sets it aside, takes over the decisions that can be read and begins empty; "+
 			"no mail is lost; or restore it together with %s, its -wal and its -shm moved aside: %w",
 			ErrDamaged, l.path, op, digest.KeyName, err)
@@ -183,11 +154,9 @@ const takeOver = "INSERT OR REPLACE INTO meta VALUES ('serving', ?)"
 // unwritten reports whether SQLite could not write. That the disk is full, or a
 // quota used up, is an input or output error to it more often than not.
 func unwritten(err error) bool {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		switch e.Code() & 0xff {
-		case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
-			return true
-		}
+	switch sqlitefile.Code(err) & 0xff {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+		return true
 	}
 	return false
 }
@@ -418,8 +387,8 @@ func (l *lite) emptyLog() (bool, error) {
 	var busy bool
 	var frames, copied int
 	err := l.learn.QueryRow("PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &copied)
-	_, back := l.learn.Exec(fmt.Sprintf("PRAGMA busy_timeout = %d", busyTimeout.Milliseconds()))
-	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_BUSY {
+	_, back := l.learn.Exec(fmt.Sprintf("PRAGMA busy_timeout = %d", sqlitefile.Wait.Milliseconds()))
+	if sqlitefile.Busy(err) {
 		busy, err = true, nil
 	}
 	return !busy, l.fault("empty the log", cmp.Or(err, back))

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 
+	"mxgate/gateway/sqlitefile"
 	"mxgate/gateway/store/blob"
 
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -43,16 +43,8 @@ var (
 // fault wraps the error of a write with what was done, and with ErrFull or
 // ErrNotWritable. nil stays nil.
 func fault(op string, err error) error {
-	if sqliteCode(err)&0xff == sqlite3.SQLITE_FULL && !errors.Is(err, ErrFull) {
+	if sqlitefile.Code(err)&0xff == sqlite3.SQLITE_FULL && !errors.Is(err, ErrFull) {
 		err = fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return blob.Fault(op, err)
-}
-
-// sqliteCode is the extended result code of a database error, 0 for other errors.
-func sqliteCode(err error) int {
-	if e, ok := errors.AsType[*sqlite.Error](err); ok {
-		return e.Code()
-	}
-	return 0
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"mxgate/gateway/sqlitefile"
 	"mxgate/gateway/store/blob"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -59,7 +60,7 @@ func (s *Store) Quarantine(ctx context.Context, h Held, content io.Reader) error
 }
 
 func rowFault(id string, err error) error {
-	if sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+	if sqlitefile.Code(err) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
 		return fmt.Errorf("store: quarantine %s: %w: %w", id, ErrExists, err)
 	}
 	return fault("quarantine "+id, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mxgate/gateway/disk"
+	"mxgate/gateway/sqlitefile"
 
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -165,7 +166,7 @@ const openOctets = 128 << 10
 // noRoomToOpen reports whether err, of opening the database, comes from a full
 // disk. SQLite calls that an input or output error, as it does a broken one.
 func (s *Store) noRoomToOpen(err error) bool {
-	switch sqliteCode(err) & 0xff {
+	switch sqlitefile.Code(err) & 0xff {
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
 		return disk.Full(s.SpoolDir(), openOctets)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -13,16 +12,12 @@ import (
 	"time"
 
 	"mxgate/gateway/disk"
+	"mxgate/gateway/sqlitefile"
 	"mxgate/gateway/store/blob"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // databaseName is the database's name in the data directory.
 const databaseName = "mxgate.db"
-
-// busyTimeout is how long one process waits for another's write.
-const busyTimeout = 10 * time.Second
 
 // readers is how many reads may run at once.
 const readers = 4
@@ -151,7 +146,7 @@ func (s *Store) connect() error {
 		return fmt.Errorf("store: open %s: %w", path, err)
 	}
 	s.write.SetMaxOpenConns(1)
-	if err = setWAL(s.write); err == nil {
+	if err = prepare(s.write); err == nil {
 		err = migrate(s.write)
 	}
 	if err != nil {
@@ -171,32 +166,17 @@ func (s *Store) connect() error {
 	return nil
 }
 
-// setWAL brings a new database into WAL mode, which the file remembers, and
-// checks what custody rests on: a file system that refuses WAL must be known now,
-// not after the first power cut.
-func setWAL(db *sql.DB) error {
-	var journal string
+// prepare brings a new database into WAL mode, and checks what custody rests on.
+func prepare(db *sql.DB) error {
+	err := sqlitefile.SetWAL(db, fmt.Sprintf("PRAGMA page_size = %d; PRAGMA auto_vacuum = incremental", pageOctets), sqlitefile.Wait)
 	var synchronous int
-	if err := db.QueryRow("PRAGMA journal_mode").Scan(&journal); err != nil {
-		return fault("open", err)
+	if err == nil {
+		err = db.QueryRow("PRAGMA synchronous").Scan(&synchronous)
 	}
-	if journal != "wal" {
-		// Possible only before the first page is written. Not repeated at each
-		// opening: it writes, and on a full disk that would keep everyone out.
-		if _, err := db.Exec(fmt.Sprintf("PRAGMA page_size = %d; PRAGMA auto_vacuum = incremental", pageOctets)); err != nil {
-			return fault("open", err)
-		}
-		if err := db.QueryRow("PRAGMA journal_mode = wal").Scan(&journal); err != nil {
-			return fault("open", err)
-		}
+	if err == nil && synchronous != 2 {
+		err = fmt.Errorf("synchronous is %d, expected 2 (full)", synchronous)
 	}
-	if err := db.QueryRow("PRAGMA synchronous").Scan(&synchronous); err != nil {
-		return fault("open", err)
-	}
-	if journal != "wal" || synchronous != 2 {
-		return fmt.Errorf("journal mode %q, synchronous %d; expected wal and 2 (full): data_dir must be on a local file system that supports shared memory files", journal, synchronous)
-	}
-	return nil
+	return fault("open", err)
 }
 
 // pageOctets is the size of a new database's pages. A row of the journal has 2 to 3
@@ -209,13 +189,9 @@ const pageOctets = 8192
 // written once and never read again.
 const cacheKiB = 256
 
-// dsn names the database file with options as a URI: a path may contain "?".
+// dsn names the database file with options.
 func dsn(path string, options ...string) string {
-	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("_pragma=busy_timeout(%d)&_pragma=cache_size(-%d)", busyTimeout.Milliseconds(), cacheKiB)}
-	for _, o := range options {
-		u.RawQuery += "&" + o
-	}
-	return u.String()
+	return sqlitefile.URI(path, sqlitefile.Wait, append(options, fmt.Sprintf("_pragma=cache_size(-%d)", cacheKiB))...)
 }
 
 // layOut creates what is missing in dir, and checks that it can be written to.

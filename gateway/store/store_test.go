@@ -321,7 +321,7 @@ func TestTwoProcessesMayCreateOneDirectoryAtOnce(t *testing.T) {
 			continue
 		}
 		quarantine(t, s, fmt.Sprint("m", i), content)
-		if all, err := stores[0].List(t.Context(), Filter{}); err != nil || len(all) != i+1 {
+		if all, err := s.List(t.Context(), Filter{}); err != nil || len(all) != i+1 {
 			t.Errorf("%d rows, %v", len(all), err)
 		}
 		defer s.Close()
