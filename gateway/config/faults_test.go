@@ -192,11 +192,16 @@ func TestTheOverlapOfTwoSourcesIsReportedBesideOtherFaults(t *testing.T) {
 // writeCertificate writes a self-signed pair that is valid until end.
 func writeCertificate(t *testing.T, end time.Time) (cert, key string) {
 	t.Helper()
+	return writeCertificateFor(t, end, "gate.example.com")
+}
+
+func writeCertificateFor(t *testing.T, end time.Time, names ...string) (cert, key string) {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"gate.example.com"}, NotBefore: end.AddDate(-1, 0, 0), NotAfter: end}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: names, NotBefore: end.AddDate(-1, 0, 0), NotAfter: end}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)
@@ -299,6 +304,31 @@ func TestTheSummaryCounts(t *testing.T) {
 	}
 	for _, want := range []string{"source provider: 1 range\n", "protects 1 domain of yours, 0 other domains and 1 person\n"} {
 		if !strings.Contains(cfg.Summary(), want) {
+			t.Errorf("%s does not say %q", cfg.Summary(), want)
+		}
+	}
+}
+
+func TestTheSummarySaysWhomTheCertificateIsFor(t *testing.T) {
+	if cfg := mustParse(t, minimal); !strings.Contains(cfg.Summary(), "  no certificate: STARTTLS is not offered\n") {
+		t.Error(cfg.Summary())
+	}
+	end := time.Date(2036, 1, 2, 12, 0, 0, 0, time.UTC)
+	tests := []struct {
+		names []string
+		want  string
+	}{
+		{[]string{"gate.example.com"}, "for gate.example.com, until 2036-01-02"},
+		{[]string{"mail.example.com", "*.example.com"}, "for mail.example.com, *.example.com, until 2036-01-02"},
+		{[]string{"mail.example.com"}, "for mail.example.com, not for gate.example.com, until 2036-01-02"},
+		{nil, "for no name, not for gate.example.com, until 2036-01-02"},
+		{[]string{"a\x1b[2J"}, `for "a\x1b[2J", not for gate.example.com, until 2036-01-02`},
+		{[]string{"a.a", "b.b", "c.c", "d.d", "e.e", "f.f", "gate.example.com"}, "for a.a, b.b, c.c, d.d, e.e and 2 more, until 2036-01-02"},
+	}
+	for _, tt := range tests {
+		cert, key := writeCertificateFor(t, end, tt.names...)
+		cfg := mustParse(t, minimal+fmt.Sprintf("[tls]\ncert_file = %q\nkey_file = %q\n", cert, key))
+		if want := "  certificate " + tt.want + "\n"; !strings.Contains(cfg.Summary(), want) {
 			t.Errorf("%s does not say %q", cfg.Summary(), want)
 		}
 	}

@@ -26,6 +26,7 @@ func count(n int, one, many string) string {
 func (c *Config) Summary() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  mode %s, host %s, data in %s\n", c.Mode, c.Hostname, c.DataDir)
+	b.WriteString(c.certificateLine())
 	for _, s := range c.SourceSet.All() {
 		fmt.Fprintf(&b, "  source %s: %s", s.Name, count(len(s.Ranges), "range", "ranges"))
 		if !s.ValidFrom.IsZero() {
@@ -68,6 +69,40 @@ func (c *Config) Summary() string {
 		b.WriteString("  remembers nothing (memory.enabled = false)\n")
 	}
 	return b.String()
+}
+
+// shownNames is how many names of a certificate are worth a line.
+const shownNames = 5
+
+// certificateLine says whom the certificate is for: a provider may verify the name
+// under which it reaches us, which need not be the hostname. What is written in the
+// certificate is quoted where it is no name.
+func (c *Config) certificateLine() string {
+	if c.Certificate == nil {
+		return "  no certificate: STARTTLS is not offered\n"
+	}
+	leaf := c.Certificate.Leaf
+	var names []string
+	for _, name := range leaf.DNSNames {
+		if _, err := mail.ParseDomain(strings.TrimPrefix(name, "*.")); err != nil {
+			name = quote(name)
+		}
+		names = append(names, name)
+	}
+	for _, ip := range leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	line := "for no name"
+	if len(names) > 0 {
+		line = "for " + strings.Join(names[:min(len(names), shownNames)], ", ")
+	}
+	if more := len(names) - shownNames; more > 0 {
+		line += fmt.Sprintf(" and %d more", more)
+	}
+	if leaf.VerifyHostname(c.Hostname) != nil {
+		line += ", not for " + c.Hostname
+	}
+	return fmt.Sprintf("  certificate %s, until %s\n", line, leaf.NotAfter.UTC().Format(time.DateOnly))
 }
 
 // protectedOthers counts the protected domains that are not ours, each once.
