@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"mxgate/gateway/sqlitefile"
+	"mxgate/gateway/disk/sqlitefile"
 
 	sqlite3 "modernc.org/sqlite/lib"
 )

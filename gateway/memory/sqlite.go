@@ -13,9 +13,9 @@ import (
 	"time"
 
 	"mxgate/gateway/disk"
+	"mxgate/gateway/disk/sqlitefile"
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
-	"mxgate/gateway/sqlitefile"
 
 	sqlite3 "modernc.org/sqlite/lib"
 )

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"mxgate/gateway/sqlitefile"
+	"mxgate/gateway/disk/sqlitefile"
 	"mxgate/gateway/store/blob"
 
 	sqlite3 "modernc.org/sqlite/lib"

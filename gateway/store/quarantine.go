@@ -8,7 +8,7 @@ import (
 	"io"
 	"os"
 
-	"mxgate/gateway/sqlitefile"
+	"mxgate/gateway/disk/sqlitefile"
 	"mxgate/gateway/store/blob"
 
 	sqlite3 "modernc.org/sqlite/lib"

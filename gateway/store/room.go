@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mxgate/gateway/disk"
-	"mxgate/gateway/sqlitefile"
+	"mxgate/gateway/disk/sqlitefile"
 
 	sqlite3 "modernc.org/sqlite/lib"
 )

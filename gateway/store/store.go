@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"mxgate/gateway/disk"
-	"mxgate/gateway/sqlitefile"
+	"mxgate/gateway/disk/sqlitefile"
 	"mxgate/gateway/store/blob"
 )
 
