@@ -10,6 +10,10 @@ import (
 // the next hop, from the others. What cannot be judged so soon comes again.
 const hurriedWait = 2 * time.Second
 
+// mostPatient is how many of those that came again wait as long as others do all the
+// same: an author whose DNS takes longer must get through at last.
+const mostPatient = 16
+
 // hurriedHeader is the size of a header section from which a message always waits as
 // little: what is read of it is held in memory meanwhile, beyond
 // limits.memory_octets_total. Honest ones are a tenth of that.

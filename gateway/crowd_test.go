@@ -6,7 +6,11 @@ import (
 	"testing"
 	"time"
 
+	mdns "github.com/miekg/dns"
+
 	"mxgate/gateway/resolve/dnstest"
+	"mxgate/gateway/store"
+	"mxgate/policy/dns"
 )
 
 // Authors whose DNS is slow do not hold all connections of a source: beyond half of
@@ -49,5 +53,56 @@ func TestSlowDNSHoldsHalfOfASourceAtMost(t *testing.T) {
 	g.deliver(partner, []string{bob}, strings.Repeat("X-Padding: "+strings.Repeat("x", 60)+"\r\n", 1000)+cleanMail())
 	if took := time.Since(start); took < hurriedWait || took > 5*time.Second {
 		t.Errorf("a large header was held for %v", took)
+	}
+}
+
+// A message that may wait for a moment only is not judged without what it did not wait
+// for, however often it comes; and when it comes again it may wait.
+func TestWhoIsHurriedIsNotJudgedForIt(t *testing.T) {
+	const zone = stageZone + `
+slow.example         TXT "v=spf1 include:a.slow.example -all"
+a.slow.example       TXT "v=spf1 include:b.slow.example -all"
+b.slow.example       TXT "v=spf1 ip4:192.0.2.10 -all"
+_dmarc.slow.example  TXT "v=DMARC1; p=reject"
+`
+	z, err := dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, zone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(z.Close)
+	z.Behave(dnstest.Behaviour{
+		Change: func(m *mdns.Msg) {
+			for _, rr := range m.Answer {
+				rr.Header().Ttl = 1
+			}
+		},
+		Before: func(name, _ string) {
+			if name == "a.slow.example" || name == "b.slow.example" {
+				time.Sleep(1500 * time.Millisecond)
+			}
+		},
+	})
+	g := newStage(t, script{dns: z.Addr().String(), tail: "[policy]\ndefer_at_most = \"1s\"\n"})
+	padding := strings.Repeat("X-Padding: "+strings.Repeat("x", 60)+"\r\n", 1000)
+	text := padding + compose("192.0.2.10", "From: Anna <anna@slow.example>", "To: "+bob, "Subject: Offer")
+	comes := func(want store.Outcome, says string) {
+		t.Helper()
+		e := g.entry(g.deliver("anna@slow.example", []string{bob}, text))
+		if e.Outcome != want || !strings.Contains(e.Sentence, says) {
+			t.Errorf("%s %s %s: %s", e.Outcome, e.Disposition, e.Reason, e.Sentence)
+		}
+	}
+	for range mostPatient {
+		g.server.pipeline.patient <- struct{}{}
+	}
+	const hurried = "DNS was not waited for as long as it may take"
+	comes(store.Deferred, hurried)
+	time.Sleep(1200 * time.Millisecond) // beyond TTL and defer_at_most
+	comes(store.Deferred, hurried)
+	<-g.server.pipeline.patient
+	time.Sleep(1200 * time.Millisecond)
+	comes(store.Relayed, "slow.example")
+	if n := len(g.server.pipeline.patient); n != mostPatient-1 {
+		t.Errorf("%d are patient still", n-mostPatient+1)
 	}
 }

@@ -121,6 +121,7 @@ func (m *metrics) readDNS(stats func() resolve.Stats) {
 		{"servfails_total", "Tries answered with SERVFAIL.", func(s resolve.Stats) float64 { return float64(s.ServFails) }},
 		{"tcp_retries_total", "Questions repeated over TCP: the answer was truncated, or strays came.", func(s resolve.Stats) float64 { return float64(s.TCPRetries) }},
 		{"strays_total", "Datagrams that did not answer the question asked: late, or forged.", func(s resolve.Stats) float64 { return float64(s.Strays) }},
+		{"busy_total", "Questions given up because too many waited for an answer.", func(s resolve.Stats) float64 { return float64(s.Busy) }},
 		{"over_budget_total", "Look-ups refused because one message had caused too many.", func(s resolve.Stats) float64 { return float64(s.OverBudget) }},
 		{"cache_hits_total", "Look-ups answered from the cache.", func(s resolve.Stats) float64 { return float64(s.CacheHits) }},
 	} {

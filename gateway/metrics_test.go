@@ -73,9 +73,9 @@ func TestWhatWasFoundOutIsCounted(t *testing.T) {
 
 func TestWhatTheResolverCountsIsShown(t *testing.T) {
 	m := newMetrics()
-	s := resolve.Stats{Questions: 1, Waited: 2500 * time.Millisecond, Failures: 3, CacheHits: 4, OverBudget: 5, Timeouts: 6, ServFails: 7, TCPRetries: 8, Strays: 9, Entries: 10, Octets: 11}
+	s := resolve.Stats{Questions: 1, Waited: 2500 * time.Millisecond, Failures: 3, CacheHits: 4, OverBudget: 5, Busy: 12, Timeouts: 6, ServFails: 7, TCPRetries: 8, Strays: 9, Entries: 10, Octets: 11}
 	m.readDNS(func() resolve.Stats { return s })
-	want := map[string]float64{"questions_total": 1, "seconds_total": 2.5, "failures_total": 3, "cache_hits_total": 4, "over_budget_total": 5,
+	want := map[string]float64{"questions_total": 1, "seconds_total": 2.5, "failures_total": 3, "cache_hits_total": 4, "over_budget_total": 5, "busy_total": 12,
 		"timeouts_total": 6, "servfails_total": 7, "tcp_retries_total": 8, "strays_total": 9, "cache_entries": 10, "cache_octets": 11, "failing_seconds": 0}
 	got := gathered(t, m)
 	for name, value := range want {

@@ -22,6 +22,7 @@ import (
 	"mxgate/gateway/wire"
 	"mxgate/policy"
 	"mxgate/policy/mail"
+	"mxgate/policy/provider"
 )
 
 // lookupBudget bounds the DNS questions one message may cause over all checks,
@@ -52,6 +53,7 @@ type pipeline struct {
 	names     *hostNames
 	senders   *senders
 	judging   crowd
+	patient   chan struct{} // a slot for each hurried message that waits for DNS after all
 	strip     stripping
 	now       func() time.Time
 	// answerWithin is how long the client waits for the answer to its content at
@@ -124,8 +126,7 @@ func (t *transaction) Content(ctx context.Context, content *wire.Content) *smtp.
 func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 	start := time.Now()
 	defer func() { t.p.metrics.collect.Observe(time.Since(start).Seconds()) }()
-	ctx, cancel := context.WithTimeout(resolve.Budget(ctx, lookupBudget), time.Duration(t.p.cfg.Policy.TimeBudget))
-	defer cancel()
+	ctx = resolve.Budget(ctx, lookupBudget)
 	src, ok := t.p.cfg.SourceSet.Named(t.tx.Client.Source)
 	if !ok {
 		return nil, fmt.Errorf("gateway: source %q vanished", t.tx.Client.Source)
@@ -135,12 +136,38 @@ func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 	if many {
 		t.p.trouble.say(t.p.now(), "many messages of a source wait for DNS at once: those that come now wait for a moment only", "source", src.Name)
 	}
-	if many || t.tx.Message.HeaderOctets > hurriedHeader {
-		ctx = resolve.WaitUntil(ctx, start.Add(hurriedWait))
+	hurry := many || t.tx.Message.HeaderOctets > hurriedHeader
+	e, err := t.examine(ctx, src, hurry)
+	if err != nil || !e.Pending() {
+		return e, err
+	}
+	before, waited := t.p.waiting.waited(&t.tx, e, t.p.now())
+	if hurry && e.Hurried && before {
+		select {
+		case t.p.patient <- struct{}{}:
+			defer func() { <-t.p.patient }()
+			if e, err = t.examine(ctx, src, false); err != nil || !e.Pending() {
+				return e, err
+			}
+		default:
+		}
+	}
+	e.WaitedFor = waited
+	return e, nil
+}
+
+// examine collects the evidence within policy.time_budget; in a hurry it waits for DNS
+// for a moment only.
+func (t *transaction) examine(ctx context.Context, src provider.Source, hurry bool) (*policy.Evidence, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(t.p.cfg.Policy.TimeBudget))
+	defer cancel()
+	ctx, ours := resolve.NoteOurs(ctx)
+	if hurry {
+		ctx = resolve.WaitUntil(ctx, time.Now().Add(hurriedWait))
 	}
 	e, err := t.p.collector.Collect(ctx, &t.tx, src, policy.Given{})
-	if err == nil && e.Pending() {
-		e.WaitedFor = t.p.waiting.waited(&t.tx, e, t.p.now())
+	if err == nil {
+		e.Hurried = ours()
 	}
 	return e, err
 }

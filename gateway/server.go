@@ -86,7 +86,7 @@ func (s *Server) open() error {
 	}
 	s.pool = relay.NewPool(relay.Config{Hostname: s.cfg.Hostname, Resolver: s.resolver, OnHost: s.hostChanged})
 	s.pipeline = &pipeline{cfg: s.cfg, collector: newCollector(s.cfg, s.resolver, s.memory), pool: s.pool, memory: s.memory, store: s.store, metrics: s.metrics,
-		log: s.log, trouble: newSeldom(s.log, time.Second), waiting: newWaiting(), now: time.Now, answerWithin: maxAnswerWait,
+		log: s.log, trouble: newSeldom(s.log, time.Second), waiting: newWaiting(), patient: make(chan struct{}, mostPatient), now: time.Now, answerWithin: maxAnswerWait,
 		offers: newOffers(s.pool, s.cfg.Used, s.log), names: newHostNames(s.resolver, time.Now), senders: newSenders(s.cfg.Limits.MessagesPerSender), strip: strippingOf(s.cfg)}
 	if s.sockets, err = openSockets(s.cfg); err != nil {
 		return err

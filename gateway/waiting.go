@@ -14,10 +14,14 @@ import (
 // that a domain whose DNS stays broken does not hold its mail for ever. It
 // forgets at a restart, which only makes the wait longer.
 type waiting struct {
-	mu    sync.Mutex
-	seed  maphash.Seed
-	since map[uint64]time.Time
+	mu   sync.Mutex
+	seed maphash.Seed
+	all  map[uint64]wait
 }
+
+// wait is when a message was deferred first, and since when for what others did not
+// answer: zero where it was through us alone, which counts for nothing.
+type wait struct{ first, since time.Time }
 
 // mostWaiting bounds the memory; when it is reached, the older half is forgotten.
 const mostWaiting = 10000
@@ -26,7 +30,7 @@ const mostWaiting = 10000
 const waitingEnds = 7 * 24 * time.Hour
 
 func newWaiting() *waiting {
-	return &waiting{seed: maphash.MakeSeed(), since: map[uint64]time.Time{}}
+	return &waiting{seed: maphash.MakeSeed(), all: map[uint64]wait{}}
 }
 
 // key identifies a message over its deliveries. Everything that is judged is in
@@ -48,20 +52,23 @@ func (w *waiting) key(tx *mail.Transaction, e *policy.Evidence) (uint64, bool) {
 	return h.Sum64(), err == nil
 }
 
-// waited returns how long ago the message was deferred first.
-func (w *waiting) waited(tx *mail.Transaction, e *policy.Evidence, now time.Time) time.Duration {
+// waited reports whether the message was deferred before, and returns how long ago it
+// was first for what others did not answer.
+func (w *waiting) waited(tx *mail.Transaction, e *policy.Evidence, now time.Time) (before bool, d time.Duration) {
 	key, ok := w.key(tx, e)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	first, found := w.since[key]
+	was, found := w.all[key]
 	switch {
 	case !ok || !found:
-		return 0
-	case now.Sub(first) > waitingEnds:
-		delete(w.since, key)
-		return 0
+		return false, 0
+	case now.Sub(was.first) > waitingEnds:
+		delete(w.all, key)
+		return false, 0
+	case was.since.IsZero():
+		return true, 0
 	}
-	return now.Sub(first)
+	return true, now.Sub(was.since)
 }
 
 // deferred notes that the message is deferred now.
@@ -72,29 +79,33 @@ func (w *waiting) deferred(tx *mail.Transaction, e *policy.Evidence, now time.Ti
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, ok := w.since[key]; ok {
-		return
+	was, found := w.all[key]
+	if !found {
+		if len(w.all) >= mostWaiting {
+			w.forgetOlderHalf()
+		}
+		was.first = now
 	}
-	if len(w.since) >= mostWaiting {
-		w.forgetOlderHalf()
+	if was.since.IsZero() && !e.Hurried {
+		was.since = now
 	}
-	w.since[key] = now
+	w.all[key] = was
 }
 
 func (w *waiting) forgetOlderHalf() {
 	var oldest, newest time.Time
-	for _, t := range w.since {
-		if oldest.IsZero() || t.Before(oldest) {
-			oldest = t
+	for _, was := range w.all {
+		if oldest.IsZero() || was.first.Before(oldest) {
+			oldest = was.first
 		}
-		if t.After(newest) {
-			newest = t
+		if was.first.After(newest) {
+			newest = was.first
 		}
 	}
 	middle := oldest.Add(newest.Sub(oldest) / 2)
-	for k, t := range w.since {
-		if !t.After(middle) {
-			delete(w.since, k)
+	for k, was := range w.all {
+		if !was.first.After(middle) {
+			delete(w.all, k)
 		}
 	}
 }

@@ -38,17 +38,40 @@ func TestAWaitIsServedForOneMessageOnly(t *testing.T) {
 		{"another body", "ceo@v1.example", "192.0.2.1", "", "two", 0},
 	} {
 		tx, e := message(c.author, c.ip, c.header, c.body)
-		if got := w.waited(tx, e, later); got != c.want {
+		if before, got := w.waited(tx, e, later); got != c.want || before != (c.want > 0) {
 			t.Errorf("%s: waited %s, want %s", c.name, got, c.want)
 		}
 	}
 	tx, other := message("ceo@v1.example", "192.0.2.1", "", "one")
 	other.ForwardPaths = []string{"carol@example.com"}
-	if got := w.waited(tx, other, later); got != 0 {
+	if before, got := w.waited(tx, other, later); got != 0 || before {
 		t.Errorf("another recipient: waited %s", got)
 	}
-	if got := w.waited(tx, e, now.Add(waitingEnds+time.Hour)); got != 0 {
+	if before, got := w.waited(tx, e, now.Add(waitingEnds+time.Hour)); got != 0 || before {
 		t.Errorf("after it was given up by any client: %s", got)
+	}
+}
+
+// What was deferred through us alone has not waited for anybody's DNS.
+func TestAHurriedMessageHasNotWaited(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	const text = "From: a@x.example\r\n\r\nx\r\n"
+	m, err := mail.ParseMessage(strings.NewReader(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, w := &mail.Transaction{Message: m}, newWaiting()
+	for i, step := range []struct {
+		hurried bool
+		before  bool // whether it was known before the step, and how long it had waited
+		waited  time.Duration
+	}{{true, false, 0}, {true, true, 0}, {false, true, 0}, {true, true, time.Hour}, {false, true, 2 * time.Hour}} {
+		at := now.Add(time.Duration(i) * time.Hour)
+		e := &policy.Evidence{Hurried: step.hurried}
+		if before, waited := w.waited(tx, e, at); before != step.before || waited != step.waited {
+			t.Errorf("step %d: %v, %v; want %+v", i, before, waited, step)
+		}
+		w.deferred(tx, e, at)
 	}
 }
 
@@ -56,13 +79,13 @@ func TestWaitingForgetsTheOlderHalfWhenFull(t *testing.T) {
 	w := newWaiting()
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	for i := range mostWaiting + 10 {
-		w.since[uint64(i)] = now.Add(time.Duration(i) * time.Second)
+		w.all[uint64(i)] = wait{first: now.Add(time.Duration(i) * time.Second)}
 	}
 	w.forgetOlderHalf()
-	if len(w.since) > mostWaiting/2+10 || len(w.since) < mostWaiting/4 {
-		t.Errorf("%d of %d are left", len(w.since), mostWaiting+10)
+	if len(w.all) > mostWaiting/2+10 || len(w.all) < mostWaiting/4 {
+		t.Errorf("%d of %d are left", len(w.all), mostWaiting+10)
 	}
-	if _, ok := w.since[mostWaiting+9]; !ok {
+	if _, ok := w.all[mostWaiting+9]; !ok {
 		t.Error("the newest was forgotten")
 	}
 }

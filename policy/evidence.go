@@ -28,7 +28,8 @@ type Evidence struct {
 	OwnDomain    mail.Domain    `json:"own_domain,omitempty"`    // the own domain that the author domain is, or is below
 	Impersonated *Impersonation `json:"impersonated,omitempty"`  // of a protected person
 	Unscannable  string         `json:"unscannable,omitempty"`   // which limit was exceeded
-	WaitedFor    time.Duration  `json:"waited_for_ns,omitempty"` // since this message was first deferred for DNS trouble
+	WaitedFor    time.Duration  `json:"waited_for_ns,omitempty"` // since this message was first deferred because DNS did not answer
+	Hurried      bool           `json:"hurried,omitempty"`       // DNS was not waited for as long as it may take, for reasons of ours: nobody is judged without it
 
 	learnable Observation // as far as it is known before the verdict; zero in evidence that was stored
 }

@@ -56,6 +56,7 @@ func (w *jsonWriter) evidence(e *Evidence) {
 	}
 	w.some("unscannable", e.Unscannable)
 	w.count("waited_for_ns", int64(e.WaitedFor))
+	w.flag("hurried", e.Hurried)
 	w.close()
 }
 

@@ -73,7 +73,11 @@ func TestWhileTheAuthorsPolicyCannotBeRead(t *testing.T) {
 			if v := decideAgain(t, rules, e); v.Disposition != c.before {
 				t.Errorf("got %v %s: %s", v.Disposition, v.Reason, v.Sentence)
 			}
-			e.WaitedFor = time.Hour
+			e.WaitedFor, e.Hurried = time.Hour, true
+			if v := decideAgain(t, rules, e); v.Disposition != c.before || c.before == Defer && !strings.HasPrefix(v.Sentence, "DNS was not waited for") {
+				t.Errorf("in a hurry: got %v %s: %s", v.Disposition, v.Reason, v.Sentence)
+			}
+			e.Hurried = false
 			v := decideAgain(t, rules, e)
 			if v.Disposition != c.after || v.Reason != c.reason {
 				t.Errorf("after the wait: got %v %s: %s", v.Disposition, v.Reason, v.Sentence)

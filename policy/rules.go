@@ -56,5 +56,8 @@ func (r *Rules) pending(e *Evidence) bool {
 	return r.strict(e) && (e.mayStillAlign() || r.mayBeVouched(e))
 }
 
-// waited reports whether the message has been deferred for DNS long enough.
-func (r *Rules) waited(e *Evidence) bool { return r.DeferAtMost > 0 && e.WaitedFor >= r.DeferAtMost }
+// waited reports whether the message has been deferred for DNS long enough, and DNS had
+// its time now, too.
+func (r *Rules) waited(e *Evidence) bool {
+	return r.DeferAtMost > 0 && e.WaitedFor >= r.DeferAtMost && !e.Hurried
+}

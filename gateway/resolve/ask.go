@@ -84,6 +84,9 @@ func (r *Resolver) ask(ctx context.Context, q question) *entry {
 			break
 		}
 	}
+	if errors.Is(context.Cause(ctx), errBusy) {
+		return r.busy() // nobody failed: it was not waited for
+	}
 	r.counters.failures.Add(1)
 	if answered {
 		r.counters.failingSince.Store(nil)

@@ -54,6 +54,22 @@ func WaitUntil(ctx context.Context, then time.Time) context.Context {
 	return context.WithValue(ctx, waitKey{}, then)
 }
 
+type oursKey struct{}
+
+// NoteOurs returns a context, and whether a look-up under it has failed through us
+// rather than through those who were asked: because it might not wait (WaitUntil), or
+// because too many questions were in flight. Such a failure says nothing of a name.
+func NoteOurs(ctx context.Context) (context.Context, func() bool) {
+	ours := new(atomic.Bool)
+	return context.WithValue(ctx, oursKey{}, ours), ours.Load
+}
+
+func noteOurs(ctx context.Context) {
+	if ours, ok := ctx.Value(oursKey{}).(*atomic.Bool); ok {
+		ours.Store(true)
+	}
+}
+
 // patience returns a channel on which the end of the time comes that WaitUntil set, nil
 // if it set none; stop is to be called.
 func patience(ctx context.Context) (over <-chan time.Time, stop func() bool) {

@@ -21,10 +21,6 @@ const (
 
 	// maxLinks is how many CNAME records are followed for one look-up.
 	maxLinks = 8
-
-	// maxOutstanding bounds the questions, and so the sockets, in flight: a
-	// flood of sessions must not eat the file descriptors of the relay.
-	maxOutstanding = 512
 )
 
 // ErrBudget is the cause of a failed look-up whose Budget is used up.
@@ -44,15 +40,15 @@ type Config struct {
 // Questions in flight are shared and outlive a caller that gives up, at most by
 // Config.Timeout: the answer is then there for the client's next try.
 type Resolver struct {
-	servers     []*server
-	timeout     time.Duration // one question
-	tryTimeout  time.Duration // one exchange with one server
-	trustAD     bool
-	now         func() time.Time
-	cache       *cache
-	flights     singleflight.Group
-	outstanding chan struct{} // a slot per question in flight
-	counters    counters
+	servers    []*server
+	timeout    time.Duration // one question
+	tryTimeout time.Duration // one exchange with one server
+	trustAD    bool
+	now        func() time.Time
+	cache      *cache
+	flights    singleflight.Group
+	lanes      lanes // a slot per question in flight
+	counters   counters
 }
 
 var (
@@ -68,7 +64,7 @@ func New(c Config) (*Resolver, error) {
 	if c.Timeout < 0 || c.CacheEntries < 0 {
 		return nil, fmt.Errorf("resolve: time-out %v, cache entries %d: want neither below zero", c.Timeout, c.CacheEntries)
 	}
-	r := &Resolver{timeout: c.Timeout, trustAD: c.TrustAD, now: c.Now, outstanding: make(chan struct{}, maxOutstanding)}
+	r := &Resolver{timeout: c.Timeout, trustAD: c.TrustAD, now: c.Now, lanes: newLanes()}
 	for _, addr := range c.Servers {
 		if !addr.IsValid() || addr.Port() == 0 {
 			return nil, fmt.Errorf("resolve: server %v: want address and port", addr)
@@ -219,14 +215,33 @@ func (r *Resolver) lookup(ctx context.Context, q question) (*entry, error) {
 	flight := r.flights.DoChan(q.key(), func() (any, error) { return r.fly(q), nil })
 	over, stop := patience(ctx)
 	defer stop()
+	var err error
 	select {
 	case result := <-flight:
-		return result.Val.(*entry), nil
+		return landed(ctx, result)
 	case <-over:
-		return nil, errNoWait
+		err = errNoWait
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		err = ctx.Err()
 	}
+	select {
+	case result := <-flight: // both came while this machine did something else
+		return landed(ctx, result)
+	default:
+	}
+	if errors.Is(err, errNoWait) || r.lanes.full() {
+		noteOurs(ctx)
+	}
+	return nil, err
+}
+
+// landed is the answer of a flight for who waited under ctx.
+func landed(ctx context.Context, result singleflight.Result) (*entry, error) {
+	e := result.Val.(*entry)
+	if errors.Is(e.cause, errBusy) {
+		noteOurs(ctx)
+	}
+	return e, nil
 }
 
 // fly asks q for all who wait, within r.timeout.
@@ -243,13 +258,19 @@ func (r *Resolver) fly(q question) (e *entry) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
 	defer cancel()
-	select {
-	case r.outstanding <- struct{}{}:
-		defer func() { <-r.outstanding }()
-	case <-ctx.Done():
-		return &entry{class: dns.ErrTemporary, cause: fmt.Errorf("resolve: %d questions in flight: %w", maxOutstanding, ctx.Err())}
+	ctx, leave, ok := r.lanes.enter(ctx)
+	if !ok {
+		return r.busy()
 	}
+	defer leave()
 	e = r.ask(ctx, q)
 	r.cache.put(q, e, r.now())
 	return e
+}
+
+// busy is what is said where no slot was free. It is not kept: it says nothing of the
+// name.
+func (r *Resolver) busy() *entry {
+	r.counters.busy.Add(1)
+	return &entry{class: dns.ErrTemporary, cause: errBusy}
 }

@@ -450,21 +450,6 @@ func TestBudgetCountsQuestionsAndNotTheCache(t *testing.T) {
 	}
 }
 
-func TestQuestionsInFlightAreBounded(t *testing.T) {
-	server := serve(t, testZone)
-	r := asking(t, Config{Timeout: 50 * time.Millisecond}, server)
-	for range maxOutstanding {
-		r.outstanding <- struct{}{}
-	}
-	if _, err := r.A(t.Context(), "example.com"); !errors.Is(err, dns.ErrTemporary) || server.Questions() != 0 {
-		t.Errorf("got %v, %d questions", err, server.Questions())
-	}
-	<-r.outstanding
-	if _, err := r.A(t.Context(), "example.com"); err != nil {
-		t.Errorf("with a free slot: %v", err)
-	}
-}
-
 func TestPanicBecomesAnErrorOfTheQuestion(t *testing.T) {
 	r := asking(t, Config{}, serve(t, testZone))
 	r.servers = []*server{nil}

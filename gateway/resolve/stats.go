@@ -12,6 +12,7 @@ type Stats struct {
 	Failures   uint64        // Questions that no server could answer: dns.ErrTemporary
 	CacheHits  uint64
 	OverBudget uint64 // look-ups refused because the Budget of their message was spent
+	Busy       uint64 // Questions given up because too many waited for an answer; in no other count of failures
 	Timeouts   uint64 // tries in which a server stayed silent
 	ServFails  uint64 // tries answered with SERVFAIL
 	TCPRetries uint64 // repeated over TCP: truncated, or strays came
@@ -26,7 +27,7 @@ type Stats struct {
 }
 
 type counters struct {
-	questions, failures, hits, overBudget, timeouts, servFails, tcpRetries, strays atomic.Uint64
+	questions, failures, hits, overBudget, busy, timeouts, servFails, tcpRetries, strays atomic.Uint64
 
 	waited       atomic.Int64 // nanoseconds
 	failingSince atomic.Pointer[time.Time]
@@ -40,6 +41,7 @@ func (r *Resolver) Stats() Stats {
 		Failures:   r.counters.failures.Load(),
 		CacheHits:  r.counters.hits.Load(),
 		OverBudget: r.counters.overBudget.Load(),
+		Busy:       r.counters.busy.Load(),
 		Timeouts:   r.counters.timeouts.Load(),
 		ServFails:  r.counters.servFails.Load(),
 		TCPRetries: r.counters.tcpRetries.Load(),
