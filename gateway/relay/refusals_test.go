@@ -77,3 +77,35 @@ func TestAConnectionWithManyRefusalsIsNotKept(t *testing.T) {
 		t.Errorf("%d connections", n)
 	}
 }
+
+// A recipient that does not exist beside one that does excuses no host that fails.
+func TestARefusedRecipientHidesNoFailingHost(t *testing.T) {
+	opts := func(data string) smtptest.Options {
+		return smtptest.Options{Reply: func(verb, arg string) (string, bool) {
+			switch {
+			case verb == "RCPT" && strings.Contains(arg, "<gone"):
+				return "550 5.1.1 no such user", true
+			case verb == "DATA" && data != "":
+				return data, true
+			}
+			return "", false
+		}}
+	}
+	full, good := sinkWith(t, opts("421 4.3.1 disk full"+smtptest.ThenHangup)), sinkWith(t, opts(""))
+	p := pool(t, nil)
+	r := &Route{Name: "two", Hosts: []string{full.Addr().String(), good.Addr().String()}}
+	for i := range maxFailures + 1 {
+		d := openOver(t, p, r)
+		if _, err := d.Rcpt(t.Context(), address(t, "gone@example.net"), noDSN); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Rcpt(t.Context(), address(t, "b@example.net"), noDSN); err != nil {
+			t.Fatal(err)
+		}
+		reply, err := d.Send(t.Context(), text(content))
+		d.Abort()
+		if taken := err == nil && reply.Positive(); taken != (i == maxFailures) {
+			t.Errorf("message %d: %v, %v", i, reply, err)
+		}
+	}
+}

@@ -36,6 +36,9 @@ func (d *Delivery) attempt(ctx context.Context, step func() (Reply, error)) (Rep
 		reply, err = step()
 	}
 	d.blame(ctx, err)
+	if err == nil && d.conn.dead { // ctx has ended as the reply came
+		return Reply{}, &Failure{Class: Lost, Host: d.host.addr, Err: context.Cause(ctx)}
+	}
 	return reply, err
 }
 
@@ -83,14 +86,15 @@ func (d *Delivery) again(ctx context.Context, to []recipient) error {
 }
 
 // blame counts a transaction that broke before the final dot against the host in
-// use, once. A caller who left broke it himself, and so did a client with recipients
-// that do not exist, whom some servers send away: that is no trouble of the host.
+// use, once. A caller who left broke it himself, and so did a client with many
+// recipients that do not exist, whom servers send away: that is no trouble of the
+// host. One or two of those, as genuine mail has them, excuse nothing.
 func (d *Delivery) blame(ctx context.Context, err error) {
 	f, failed := errors.AsType[*Failure](err)
 	if !failed || f.AfterDot || ctx.Err() != nil || d.broke == d.host {
 		return
 	}
-	if f.Class == Closing && d.conn != nil && d.conn.refusals > 0 {
+	if f.Class == Closing && d.conn != nil && d.conn.refusals >= maxRefusals {
 		return
 	}
 	switch f.Class {
