@@ -56,7 +56,7 @@ func TestDuty_H1(t *testing.T) {
 			if got == nil {
 				t.Fatalf("%q, want %s", trace(g.block(g.only(), theMail)), want)
 			}
-			if at, err := time.Parse(time.RFC1123Z, got[1]); err != nil || time.Since(at) > patience {
+			if at, err := time.Parse("Mon, 2 Jan 2006 15:04:05 -0700", got[1]); err != nil || time.Since(at) > patience {
 				t.Errorf("dated %q, %v", got[1], err)
 			}
 		})

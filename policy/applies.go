@@ -164,7 +164,7 @@ func authUnavailable(r *Rules, e *Evidence) (string, Disposition, bool) {
 	}
 	s := fmt.Sprintf("DNS did not answer, and the verdict on %s depends on it.", named(e.Author.Domain))
 	if e.Hurried {
-		s = fmt.Sprintf("DNS was not waited for as long as it may take, because too much waits for it, and the verdict on %s depends on it.", named(e.Author.Domain))
+		s = fmt.Sprintf("DNS was waited for only for a moment, because much else waits for it or the header is very large, and the verdict on %s depends on it.", named(e.Author.Domain))
 	}
 	if r.waited(e) {
 		return s + fmt.Sprintf(" It was deferred for %s; now it is judged without.", e.WaitedFor.Round(time.Minute)), Tag, true

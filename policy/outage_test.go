@@ -74,7 +74,7 @@ func TestWhileTheAuthorsPolicyCannotBeRead(t *testing.T) {
 				t.Errorf("got %v %s: %s", v.Disposition, v.Reason, v.Sentence)
 			}
 			e.WaitedFor, e.Hurried = time.Hour, true
-			if v := decideAgain(t, rules, e); v.Disposition != c.before || c.before == Defer && !strings.HasPrefix(v.Sentence, "DNS was not waited for") {
+			if v := decideAgain(t, rules, e); v.Disposition != c.before || c.before == Defer && !strings.HasPrefix(v.Sentence, "DNS was waited for only for a moment") {
 				t.Errorf("in a hurry: got %v %s: %s", v.Disposition, v.Reason, v.Sentence)
 			}
 			e.Hurried = false
