@@ -71,7 +71,11 @@ func (s *Server) hostChanged(host string, failure *relay.Failure) {
 		return
 	}
 	s.metrics.hostFailures.Inc()
-	s.log.Warn("next hop begins to fail", "next_hop", host, "class", string(failure.Class), "err", nameless(failure.Error()))
+	text := nameless(failure)
+	if failure.Class == relay.Refused { // said before any MAIL: who refuses us at a message does not begin to fail
+		text = failure.Error()
+	}
+	s.log.Warn("next hop begins to fail", "next_hop", host, "class", string(failure.Class), "err", text)
 }
 
 // proxyFault records a connection to a listener with proxy_protocol that did not

@@ -257,7 +257,7 @@ func TestTheJournalKeepsWhatTheNextHopAnswered(t *testing.T) {
 	if want := " Refused were <gone@example.com>: 550 5.1.1 <gone@example.com>: no such user; <x@not-ours.example>: 550 5.7.1 We do not relay for that domain."; !strings.HasSuffix(e.Sentence, want) || len(e.ForwardPaths) != 1 {
 		t.Errorf("%q", e.Sentence)
 	}
-	found, err := g.server.Store().Entries(t.Context(), store.Filter{To: store.Mailboxes{Address: mail.Address{Local: "gone", Domain: "example.com"}}}) // it reads the words
+	found, err := g.server.Store().Entries(t.Context(), store.Filter{To: store.Mailboxes{Address: mail.Address{Local: "gone", Domain: "example.com"}}})
 	if err != nil || len(found) != 1 || found[0].ID != e.ID {
 		t.Errorf("found by who was refused: %+v, %v", found, err)
 	}

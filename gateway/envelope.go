@@ -160,7 +160,7 @@ func (t *transaction) askNextHop(ctx context.Context, route *relay.Route, to mai
 		d, err := t.p.pool.Open(ctx, route, t.tx.Client, t.tx.Envelope)
 		if err != nil {
 			t.nextHop = route.Name
-			t.failed(err, to.Path)
+			t.failed(err)
 			return forNextHop(relay.Reply{}, err)
 		}
 		t.delivery, t.route = d, route
@@ -169,7 +169,7 @@ func (t *transaction) askNextHop(ctx context.Context, route *relay.Route, to mai
 	r, err := t.delivery.Rcpt(ctx, to.Path, to.DSN, t.on(route, ahead)...)
 	t.nextHop = cmp.Or(t.delivery.Host(), route.Name)
 	if err != nil {
-		t.failed(err, to.Path)
+		t.failed(err)
 		if !isMailRefused(err) && len(t.tx.Envelope.ForwardPaths) == 0 {
 			t.release()
 			t.route = nil

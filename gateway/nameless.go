@@ -1,62 +1,70 @@
 package gateway
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
-	"mxgate/policy/mail"
+	"mxgate/gateway/relay"
 )
 
-// nameless returns text for the log: addresses in it without their local parts, and
-// the local parts of paths nowhere as a word. Next hops answer with the whole address,
-// and some with the name of the mailbox alone. STYLE, Section 7.
-func nameless(text string, paths ...mail.Address) string {
-	text = withoutLocalParts(text)
-	for _, p := range paths {
-		text = withoutWord(text, p.Local)
+// nameless is err, which may come from a next hop, for the log: of an answer the codes,
+// and else what happened in words of ours, of Go or of the system.
+//
+// The words of a next hop are left out. They name the mailbox, whole or in part, cut
+// off, without its tag, or in another encoding: what to mask in them cannot be known.
+// The journal has them, for those who may see addresses. STYLE, Section 7.
+func nameless(err error) string {
+	f, failed := errors.AsType[*relay.Failure](err)
+	switch {
+	case !failed && errors.Is(err, relay.ErrAddress): // may quote it
+		return relay.ErrAddress.Error()
+	case !failed:
+		return err.Error()
+	}
+	text := "relay: " + string(f.Class)
+	if f.Host != "" {
+		text += ": " + f.Host
+	}
+	switch {
+	case f.Reply.Code != 0:
+		text = strings.TrimRight(fmt.Sprintf("%s: %d %s", text, f.Reply.Code, f.Reply.Enhanced), " ")
+	case f.Err == nil:
+	case f.Class == relay.Connect, f.Class == relay.Resolve, f.Class == relay.TLS:
+		why, _, _ := strings.Cut(f.Err.Error(), "; and relay: ") // with what other hosts of the route said
+		text += ": " + why
+	default:
+		text += ": " + innermost(f.Err).Error()
 	}
 	return text
 }
 
-// masked stands for what is left out.
-const masked = "*"
-
-// withoutLocalParts hides what stands before each "@". Around a quoted one more may go
-// than that.
-func withoutLocalParts(text string) string {
-	var b strings.Builder
+// innermost is the cause of an error of package relay. What is around it may quote the
+// next hop.
+func innermost(err error) error {
 	for {
-		before, behind, found := strings.Cut(text, "@")
-		if !found {
-			return b.String() + text
+		var inner error
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			inner = e.Unwrap()
+		case interface{ Unwrap() []error }: // "marked down ..., the last: ..."
+			all := e.Unwrap()
+			inner = all[len(all)-1]
 		}
-		start := strings.LastIndexAny(before, " \t<>()[],;:") + 1
-		open := strings.LastIndexByte(before, '<') + 1
-		if quote := strings.IndexByte(before[open:], '"'); quote >= 0 && (open > 0 || strings.HasSuffix(before, `"`)) {
-			start = min(start, open+quote)
+		if inner == nil {
+			return err
 		}
-		b.WriteString(before[:start] + masked + "@")
-		text = behind
+		err = inner
 	}
 }
 
-// withoutWord hides a word wherever it stands alone, in either case.
-func withoutWord(text, word string) string {
-	if word == "" {
+// withoutAnswer is the text of an error without the answer to the client that it ends
+// with: those may be the next hop's words, and its codes are in the log beside it.
+func withoutAnswer(text, answer string) string {
+	oneLine := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	rest, repeated := strings.CutSuffix(oneLine(text), oneLine(answer))
+	if answer == "" || !repeated {
 		return text
 	}
-	part := func(i int) bool { return i >= 0 && i < len(text) && isWordByte(text[i]) }
-	var b strings.Builder
-	from := 0
-	for i := 0; i+len(word) <= len(text); i++ {
-		end := i + len(word)
-		if strings.EqualFold(text[i:end], word) && !part(i-1) && !part(end) {
-			b.WriteString(text[from:i] + masked)
-			from, i = end, end-1
-		}
-	}
-	return b.String() + text[from:]
-}
-
-func isWordByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c >= 0x80
+	return strings.TrimRight(rest, " :")
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -320,9 +319,8 @@ func (t *transaction) Answered(read bool) {
 
 var errClientGone = errors.New("the client was gone before it read the acceptance")
 
-// failed notes a failure of the next hop. The log leaves out the names of paths, and of
-// those that the transaction has.
-func (t *transaction) failed(err error, paths ...mail.Address) {
+// failed notes a failure of the next hop.
+func (t *transaction) failed(err error) {
 	class := "other"
 	if f, ok := errors.AsType[*relay.Failure](err); ok {
 		class = string(f.Class)
@@ -332,12 +330,8 @@ func (t *transaction) failed(err error, paths ...mail.Address) {
 		}
 	}
 	t.p.metrics.nextHopFailures.WithLabelValues(class).Inc()
-	t.p.trouble.say(t.p.now(), "next hop failed", "tx", t.tx.ID, "next_hop", t.nextHop, "class", class, "err", nameless(err.Error(), append(paths, t.paths()...)...))
-}
-
-// paths are all that the transaction was given.
-func (t *transaction) paths() []mail.Address {
-	return slices.Concat([]mail.Address{t.tx.Envelope.ReversePath}, t.tx.Envelope.ForwardPaths, t.refusedPaths())
+	t.result.failed(err)
+	t.p.trouble.say(t.p.now(), "next hop failed", "tx", t.tx.ID, "next_hop", t.nextHop, "step", t.step(), "class", class, "err", nameless(err))
 }
 
 func (t *transaction) refusedPaths() []mail.Address {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,17 @@ type record struct {
 	json     []byte           // evidence, as it is stored
 	verdict  policy.Verdict
 	err      error
+	failures []string // of the next hop, before there was content
+}
+
+// maxFailuresTold bounds the failures of the next hop that a transaction tells of.
+const maxFailuresTold = 3
+
+// failed keeps a failure of the next hop for the journal: the log leaves out its words.
+func (r *record) failed(err error) {
+	if text := err.Error(); len(r.failures) < maxFailuresTold && !slices.Contains(r.failures, text) {
+		r.failures = append(r.failures, text)
+	}
 }
 
 // end gives the connection to the next hop back and returns the answer with the
@@ -29,6 +41,7 @@ type record struct {
 func (t *transaction) end(r *smtp.SMTPError, rec record) *smtp.SMTPError {
 	t.release()
 	if t.answer == nil {
+		rec.failures = t.result.failures
 		t.answer, t.result = r, rec
 	}
 	return withID(r, t.tx.ID)
@@ -38,7 +51,7 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 	now := p.now()
 	entry := store.Entry{
 		ID: t.tx.ID, At: t.tx.ReceivedAt, Client: t.tx.Client.Addr, Helo: t.tx.Client.Helo, Source: t.tx.Client.Source,
-		ReversePath: t.tx.Envelope.ReversePath, ForwardPaths: t.tx.Envelope.ForwardPaths, Size: rec.size, ReplyCode: r.Code, NextHop: t.nextHop,
+		ReversePath: t.tx.Envelope.ReversePath, ForwardPaths: t.tx.Envelope.ForwardPaths, RefusedPaths: t.refusedPaths(), Size: rec.size, ReplyCode: r.Code, NextHop: t.nextHop,
 		Outcome: rec.outcome, Duration: now.Sub(t.tx.ReceivedAt),
 	}
 	if r.Code > 0 {
@@ -68,7 +81,8 @@ func (p *pipeline) record(t *transaction, r *smtp.SMTPError, rec record) {
 const maxRefusedTold = 5
 
 // story is what became of the message in words: why it was judged as it was, what then
-// happened to it, and who of its recipients was refused while others were not.
+// happened to it, how the next hop had failed before, and who of its recipients was
+// refused while others were not.
 func (t *transaction) story(rec record) string {
 	var parts []string
 	if rec.evidence != nil {
@@ -80,6 +94,11 @@ func (t *transaction) story(rec record) string {
 		parts = append(parts, strings.ToUpper(outcome[:1])+outcome[1:]+": "+rec.err.Error()+".")
 	case rec.err != nil:
 		parts = append(parts, rec.err.Error())
+	}
+	for _, text := range rec.failures {
+		if rec.err == nil || text != rec.err.Error() {
+			parts = append(parts, "The next hop failed: "+text+".")
+		}
 	}
 	if n := len(t.refused); n > 0 && t.tx.Message != nil {
 		var told []string
@@ -116,9 +135,21 @@ func (p *pipeline) logTransaction(t *transaction, entry store.Entry, rec record)
 		}
 	}
 	if rec.err != nil {
-		attrs = append(attrs, slog.String("err", nameless(rec.err.Error(), t.paths()...)))
+		attrs = append(attrs, slog.String("err", withoutAnswer(nameless(rec.err), t.answer.Message)))
 	}
 	p.log.LogAttrs(ctx, slog.LevelInfo, "transaction", attrs...)
+}
+
+// step is what the next hop was asked for when it failed: a connection, a recipient (MAIL
+// goes with the first), or to take the content.
+func (t *transaction) step() string {
+	switch {
+	case t.tx.Message != nil:
+		return "data"
+	case t.delivery == nil:
+		return "connect"
+	}
+	return "rcpt"
 }
 
 // whoLifted says which reasons do not count, and who is believed: "dmarc-fail by

@@ -31,7 +31,8 @@ type journalLine struct {
 	Sentence     string          `json:"sentence"`
 	Author       string          `json:"author"`
 	ReversePath  string          `json:"reverse_path"`
-	ForwardPaths []string        `json:"forward_paths"`
+	ForwardPaths []string        `json:"forward_paths"` // who was taken; if nobody was, who was refused
+	RefusedPaths []string        `json:"refused_paths"` // who was refused; [] in rows of versions that did not keep it
 	MessageID    string          `json:"message_id"`
 	SizeOctets   int64           `json:"size_octets"`
 	Source       string          `json:"source"`
@@ -56,7 +57,7 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 	f.Var(&since, "since", "look back `WHEN`: so long (12h, 7d, 2w), or to a date (2026-11-22, 2026-11-22T10:00) in the time zone of this machine; -until, -id and -message-id alone look back as far as the journal goes")
 	f.Var(&until, "until", "look at what came before `WHEN`, so long ago or a date, as for -since; a day counts to its end")
 	f.Var(whose{&filter.From, true}, "from", fromHelp)
-	f.Var(whose{&filter.To, false}, "to", "only messages to `WHO`, an address or a domain, among the recipients of the envelope; also who was refused")
+	f.Var(whose{&filter.To, false}, "to", "only messages to `WHO`, an address or a domain, among the recipients of the envelope, also those who were refused")
 	f.Var(messageID{&filter.MessageID}, "message-id", "only messages with this Message-ID, `<ID>`, with or without the angle brackets")
 	f.Var(transactionID{&filter.ID}, "id", "only the message with this transaction `ID`, as it stands at the end of our replies, with or without the parentheses")
 	f.Var(oneOf{&filter.Reason, journalReasons()}, "reason", "only messages with this `REASON`, such as lookalike")
@@ -207,8 +208,8 @@ func printJournalJSON(out io.Writer, entries []store.Entry) error {
 	for _, e := range entries {
 		line := journalLine{
 			ID: e.ID, ReceivedAt: e.At, Outcome: e.Outcome, Disposition: e.Disposition, Reason: e.Reason, Sentence: e.Sentence,
-			Author: e.Author, ReversePath: e.ReversePath.String(), ForwardPaths: pathsOf(e.ForwardPaths), MessageID: e.MessageID,
-			SizeOctets: e.Size, Source: e.Source, Helo: e.Helo, ReplyCode: e.ReplyCode, EnhancedCode: e.Enhanced, NextHop: e.NextHop,
+			Author: e.Author, ReversePath: e.ReversePath.String(), ForwardPaths: pathsOf(e.ForwardPaths),
+			RefusedPaths: pathsOf(e.RefusedPaths), MessageID: e.MessageID, SizeOctets: e.Size, Source: e.Source, Helo: e.Helo, ReplyCode: e.ReplyCode, EnhancedCode: e.Enhanced, NextHop: e.NextHop,
 			DurationNS: e.Duration, Path: e.Path, Lifted: e.Lifted, Evidence: e.Evidence,
 		}
 		if e.Client.IsValid() {

@@ -37,6 +37,7 @@ func TestJournalFindsWhoWroteToWhom(t *testing.T) {
 	for _, e := range []store.Entry{
 		{ID: "bounce", At: time.Now(), ForwardPaths: []mail.Address{quoted}, MessageID: "<Dsn.1@example.com>"},
 		{ID: "other", At: time.Now(), ReversePath: mail.Address{Local: "Anna", Domain: "sub.partner.example"}, Author: "anna@partner.example", ForwardPaths: []mail.Address{anna}},
+		{ID: "partly", At: time.Now(), ForwardPaths: []mail.Address{anna}, RefusedPaths: []mail.Address{{Local: "gone", Domain: "gone.example"}}, Sentence: "Refused were <told@gone.example>: 550 No."},
 		{ID: "before", At: time.Now().AddDate(0, 0, -9), ReversePath: anna, ForwardPaths: []mail.Address{bob}, MessageID: "<1@partner.example>"},
 	} {
 		l.store.Journal(e)
@@ -54,7 +55,10 @@ func TestJournalFindsWhoWroteToWhom(t *testing.T) {
 		{"-from\t<ANNA@partner.example>", "held other", ""},
 		{"-from\tpartner.example", "held other", ""},
 		{"-from\t@sub.partner.example", "other", ""},
-		{"-from\t<>", "gone bounce", ""},
+		{"-from\t<>", "gone bounce partly", ""},
+		{"-to\tGone@gone.example", "partly", ""},
+		{"-to\tgone.example", "partly", ""},
+		{"-to\ttold@gone.example", "", further},
 		{"-to\tBob@Example.com", "held", ""},
 		{"-to\texample.com", "held bounce", ""},
 		{"-to\t\"o\\\" b\"@example.com", "bounce", ""},
@@ -77,6 +81,11 @@ func TestJournalFindsWhoWroteToWhom(t *testing.T) {
 		got, errOut := l.found("journal", strings.Split(c.args, "\t")...)
 		if got != c.want || !strings.Contains(errOut, c.err) || c.err == "" && errOut != "" {
 			t.Errorf("%s: %q, %q; want %q, %q", c.args, got, errOut, c.want, c.err)
+		}
+	}
+	for id, want := range map[string]string{"partly": `"forward_paths":["anna@partner.example"],"refused_paths":["gone@gone.example"],`, "bounce": `"refused_paths":[],`} {
+		if code, out, _ := mx(t, "journal", "-config", l.config, "-json", "-id", id); code != exitFine || !strings.Contains(out, want) {
+			t.Errorf("%s: %d, %q", id, code, out)
 		}
 	}
 	for args, want := range map[string]string{

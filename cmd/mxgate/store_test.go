@@ -174,7 +174,7 @@ func TestTheNamesOfJournalJSONAreStable(t *testing.T) {
 	l.journal()
 	_, out, _ := mx(t, "journal", "-config", l.config, "-json", "-reason", "lookalike")
 	wantIn(t, out, `{"id":"held","received_at":"`, `"outcome":"quarantined","disposition":"quarantine","reason":"lookalike","sentence":"It looks\u001b alike.","author":"anna@partner.example",`+
-		`"reverse_path":"anna@partner.example","forward_paths":["bob@example.com","anna@partner.example"],"message_id":"","size_octets":42,"source":"the-provider","client_ip":"192.0.2.1",`+
+		`"reverse_path":"anna@partner.example","forward_paths":["bob@example.com","anna@partner.example"],"refused_paths":[],"message_id":"","size_octets":42,"source":"the-provider","client_ip":"192.0.2.1",`+
 		`"helo":"","origin_ip":"198.51.100.7","reply_code":250,"enhanced_code":"2.0.0","next_hop":"","duration_ns":0,"path":"via_current","evidence":{"source":"x"}}`)
 }
 

@@ -23,7 +23,7 @@ type Filter struct {
 	Lifted       bool        // only entries of which something was lifted
 	MessageID    string      // entries; with or without angle brackets
 	From         Mailboxes   // of the reverse-path or of the author: who asks for mail "from" somebody means either
-	To           Mailboxes   // of a recipient, whatever the others are
+	To           Mailboxes   // of a recipient, whatever the others are; of entries, also of one who was refused
 	Since        time.Time   // at or after
 	Until        time.Time   // before
 	Limit        int         // 0: 1000
@@ -95,25 +95,25 @@ func (c *conditions) addFromOf(m Mailboxes) {
 //
 // A text in a JSON array ends with the first quotation mark that has no backslash,
 // and a path has none but around its local part: a pattern with both marks, or with
-// "@" and the last, cannot match across two of them. Those who were refused beside
-// others stand in the sentence alone, as "<path>: reply".
+// "@" and the last, cannot match across two of them. The sentence is not searched: it
+// has words of next hops and clients, who may name anybody.
 func (c *conditions) addToOf(m Mailboxes) {
-	const refused = "%Refused were %"
 	var or conditions
+	addLike := func(pattern string) {
+		or.addLike("forward_paths", pattern)
+		or.addLike("refused_paths", pattern)
+	}
 	switch {
 	case m.isZero():
 		return
 	case m.Null:
 		or.add("FALSE") // a forward-path is never null
 	case m.Domain != "":
-		domain := likeText(string(m.Domain))
-		or.addLike("forward_paths", `%@`+domain+`"%`)
-		or.addLike("sentence", refused+"@"+domain+">: %")
+		addLike(`%@` + likeText(string(m.Domain)) + `"%`)
 	default:
 		for _, text := range m.texts() {
-			quoted, _ := json.Marshal(text) // as in values; of a string it cannot fail
-			or.addLike("forward_paths", "%"+likeText(string(quoted))+"%")
-			or.addLike("sentence", refused+"<"+likeText(text)+">: %")
+			quoted, _ := json.Marshal(text) // as in pathsText
+			addLike("%" + likeText(string(quoted)) + "%")
 		}
 	}
 	c.addAny(or)

@@ -13,35 +13,43 @@ import (
 // correspondence is who wrote to whom: its index is the last letter of the id.
 type correspondence struct {
 	reverse, author, to, sentence, messageID string
+
+	refused string
 }
 
 var letters = []correspondence{
-	{"anna@example.com", "anna@example.com", "bob@example.net", "", "<1@example.com>"},
-	{"bounces+bob=example.net@lists.example", "Anna@Example.com", "carl@example.net bob@sub.example.net", "", "2@example.com"},
-	{"", "", "bob@example.net", "", "<3@example.com> (x)"},
-	{`"an na"@example.com`, "", `"b\"ob\\ <&>"@example.net`, "", ""},
-	{"JÖRG@example.org", "jörg@example.org", "Änne@bücher.example x_y@example.net", "", "<1@Example.com>"},
-	{"an%a@example.com", "", "xzy@example.net 100%25@a_b.example", "", ""},
-	{"a@[192.0.2.1]", "", "c@[IPv6:2001:db8::2] postmaster", "", ""},
-	{"x@sub.example.com", "x@notexample.com", "d@notexample.net", "Clean. Refused were <bob@example.net>: 550 5.1.1 No such user; <e%@other.example>: 550 5.1.1 No.", ""},
-	{"x@example.org", "", "d@example.org", "Deferred: 450 Say <bob@example.net>: later.", ""},
-	{`"x@example.com>: "@example.org`, "", `"x@example.net"@example.org "\"bob@example.net"@example.org`, "", ""},
+	{"anna@example.com", "anna@example.com", "bob@example.net", "", "<1@example.com>", ""},
+	{"bounces+bob=example.net@lists.example", "Anna@Example.com", "carl@example.net bob@sub.example.net", "", "2@example.com", ""},
+	{"", "", "bob@example.net", "", "<3@example.com> (x)", ""},
+	{`"an na"@example.com`, "", `"b\"ob\\ <&>"@example.net`, "", "", ""},
+	{"JÖRG@example.org", "jörg@example.org", "Änne@bücher.example x_y@example.net", "", "<1@Example.com>", ""},
+	{"an%a@example.com", "", "xzy@example.net 100%25@a_b.example", "", "", ""},
+	{"a@[192.0.2.1]", "", "c@[IPv6:2001:db8::2] postmaster", "", "", ""},
+	{"x@sub.example.com", "x@notexample.com", "d@notexample.net", "Clean.", "", "bob@example.net e%@other.example"},
+	{"x@example.org", "", "d@example.org", "Deferred: 450 Say <bob@example.net>: later. Refused were <c@c.example>: 550 5.1.1 not <bob@example.net>: no.", "", `"x> and <bob@example.net>: y"@c.example "z\",\"bob@example.net"@c.example`},
+	{`"x@example.com>: "@example.org`, "", `"x@example.net"@example.org "\"bob@example.net"@example.org`, "", "", ""},
 }
 
-func (c correspondence) paths(t testing.TB) (reverse mail.Address, forward []mail.Address) {
+func (c correspondence) paths(t testing.TB) (reverse mail.Address, forward, refused []mail.Address) {
 	if c.reverse != "" {
 		reverse = mailbox(t, c.reverse)
 	}
-	if strings.Contains(c.to, `"`) {
-		for text := range strings.SplitSeq(strings.ReplaceAll(c.to, `org "`, "org\n\""), "\n") {
-			forward = append(forward, mailbox(t, text))
+	return reverse, mailboxes(t, c.to), mailboxes(t, c.refused)
+}
+
+// mailboxes reads several, with blanks between them.
+func mailboxes(t testing.TB, text string) (all []mail.Address) {
+	quoted := false // a blank may stand in a local part
+	fields := strings.FieldsFunc(strings.ReplaceAll(text, `\"`, "\x00"), func(r rune) bool {
+		if r == '"' {
+			quoted = !quoted
 		}
-		return reverse, forward
+		return r == ' ' && !quoted
+	})
+	for _, field := range fields {
+		all = append(all, mailbox(t, strings.ReplaceAll(field, "\x00", `\"`)))
 	}
-	for text := range strings.FieldsSeq(c.to) {
-		forward = append(forward, mailbox(t, text))
-	}
-	return reverse, forward
+	return all
 }
 
 func one(t testing.TB, text string) Mailboxes { return Mailboxes{Address: mailbox(t, text)} }
@@ -87,7 +95,11 @@ func wanted(t testing.TB) []struct {
 		{Filter{To: domain("xn--bcher-kva.example")}, "4", same},
 		{Filter{To: domain("a_b.example")}, "5", same},
 		{Filter{To: domain("axb.example")}, "", same},
+		{Filter{To: one(t, "E%@other.example")}, "7", ""},
+		{Filter{To: one(t, "e@other.example")}, "", same},
+		{Filter{To: one(t, `"x> and <bob@example.net>: y"@c.example`)}, "8", ""},
 		{Filter{To: domain("other.example")}, "7", ""},
+		{Filter{To: domain("c.example")}, "8", ""},
 		{Filter{To: null}, "", same},
 		{Filter{From: one(t, "anna@example.com"), To: one(t, "bob@example.net")}, "0", same},
 		{Filter{From: one(t, "anna@example.com"), To: domain("example.org")}, "", same},
@@ -100,7 +112,7 @@ func TestEntriesAreFoundByWhoWroteAndToWhom(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	for i, c := range letters {
 		e := Entry{ID: fmt.Sprint("j", i), At: noon.Add(time.Duration(i) * time.Minute), Author: c.author, Sentence: c.sentence, MessageID: c.messageID}
-		e.ReversePath, e.ForwardPaths = c.paths(t)
+		e.ReversePath, e.ForwardPaths, e.RefusedPaths = c.paths(t)
 		s.Journal(e)
 	}
 	if err := s.Flush(t.Context()); err != nil {
@@ -130,7 +142,7 @@ func TestHeldMessagesAreFoundByWhoWroteAndToWhom(t *testing.T) {
 	hold := func(i int, c correspondence) {
 		h := heldMessage(fmt.Sprint("q", i))
 		h.ReceivedAt, h.Author = noon.Add(time.Duration(i)*time.Minute), c.author
-		h.Envelope.ReversePath, h.Envelope.ForwardPaths = c.paths(t)
+		h.Envelope.ReversePath, h.Envelope.ForwardPaths, _ = c.paths(t)
 		if err := s.Quarantine(t.Context(), h, strings.NewReader(content)); err != nil {
 			t.Fatal(err)
 		}

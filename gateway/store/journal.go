@@ -35,7 +35,10 @@ type Entry struct {
 	Source       string
 	OriginIP     netip.Addr
 	ReversePath  mail.Address
-	ForwardPaths []mail.Address
+	ForwardPaths []mail.Address // who was taken; if nobody was, who was refused
+	// RefusedPaths are who was refused, whatever became of the others: those that are
+	// kept are the first maxRefusedPaths.
+	RefusedPaths []mail.Address
 	Author       string // addr-spec of RFC5322.From
 	MessageID    string
 	Size         int64
@@ -94,13 +97,13 @@ func (s *Store) CatchUp(ctx context.Context) bool {
 	return true
 }
 
-const entryColumns = "id, at, client, helo, source, origin_ip, reverse_path, forward_paths, author, message_id, size, disposition, reason, sentence, reply_code, enhanced, next_hop, outcome, path, lifted, duration, evidence"
+const entryColumns = "id, at, client, helo, source, origin_ip, reverse_path, forward_paths, author, message_id, size, disposition, reason, sentence, reply_code, enhanced, next_hop, outcome, path, lifted, duration, refused_paths, evidence"
 
 // manyRows is how many rows one statement inserts where so many wait.
 const manyRows = 16
 
 // entryValues is how many values a row has: those of Entry.values.
-const entryValues = 23
+const entryValues = 24
 
 // insertRows is the statement that inserts so many entries.
 //
@@ -123,10 +126,7 @@ func (s *Store) insertEntries(tx *sql.Tx) error {
 		}
 		values = values[:0]
 		for _, e := range rest[:rows] {
-			var err error
-			if values, err = e.values(values); err != nil {
-				return err
-			}
+			values = e.values(values)
 		}
 		if _, err := insert.Exec(values...); err != nil {
 			return fault("journal", err)
@@ -137,14 +137,11 @@ func (s *Store) insertEntries(tx *sql.Tx) error {
 }
 
 // values appends author_domain and the columns of e in the order of entryColumns.
-func (e *Entry) values(to []any) ([]any, error) {
-	paths := make([]string, len(e.ForwardPaths))
-	for i, p := range e.ForwardPaths {
-		paths[i] = p.String()
-	}
-	forward, err := json.Marshal(paths)
-	if err != nil {
-		return nil, fmt.Errorf("store: journal entry %s: %w", e.ID, err)
+func (e *Entry) values(to []any) []any {
+	forward := pathsText(e.ForwardPaths)
+	var refused any // NULL, as of nearly all
+	if n := len(e.RefusedPaths); n > 0 {
+		refused = pathsText(e.RefusedPaths[:min(n, maxRefusedPaths)])
 	}
 	evidence := e.Evidence // as octets: a string would be one more copy of it
 	if evidence == nil {
@@ -152,8 +149,31 @@ func (e *Entry) values(to []any) ([]any, error) {
 	}
 	return append(to, domainOf(e.Author),
 		e.ID, nanos(e.At), addrText(e.Client), clip(e.Helo), e.Source, addrText(e.OriginIP),
-		e.ReversePath.String(), string(forward), clip(e.Author), clip(e.MessageID), e.Size, e.Disposition, e.Reason,
-		clip(e.Sentence), e.ReplyCode, e.Enhanced, e.NextHop, string(e.Outcome), e.Path, clip(e.Lifted), int64(e.Duration), evidence), nil
+		e.ReversePath.String(), forward, clip(e.Author), clip(e.MessageID), e.Size, e.Disposition, e.Reason,
+		clip(e.Sentence), e.ReplyCode, e.Enhanced, e.NextHop, string(e.Outcome), e.Path, clip(e.Lifted), int64(e.Duration), refused, evidence)
+}
+
+// maxRefusedPaths bounds what a row says of those who were refused. A session has
+// limits.recipients of them: 100, and 10,000 at most.
+const maxRefusedPaths = 1000
+
+// pathsText and parsePaths are how paths are stored.
+func pathsText(paths []mail.Address) string {
+	texts := make([]string, len(paths))
+	for i, p := range paths {
+		texts[i] = p.String()
+	}
+	text, _ := json.Marshal(texts) // of strings it cannot fail
+	return string(text)
+}
+
+func parsePaths(text string) (paths []mail.Address, err error) {
+	var texts []string
+	err = json.Unmarshal([]byte(text), &texts)
+	for _, t := range texts {
+		paths = append(paths, parseAddress(t))
+	}
+	return paths, err
 }
 
 // domainOf is the domain of an addr-spec, for the index.
@@ -194,21 +214,21 @@ func (f Filter) entriesQuery() (string, []any) {
 func scanEntry(row interface{ Scan(...any) error }) (Entry, error) {
 	var e Entry
 	var client, origin, reverse, forward, evidence string
+	var refused sql.NullString
 	var at, duration int64
 	err := row.Scan(&e.ID, &at, &client, &e.Helo, &e.Source, &origin, &reverse, &forward, &e.Author, &e.MessageID, &e.Size,
-		&e.Disposition, &e.Reason, &e.Sentence, &e.ReplyCode, &e.Enhanced, &e.NextHop, &e.Outcome, &e.Path, &e.Lifted, &duration, &evidence)
+		&e.Disposition, &e.Reason, &e.Sentence, &e.ReplyCode, &e.Enhanced, &e.NextHop, &e.Outcome, &e.Path, &e.Lifted, &duration, &refused, &evidence)
 	if err != nil {
 		return Entry{}, err
 	}
-	var paths []string
-	if err := json.Unmarshal([]byte(forward), &paths); err != nil {
+	if e.ForwardPaths, err = parsePaths(forward); err == nil && refused.Valid {
+		e.RefusedPaths, err = parsePaths(refused.String)
+	}
+	if err != nil {
 		return Entry{}, fmt.Errorf("journal entry %s: %w", e.ID, err)
 	}
 	e.At, e.Duration, e.Client, e.OriginIP = fromNanos(at), time.Duration(duration), parseAddr(client), parseAddr(origin)
 	e.ReversePath = parseAddress(reverse)
-	for _, p := range paths {
-		e.ForwardPaths = append(e.ForwardPaths, parseAddress(p))
-	}
 	if evidence != "" {
 		e.Evidence = []byte(evidence)
 	}

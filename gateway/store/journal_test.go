@@ -19,6 +19,7 @@ func fullEntry(t testing.TB) Entry {
 		ID: "T1", At: noon, Client: netip.MustParseAddr("192.0.2.1"), Helo: "mx.example.org", Source: "our-provider",
 		OriginIP: netip.MustParseAddr("2001:db8::1"), ReversePath: mailbox(t, `"a b"@example.org`),
 		ForwardPaths: []mail.Address{mailbox(t, "postmaster"), mailbox(t, "c@[IPv6:2001:db8::2]")},
+		RefusedPaths: []mail.Address{mailbox(t, `"d e"@example.com`), mailbox(t, "f@example.net")},
 		Author:       "A@Examp1e.COM", MessageID: "<1@example.org>", Size: 4711, Disposition: "quarantine", Reason: "lookalike",
 		Sentence: "examp1e.com resembles example.com", ReplyCode: 250, Enhanced: "2.0.0", NextHop: "mail.example.com:25",
 		Outcome: Quarantined, Path: "via_current", Lifted: "dmarc-fail by lists.example", Duration: 1234567, Evidence: []byte(`{"a":"\u00e4"}`),
@@ -48,6 +49,24 @@ func TestOutsideTextInTheJournalIsBounded(t *testing.T) {
 	got, err := s.Entries(t.Context(), Filter{})
 	if err != nil || len(got) != 1 || got[0].MessageID != strings.Repeat("ä", maxTextOctets/2) || got[0].Sentence != "bad \uFFFD byte" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Whoever sets limits.recipients to 10,000 gives no client a row of megabytes.
+func TestTheRefusedOfAnEntryAreBounded(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	e := fullEntry(t)
+	e.RefusedPaths = nil
+	for i := range maxRefusedPaths + 1 {
+		e.RefusedPaths = append(e.RefusedPaths, mail.Address{Local: fmt.Sprint("r", i), Domain: "example.com"})
+	}
+	s.Journal(e)
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Entries(t.Context(), Filter{To: Mailboxes{Address: e.RefusedPaths[maxRefusedPaths-1]}})
+	if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0].RefusedPaths, e.RefusedPaths[:maxRefusedPaths]) {
+		t.Errorf("%d entries, %v", len(got), err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -86,9 +87,67 @@ func TestAnOlderJournalIsListedAsBefore(t *testing.T) {
 			}
 		}
 	}
-	for pragma, want := range map[string]string{"page_size": "4096", "user_version": "5", "integrity_check": "ok"} {
+	for pragma, want := range map[string]string{"page_size": "4096", "user_version": "6", "integrity_check": "ok"} {
 		var got string
 		if err := s.read.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s = %s, %v; want %s", pragma, got, err, want)
+		}
+	}
+}
+
+// A gateway that still runs goes on when a newer program has brought its database to
+// the newest schema, and what it writes is read. Reading all rows for that could take
+// minutes, in which no mail is taken: one that no check would let pass stays unseen.
+func TestTheLastStepLooksAtNoRow(t *testing.T) {
+	dir := t.TempDir()
+	old := olderDatabase(t, dir, 5)
+	const insert = `INSERT INTO journal (id, at, client, helo, source, origin_ip, reverse_path, forward_paths, author, author_domain, message_id, size,
+		disposition, reason, sentence, reply_code, enhanced, next_hop, outcome, duration, evidence, path, lifted)
+		VALUES (?, ?, '', '', '', '', '', '["b@example.com"]', '', '', '', 1, '', '', 'Refused were <gone@example.com>: 550 No.', 250, '', '', '', 1, '', '', '')`
+	var strict string
+	if err := old.QueryRow("SELECT sql FROM sqlite_schema WHERE name = 'journal'").Scan(&strict); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []string{
+		"PRAGMA writable_schema = ON", "UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')') WHERE name = 'journal'", "PRAGMA writable_schema = RESET",
+		strings.Replace(strings.Replace(insert, "?, ?", "'odd', 'no time'", 1), "gone", "odd", 1),
+		"PRAGMA writable_schema = ON", "UPDATE sqlite_schema SET sql = '" + strings.ReplaceAll(strict, "'", "''") + "' WHERE name = 'journal'", "PRAGMA writable_schema = RESET",
+	} {
+		if _, err := old.Exec(step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	running, err := old.Prepare(insert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := running.Exec("before", nanos(noon)); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, dir)
+	if _, err := running.Exec("after", nanos(noon)+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.write.Exec("DELETE FROM journal WHERE id = 'odd'"); err != nil {
+		t.Fatal(err)
+	}
+	e := fullEntry(t)
+	e.At = noon.Add(time.Second)
+	s.Journal(e)
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Entries(t.Context(), Filter{})
+	if err != nil || len(all) != 3 || all[0].ID != "T1" || len(all[0].RefusedPaths) != 2 || all[1].ID != "after" || all[1].RefusedPaths != nil || all[2].ID != "before" || all[2].RefusedPaths != nil {
+		t.Errorf("%+v, %v", all, err)
+	}
+	// What the sentence of an older row says is for people.
+	if all, err := s.Entries(t.Context(), Filter{To: one(t, "gone@example.com")}); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	for pragma, want := range map[string]string{"writable_schema": "0", "integrity_check": "ok"} {
+		var got string
+		if err := s.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s = %s, %v; want %s", pragma, got, err, want)
 		}
 	}
