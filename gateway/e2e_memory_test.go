@@ -274,14 +274,10 @@ func TestTheMemorySurvivesKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tool.Close()
-	learned := time.Now()
 	eventually(t, "it is on disk", func() bool {
 		s, err := tool.Stats(t.Context())
 		return err == nil && s.Domains[string(policy.Seen)] == 1
 	})
-	if took := time.Since(learned); took > 10*time.Second { // one, on a machine that is not busy
-		t.Errorf("it took %s", took)
-	}
 	if err := w.victim.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,11 @@ import (
 )
 
 func TestDuty_R5_Gateway(t *testing.T) {
-	// The port of a listener that is gone is free, and refuses.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	// The port of a listener that is gone is free, and refuses. Nobody else listens
+	// at this address, who could have been given the port meanwhile.
+	l, err := net.Listen("tcp", "127.77.0.5:0")
 	if err != nil {
-		t.Fatal(err)
+		t.Skipf("this machine has no 127.77.0.5: %v", err)
 	}
 	addr := l.Addr().String()
 	if err := l.Close(); err != nil {

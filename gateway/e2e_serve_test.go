@@ -37,7 +37,7 @@ func TestANextHopThatIsTheGatewayIsNotUsed(t *testing.T) {
 }
 
 func TestWhatIsOutOfReachIsNamed(t *testing.T) {
-	g := newStage(t, script{quick: "200ms"})
+	g := newStage(t, script{})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if problems := CheckReachable(ctx, g.cfg); len(problems) > 0 {

@@ -16,25 +16,39 @@ import (
 	"mxgate/gateway/store"
 )
 
-// impatience is how long the gateway of these tests waits for a next hop. Its
-// real limits are tested in package relay, on a clock of their own.
+// impatience is how long a next hop that is silent is waited for. The real limits
+// are tested in package relay, on a clock of their own.
 const impatience = 500 * time.Millisecond
 
-// newFaultStage is a stage whose next hop fails as it is told with sink.Fail, and
-// which loses patience soon. change is done to the server before it serves.
+// newFaultStage is a stage whose next hop fails as it is told with sink.Fail.
+// change is done to the server before it serves.
 func newFaultStage(t *testing.T, s script, change ...func(*Server)) *stage {
 	t.Helper()
-	return newStage(t, s, append([]func(*Server){impatient}, change...)...)
+	return newStage(t, s, append([]func(*Server){waitingFor(relay.Config{})}, change...)...)
 }
 
-// impatient has the server lose patience with its next hop soon.
-func impatient(s *Server) {
-	s.pool.Close()
-	s.pool = relay.NewPool(relay.Config{
-		Hostname: s.cfg.Hostname, ConnectTimeout: impatience, CommandTimeout: impatience, DataTimeout: impatience, FinalTimeout: impatience,
-		ProbeInterval: time.Nanosecond, // who refuses is asked again
-	})
-	s.pipeline.pool = s.pool
+// waitingFor has the server wait for its next hop as c says, and ask who refuses
+// again. What is not set is longer than clients wait here: a machine that is busy is
+// not taken for a next hop that fails.
+func waitingFor(c relay.Config) func(*Server) {
+	return func(s *Server) {
+		s.pool.Close()
+		c.Hostname, c.ProbeInterval = s.cfg.Hostname, time.Nanosecond
+		s.pool = relay.NewPool(c)
+		s.pipeline.pool = s.pool
+	}
+}
+
+// silenceAt are the limits that end the wait for who is silent at step, and no
+// other wait.
+func silenceAt(step smtptest.Step) relay.Config {
+	switch step {
+	case smtptest.InContent:
+		return relay.Config{DataTimeout: impatience, FinalTimeout: impatience}
+	case smtptest.FinalDot, smtptest.FinalDone:
+		return relay.Config{FinalTimeout: impatience}
+	}
+	return relay.Config{CommandTimeout: impatience}
 }
 
 // clerk writes down what clients sent and were told.
@@ -134,30 +148,49 @@ func answered(reply string, want []string) bool {
 // A next hop that fails at every step in every way: the client is told what the
 // table of duties says, and the books are right.
 func TestEveryFaultOfANextHopHasItsAnswer(t *testing.T) {
-	g := newFaultStage(t, script{tail: "[limits]\nmemory_octets = 65536\n"})
-	c := &clerk{g: g}
+	spooling := script{tail: "[limits]\nmemory_octets = 65536\n"}
+	c := &clerk{g: newFaultStage(t, spooling)}
 	for _, step := range faultSteps {
 		for _, kind := range faultKinds {
-			if !possible(step, kind) {
-				continue
-			}
-			for _, size := range []int{4 << 10, 200 << 10} {
-				g.sink.Drop() // what is kept has been greeted already
-				g.sink.Fail(smtptest.Fault{Step: step, Kind: kind, At: size / 2, Pause: time.Microsecond})
-				heard := c.play(c.compose(size), smtptest.Cut{})
-				if want := faultAnswers(step, kind); !answered(heard.Answer(), want) {
-					t.Errorf("%s at %s, %d octets: answered %q, want %q", kind, step, size, heard.Answer(), want)
-				}
-				g.wantDoubt(step, kind, heard.Content)
+			if kind != smtptest.Mute && possible(step, kind) {
+				c.meet(step, kind)
 			}
 		}
 	}
-	g.sink.Fail()
+	c.g.sink.Fail()
 	if heard := c.play(c.compose(0), smtptest.Cut{}); !strings.HasPrefix(heard.Content, "250 ") {
 		t.Errorf("when all is over: %+v", heard)
 	}
-	g.audit(c.sent)
+	c.g.audit(c.sent)
 	t.Logf("%d faults", len(c.sent)-1)
+	for _, step := range faultSteps {
+		if !possible(step, smtptest.Mute) {
+			continue
+		}
+		t.Run(fmt.Sprintf("silence at %s", step), func(t *testing.T) {
+			c := &clerk{g: newFaultStage(t, spooling, waitingFor(silenceAt(step)))}
+			c.meet(step, smtptest.Mute)
+			c.g.sink.Fail()
+			eventually(t, "a message is taken when all is over", func() bool { // the limits are short still
+				return strings.HasPrefix(c.play(c.compose(0), smtptest.Cut{}).Content, "250 ")
+			})
+			c.g.audit(c.sent)
+		})
+	}
+}
+
+// meet delivers a small and a large message to a next hop that fails so.
+func (c *clerk) meet(step smtptest.Step, kind smtptest.Kind) {
+	c.g.t.Helper()
+	for _, size := range []int{4 << 10, 200 << 10} {
+		c.g.sink.Drop() // what is kept has been greeted already
+		c.g.sink.Fail(smtptest.Fault{Step: step, Kind: kind, At: size / 2, Pause: time.Microsecond})
+		heard := c.play(c.compose(size), smtptest.Cut{})
+		if want := faultAnswers(step, kind); !answered(heard.Answer(), want) {
+			c.g.t.Errorf("%s at %s, %d octets: answered %q, want %q", kind, step, size, heard.Answer(), want)
+		}
+		c.g.wantDoubt(step, kind, heard.Content)
+	}
 }
 
 // wantDoubt fails unless the journal says "uncertain" of exactly what was not

@@ -36,11 +36,13 @@ func TestAWordOnAPairIsSaidListedAndTakenBack(t *testing.T) {
 	wantIn(t, out, "allowed: he1se.de may resemble heise.de, until "+until+"; by erika on ", ": their lab?[2J\n",
 		"\n  he‹1›se.de   no proven mail of it was delivered here\n  he‹i›se.de   no proven mail of it was delivered here\n", "likeness    he1se.de looks like heise.de: 1 for i",
 		"is not tagged or held because it looks like", "does not    Its likeness to anybody else", "mxgate allow revoke -config ", " he1se.de for heise.de\n")
-	out, _ = l.words(exitFine, "block", "lookalike", "heise-service.example", "for", "heise.de", "-reason", "fraud", "-expires", "2026-12-31", "-recipient", "Bob@example.com", "-by", "max")
-	wantIn(t, out, "blocked: heise-service.example imitates heise.de, for bob@example.com, until 2027-01-01; by max", "counts as an imitation", "-recipient bob@example.com\n")
+	last := time.Now().UTC().AddDate(0, 0, 40)
+	end := last.AddDate(0, 0, 1).Format(time.DateOnly)
+	out, _ = l.words(exitFine, "block", "lookalike", "heise-service.example", "for", "heise.de", "-reason", "fraud", "-expires", last.Format(time.DateOnly), "-recipient", "Bob@example.com", "-by", "max")
+	wantIn(t, out, "blocked: heise-service.example imitates heise.de, for bob@example.com, until "+end+"; by max", "counts as an imitation", "-recipient bob@example.com\n")
 
 	out, _ = l.words(exitFine, "allow", "list")
-	wantIn(t, out, "WORD", "allowed  he1se.de", until, "\n    their lab?[2J\n", "blocked  heise-service.example  heise.de  bob@example.com  2027-01-01")
+	wantIn(t, out, "WORD", "allowed  he1se.de", until, "\n    their lab?[2J\n", "blocked  heise-service.example  heise.de  bob@example.com  "+end)
 	out, _ = l.words(exitFine, "allow", "list", "-json")
 	var d policy.Decision
 	if err := json.Unmarshal([]byte(strings.SplitN(out, "\n", 2)[0]), &d); err != nil || d.Sender != "heise-service.example" && d.Sender != "he1se.de" || strings.Count(out, "\n") != 2 {

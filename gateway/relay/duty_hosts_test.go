@@ -33,7 +33,12 @@ func TestDuty_R5_Relay_the_next_host_is_tried(t *testing.T) {
 		t.Run(fmt.Sprint(way.Step, " ", way.Kind), func(t *testing.T) {
 			first := sinkWith(t, smtptest.Options{Faults: []smtptest.Fault{way}})
 			second := sink(t, nil)
-			p := pool(t, func(c *Config) { c.ConnectTimeout = 100 * time.Millisecond })
+			p := pool(t, func(c *Config) {
+				c.ProbeInterval = time.Hour
+				if way.Kind == smtptest.Mute { // of the others none is waited for
+					c.ConnectTimeout = time.Second
+				}
+			})
 			r := &Route{Hosts: []string{first.Target(), second.Target()}}
 			for range maxFailures + 1 {
 				d, err := p.Open(t.Context(), r, mail.Client{}, envelope(t))

@@ -75,7 +75,7 @@ func TestUpstreamDefects(t *testing.T) {
 			b := &bare{done: make(chan struct{})}
 			server := smtp.NewServer(b)
 			server.MaxMessageBytes = 1000
-			server.ReadTimeout = 5 * time.Second
+			server.ReadTimeout = time.Minute
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)

@@ -299,10 +299,10 @@ func TestAFailingJournalIsKeptAndCostsNoQuarantine(t *testing.T) {
 		t.Errorf("told %v", err)
 	}
 	quarantine(t, s, "B", content)
+	d.set("commit", syscall.EIO) // now the whole commit fails; first, or the next try comes between and is well
 	if _, err := s.write.Exec("DROP TRIGGER refuse"); err != nil {
 		t.Fatal(err)
 	}
-	d.set("commit", syscall.EIO) // now the whole commit fails
 	if err := s.Flush(t.Context()); !errors.Is(err, ErrNotWritable) {
 		t.Errorf("Flush: %v", err)
 	}

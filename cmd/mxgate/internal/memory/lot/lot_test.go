@@ -127,7 +127,7 @@ func TestARowWithAWrongQuoteCostsItself(t *testing.T) {
 	}
 	start := time.Now()
 	l, err := ReadCSV(strings.NewReader("domain\nfine.example\n" + strings.Repeat("a.example,the \"A\"\n", 50_000)))
-	if err != nil || l.More != 50_000-maxTroubles || time.Since(start) > 5*time.Second {
+	if err != nil || l.More != 50_000-maxTroubles || time.Since(start) > tooLong {
 		t.Errorf("%v, %d more, after %s", err, l.More, time.Since(start))
 	}
 }
@@ -177,12 +177,16 @@ func TestAddressBooksAreRead(t *testing.T) {
 	}
 }
 
+// tooLong is far more than reading takes, whatever else the machine does, and much
+// less than if each of so many lines cost more than the one before it.
+const tooLong = 30 * time.Second
+
 // A line of any length and number of continuations costs time in proportion.
 func TestAnUnfoldedLineIsBounded(t *testing.T) {
 	text := "BEGIN:VCARD\nEMAIL;ENCODING=QUOTED-PRINTABLE:" + strings.Repeat("x=\n", 2_000_000) + "\nEMAIL:anna@partner.example\nEND:VCARD\n"
 	start := time.Now()
 	l, err := ReadVCard(strings.NewReader(text))
-	if err != nil || told(l) == "" || time.Since(start) > 5*time.Second {
+	if err != nil || told(l) == "" || time.Since(start) > tooLong {
 		t.Errorf("%v, %v after %s", l, err, time.Since(start))
 	}
 	for _, line := range unfolded("X:" + strings.Repeat("y", maxLine) + "\n z\n") {
