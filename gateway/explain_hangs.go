@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -40,12 +41,18 @@ func (x *Explainer) hangs(ctx context.Context, tx *mail.Transaction, src provide
 	case e.ReversePath == "" && given.Helo == "": // a bounce
 		given.Helo = string(e.Author.Domain)
 	}
+	passes := "SPF passes"
+	for i := range x.rules.Exceptions {
+		if ip, ok := x.rules.Exceptions[i].OriginOf(&e.Author); ok {
+			given.Origin, passes = ip, "SPF passes, or an [[exception]] names the address"
+		}
+	}
 	name := best.Envelope.ReversePath.Domain
 	if name == "" {
 		name = mail.Domain(given.Helo)
 	}
 	collector := *x.collector
-	collector.Resolver = passing{collector.Resolver, string(name)}
+	collector.Resolver = passing{collector.Resolver, string(name), !pathKnown || e.ReversePath == "" && x.q.Helo == ""}
 	passed, err := collector.Collect(ctx, &best, src, given)
 	if err != nil {
 		return nil, err
@@ -66,8 +73,8 @@ func (x *Explainer) hangs(ctx context.Context, tx *mail.Transaction, src provide
 	}
 	e.DMARC.Why += "; SPF had no address to judge"
 	v.Disposition, v.Reason, v.Lifted = policy.Defer, policy.AuthUnavailable, nil
-	v.Sentence = fmt.Sprintf("The file does not show who handed the mail to the provider, in a way that can be believed. Without that SPF says nothing, and the verdict hangs on it: %s if the provider handed it over and SPF passes, else %s, as live mail with this trace is.",
-		h.Passes, h.Else)
+	v.Sentence = fmt.Sprintf("The file does not show who handed the mail to the provider, in a way that can be believed. Without that SPF says nothing, and the verdict hangs on it: %s if the provider handed it over and %s, else %s, as live mail with this trace is.",
+		h.Passes, passes, h.Else)
 	v.Findings = append([]policy.Finding{{Reason: v.Reason, Disposition: v.Disposition, Sentence: v.Sentence}}, stands...)
 	return &h, nil
 }
@@ -77,22 +84,37 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("%s (%s)", strings.ToUpper(o.Disposition.String()), o.Reason)
 }
 
-// passing is a Resolver by which SPF passes for everybody at a domain that has a record.
+// passing is a Resolver by which SPF passes for everybody at a domain by whose record
+// anybody can pass, or whose record cannot be had now.
 type passing struct {
 	dns.Resolver
-	name string
+	name    string
+	guessed bool // it may have been another name of the same owner: that has a record
 }
 
 func (r passing) TXT(ctx context.Context, name string) (dns.Answer[string], error) {
 	a, err := r.Resolver.TXT(ctx, name)
-	if err != nil || !strings.EqualFold(strings.TrimSuffix(name, "."), r.name) {
+	mine := strings.EqualFold(strings.TrimSuffix(name, "."), r.name)
+	if mine && (r.guessed || ctx.Err() == nil && errors.Is(err, dns.ErrTemporary)) {
+		return dns.Answer[string]{Records: []string{"v=spf1 +all"}}, nil
+	}
+	if err != nil || !mine {
 		return a, err
 	}
 	a.Records = slices.Clone(a.Records)
 	for i, text := range a.Records {
-		if strings.HasPrefix(strings.ToLower(text)+" ", "v=spf1 ") {
+		if strings.HasPrefix(strings.ToLower(text)+" ", "v=spf1 ") && mayPass(text) {
 			a.Records[i] = "v=spf1 +all"
 		}
 	}
 	return a, nil
+}
+
+// mayPass reports whether somebody can pass by an SPF record: not by "v=spf1 -all".
+func mayPass(record string) bool {
+	return slices.ContainsFunc(strings.Fields(record)[1:], func(term string) bool {
+		i := strings.IndexAny(term, ":/=")
+		modifier := i >= 0 && term[i] == '='
+		return modifier && strings.EqualFold(term[:i], "redirect") || !modifier && !strings.ContainsAny(term[:1], "-~?")
+	})
 }

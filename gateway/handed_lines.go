@@ -249,8 +249,11 @@ func (t *top) fromOurs(i int) bool {
 
 // inside reports whether ip is of no host on the Internet.
 func inside(ip netip.Addr) bool {
-	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()
+	return ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || carrierGrade.Contains(ip)
 }
+
+// carrierGrade is shared by the customers of one access provider. RFC 6598.
+var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
 func clientOf(h *received.Hop) string {
 	if h.IP.IsValid() {

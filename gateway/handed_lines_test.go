@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"mxgate/gateway/resolve/dnstest"
 	"mxgate/policy"
+	"mxgate/policy/dns"
 	"mxgate/policy/mail"
 )
 
@@ -123,5 +125,54 @@ func TestOnlyWhatTheOriginDecidesIsOpen(t *testing.T) {
 	}
 	if r := g.file(from("anna@partner.example"), Question{Client: netip.MustParseAddr("203.0.113.66")}); r.Hangs != nil {
 		t.Errorf("the origin was given: %+v", r.Hangs)
+	}
+}
+
+// A reverse-path that is not known may be another name of the author's house, and what
+// nobody can pass by leaves nothing open.
+func TestWhatIsOpenHangsOnWhatSPFCouldSay(t *testing.T) {
+	const zone = stageZone + `
+bounce.firm.example    TXT "v=spf1 ip4:192.0.2.10 -all"
+_dmarc.firm.example    TXT "v=DMARC1; p=reject"
+parked.example         TXT "v=spf1 -all"
+_dmarc.parked.example  TXT "v=DMARC1; p=reject"
+doubt.example          TXT "v=spf1 ~all ?exists:x.example exp=e.example"
+_dmarc.doubt.example   TXT "v=DMARC1; p=reject"
+moved.example          TXT "v=spf1 redirect=bounce.firm.example"
+_dmarc.moved.example   TXT "v=DMARC1; p=reject"
+lame.example           TXT SERVFAIL
+_dmarc.lame.example    TXT "v=DMARC1; p=reject"
+`
+	z, err := dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, zone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(z.Close)
+	exception := "[[exception]]\nauthor = \"ceo@example.com\"\nrequire = \"198.51.100.7\"\nreasons = [\"own-domain-spoof\"]\nowner = \"x\"\nwhy = \"y\"\n"
+	g := newStage(t, script{dns: z.Addr().String(), tail: exception})
+	at := func(domain mail.Domain) Question {
+		return Question{MailSet: true, Mail: mail.Address{Local: "a", Domain: domain}}
+	}
+	for name, c := range map[string]struct {
+		author string
+		q      Question
+		open   bool
+		passes policy.Disposition
+	}{
+		"a reverse-path below the author's domain":    {"a@firm.example", Question{}, true, policy.Relay},
+		"a bounce of a host below it":                 {"a@firm.example", Question{MailSet: true}, true, policy.Relay},
+		"a bounce of a host that is given":            {"a@firm.example", Question{MailSet: true, Helo: "mail.firm.example"}, false, 0},
+		"a reverse-path without a record":             {"a@firm.example", at("firm.example"), false, 0},
+		"a record by which nobody passes":             {"a@parked.example", at("parked.example"), false, 0},
+		"one by which nobody does surely":             {"a@doubt.example", at("doubt.example"), false, 0},
+		"one that leads elsewhere":                    {"a@moved.example", at("moved.example"), true, policy.Relay},
+		"one that cannot be had":                      {"a@lame.example", at("lame.example"), true, policy.Relay},
+		"an author who may send from one address":     {"ceo@example.com", at("x.example"), true, policy.Tag},
+		"another one of ours, who may send from none": {"bob@example.com", at("x.example"), false, 0},
+	} {
+		r := g.file(toOthers+"From: "+c.author+"\r\nTo: bob@example.com\r\n\r\nx\r\n", c.q)
+		if (r.Hangs != nil) != c.open || c.open && r.Hangs.Passes.Disposition != c.passes || !c.open && r.Disposition != policy.Quarantine {
+			t.Errorf("%s: %+v, %s %s: %s", name, r.Hangs, r.Disposition, r.Reason, r.Sentence)
+		}
 	}
 }

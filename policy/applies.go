@@ -186,7 +186,7 @@ func bypassSuspect(_ *Rules, e *Evidence) (string, Disposition, bool) {
 }
 
 func dmarcNoneWeak(r *Rules, e *Evidence) (string, Disposition, bool) {
-	if e.Author.Ambiguous != "" || e.Aligned() || r.strict(e) || e.DMARC.Result == mail.TempError {
+	if e.Author.Ambiguous != "" || e.Aligned() || r.strict(e) || e.DMARC.Result == mail.TempError || e.Hurried && e.mayStillAlign() {
 		return "", Reject, false
 	}
 	return fmt.Sprintf("Nothing proves that %s sent this: %s; the domain %s.", named(e.Author.Domain), e.proof(), e.asks()), Reject, true

@@ -68,6 +68,12 @@ func TestDecide(t *testing.T) {
 		{"p=reject is quarantined, not rejected", nil, unproven("reject"), Quarantine, DMARCFail},
 		{"p=none and no proof only tags", nil, unproven("none"), Tag, DMARCNoneWeak},
 		{"no record and no proof only tags", func(e *Evidence) { e.DMARC = DMARC{Result: mail.None} }, unproven(""), Tag, DMARCNoneWeak},
+		{"no proof but what DNS does not say, without a policy", func(e *Evidence) { e.SPF.Result = mail.TempError }, unproven("none"), Tag, DMARCNoneWeak},
+		{"the same in a hurry", func(e *Evidence) { e.SPF.Result, e.Hurried, e.WaitedFor = mail.TempError, true, 2*time.Hour }, unproven("none"), Defer, AuthUnavailable},
+		{"in a hurry, without a record", func(e *Evidence) {
+			e.DMARC, e.SPF.Result, e.Hurried = DMARC{Result: mail.None}, mail.TempError, true
+		}, unproven(""), Defer, AuthUnavailable},
+		{"in a hurry that cost nothing", func(e *Evidence) { e.Hurried = true }, unproven("none"), Tag, DMARCNoneWeak},
 		{"an unknown policy defers", func(e *Evidence) { e.DMARC = DMARC{Result: mail.TempError} }, unproven(""), Defer, AuthUnavailable},
 		{"SPF trouble of the author's own domain defers a strict policy", func(e *Evidence) { e.SPF = SPF{Result: mail.TempError, Domain: "mail.author.example"} }, unproven("reject"), Defer, AuthUnavailable},
 		{"SPF trouble of a domain the sender chose does not", func(e *Evidence) { e.SPF = SPF{Result: mail.TempError, Domain: "attacker.example"} }, unproven("reject"), Quarantine, DMARCFail},

@@ -67,3 +67,15 @@ func allTo(paths []string, want string) bool {
 		return !strings.EqualFold(p, want) && !strings.EqualFold(domain, want)
 	})
 }
+
+// OriginOf is an address that x requires of the mail of author, if it requires one.
+func (x *Exception) OriginOf(author *Author) (netip.Addr, bool) {
+	if !strings.EqualFold(x.Author, author.Address) && !strings.EqualFold(x.Author, string(author.Domain)) {
+		return netip.Addr{}, false
+	}
+	if p, err := netip.ParsePrefix(x.Require); err == nil {
+		return p.Addr(), true
+	}
+	ip, err := netip.ParseAddr(x.Require)
+	return ip, err == nil
+}

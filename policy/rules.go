@@ -50,7 +50,7 @@ func (r *Rules) pending(e *Evidence) bool {
 	switch {
 	case e.DMARC.Result == mail.TempError:
 		return true
-	case e.OwnDomain != "":
+	case e.OwnDomain != "" || e.Hurried: // to be hurried is no fault of a domain without a policy
 		return e.mayStillAlign()
 	}
 	return r.strict(e) && (e.mayStillAlign() || r.mayBeVouched(e))

@@ -109,8 +109,10 @@ func runExplain(ctx context.Context, args []string, out, errOut io.Writer) int {
 	code = e.all(ctx, files)
 	switch {
 	case x.q.Memory: // what is said of each message tells
-	case x.config == "" && !x.json && e.total > 0:
-		fmt.Fprintln(errOut, "mxgate explain: without -config FILE own domains, look-alikes and protected names were not checked")
+	case x.config == "": // and so no memory
+		if !x.json && e.total > 0 {
+			fmt.Fprintln(errOut, "mxgate explain: without -config FILE own domains, look-alikes and protected names were not checked")
+		}
 	default:
 		fmt.Fprintln(errOut, "mxgate explain: the memory is not asked: what it knew when a message came is in `mxgate journal -json` and `mxgate quarantine show -all`; -memory asks what it knows today")
 	}
@@ -257,7 +259,7 @@ func handedWords(h *gateway.Handed) string {
 	default:
 		text += fmt.Sprintf(", %d header fields above that left out", h.LeftOut)
 	}
-	return text + ": so says its Received field of " + h.To + ", which could be forged in a file that is not from your mailboxes."
+	return text + ": so says its Received field of " + h.To + ", which could be forged in a file that is not from your mailboxes, or if that server sees the Internet through private addresses only."
 }
 
 // memoryWords says which memory was asked, and about whom.

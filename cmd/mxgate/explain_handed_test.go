@@ -35,7 +35,7 @@ func TestExplainJudgesADeliveredMailAsItWasHandedToTheGateway(t *testing.T) {
 	if code != exitFine {
 		t.Errorf("%d\n%s", code, out)
 	}
-	wantIn(t, text, "judged as it was handed to gate.example.com by 192.0.2.7 on 2026-11-22 ", ", 3 header fields above that left out: so says its Received field of gate.example.com, which could be forged in a file that is not from your mailboxes.",
+	wantIn(t, text, "judged as it was handed to gate.example.com by 192.0.2.7 on 2026-11-22 ", ", 3 header fields above that left out: so says its Received field of gate.example.com, which could be forged in a file that is not from your mailboxes, or if that server sees the Internet through private addresses only.",
 		"verdict: RELAY: clean", "origin 198.51.100.10,")
 	if strings.Contains(out, "\n  hint ") {
 		t.Errorf("nothing is missing:\n%s", out)

@@ -19,7 +19,7 @@ func TestExplainJudgesAMailFromAMailboxAsTheProviderHandedItOver(t *testing.T) {
 	if code != exitFine || strings.Contains(out, "dmarc-fail") || strings.Contains(out, "bypass-suspect") || strings.Contains(out, "\n  hint ") {
 		t.Errorf("%d\n%s", code, out)
 	}
-	wantIn(t, strings.Join(strings.Fields(out), " "), "judged as it was handed to mail.example.com by 195.130.217.221 on 2026-11-22 ", ", 2 header fields above that left out: so says its Received field of mail.example.com, which could be forged in a file that is not from your mailboxes.",
+	wantIn(t, strings.Join(strings.Fields(out), " "), "judged as it was handed to mail.example.com by 195.130.217.221 on 2026-11-22 ", ", 2 header fields above that left out: so says its Received field of mail.example.com, which could be forged in a file that is not from your mailboxes, or if that server sees the Internet through private addresses only.",
 		"verdict: RELAY: clean", "origin 192.0.2.10,", "4 messages 4 RELAY clean")
 }
 

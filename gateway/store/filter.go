@@ -131,16 +131,19 @@ func (c *conditions) addHeldFromOf(m Mailboxes) {
 	case m.Null:
 	case m.Domain != "":
 		domain := likeText(string(m.Domain))
-		or.addLike("author", "%@"+domain)
-		or.addLike("author", "%@"+domain+">%")
+		or.addLike(authorWords, "%@"+domain+" %")
 	default:
 		or.addSame("author", m.texts())
 		for _, text := range m.texts() {
-			or.addLike("author", "%<"+likeText(text)+">%")
+			or.addLike(authorWords, "% "+likeText(text)+" %")
 		}
 	}
 	c.addAny(or)
 }
+
+// authorWords is the column author with spaces around each address: of a From field
+// that names several it is the field.
+const authorWords = `' ' || replace(replace(replace(replace(author, ',', ' '), ';', ' '), '<', ' '), '>', ' ') || ' '`
 
 // addHeldToOf adds what selects the messages to m.
 func (c *conditions) addHeldToOf(m Mailboxes) {

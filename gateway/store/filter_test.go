@@ -177,6 +177,21 @@ func TestHeldMessagesAreFoundByWhoWroteAndToWhom(t *testing.T) {
 			t.Errorf("%+v: %q", from, got)
 		}
 	}
+	// So it is without names, in whatever way they are parted; a part of an address is none.
+	for i, author := range []string{"a@four.example, b@five.example", "b@five.example,a@four.example;c@six.example", "<a@four.example> <b@five.example>"} {
+		id := len(letters) + 1 + i
+		hold(id, correspondence{reverse: "x@bulk.example", author: author})
+		for _, from := range []Mailboxes{one(t, "a@four.example"), {Domain: "four.example"}, one(t, "b@five.example"), {Domain: "five.example"}} {
+			if got := found(Filter{From: from}); !strings.HasPrefix(got, fmt.Sprint(id)) {
+				t.Errorf("%s: %+v: %q", author, from, got)
+			}
+		}
+	}
+	for _, from := range []Mailboxes{one(t, "xa@four.example"), {Domain: "our.example"}, {Domain: "four.exampl"}} {
+		if got := found(Filter{From: from}); got != "" {
+			t.Errorf("%+v: %q", from, got)
+		}
+	}
 }
 
 // No filter may cost the order of the index: all rows would be sorted before the
