@@ -91,6 +91,10 @@ func (x *crossing) step(i int) int {
 		x.foreign(i)
 		return i
 	}
+	if x.again(i) {
+		x.mark(i, service)
+		return i + 1
+	}
 	if service == "" && x.fromSource(i) {
 		x.mark(i, "")
 		x.at = i
@@ -173,6 +177,20 @@ func (x *crossing) fromSource(i int) bool {
 			return false
 		}
 		return s.covers(h.Time, x.c.Grace) || s.over(h.Time, x.c.Grace) && !x.namedOurs(i)
+	})
+}
+
+// again reports whether a server of ours had the message before hop i, though that shows
+// a client of a source: a server behind a gateway that told it of the client (XCLIENT).
+// The hosts of a source write fields of their own on top of what they hand over.
+func (x *crossing) again(i int) bool {
+	h := &x.hops[i]
+	if i+1 == len(x.hops) || !h.IP.IsValid() || x.hops[i+1].IP != h.IP || !x.ours.Believes(x.hops[i+1].By) {
+		return false
+	}
+	return slices.ContainsFunc(x.c.Sources, func(s Source) bool {
+		_, ok := s.holds(h.IP)
+		return ok
 	})
 }
 

@@ -29,6 +29,9 @@ valid_from = 2025-12-20
 	round := func(ip string) string {
 		return "Received: from localhost (localhost [" + ip + "])\r\n\tby mx.example.com (Postfix) with ESMTP id 4AbC; " + nov26 + "\r\n"
 	}
+	gate := func(ip string) string {
+		return "Received: from filter.example.net (filter.example.net [" + ip + "])\r\n\tby mx2.example.com (mxgate) with ESMTPS id 4AbC; " + nov26 + "\r\n"
+	}
 	for _, c := range []struct {
 		name, networks, header string
 		verdict                Verdict
@@ -43,6 +46,9 @@ valid_from = 2025-12-20
 		{"before its first day", "", own("10.1.2.3", "Sun, 2 Nov 2014 09:00:00 +0000") + below, Undetermined, ""},
 		{"not the one", "", own("10.1.2.9", nov26) + below, Undetermined, ""},
 		{"named as ours more exactly", `networks = ["10.3.3.0/24"]`, own("10.3.3.3", nov26) + below, Undetermined, ""},
+		{"at a gateway that tells the next server", "", own("203.0.113.5", nov26) + gate("203.0.113.5") + below, ViaCurrent, "203.0.113.166"},
+		{"somebody who writes as a gateway does", "", own("203.0.113.99", nov26) + gate("203.0.113.99") + gate("203.0.113.5") + below, Direct, "203.0.113.99"},
+		{"somebody who writes as a gateway that told", "", own("203.0.113.99", nov26) + gate("203.0.113.5") + gate("203.0.113.5") + below, Direct, "203.0.113.99"},
 		{"with a name of ours", "", ownFrom("filter.example.com", "filter.example.com", "203.0.113.5", nov26) + below, ViaCurrent, "203.0.113.166"},
 		{"left, and ours by its verified name", "", ownFrom("mx2.example.com", "mx2.example.com", "203.0.113.4", nov26) +
 			"Received: from x (unknown [10.1.2.3]) by mx2.example.com (Postfix) with ESMTP id 55555; " + nov26 + "\r\n" + below, ViaCurrent, "203.0.113.166"},
