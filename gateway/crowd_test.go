@@ -106,3 +106,53 @@ _dmarc.slow.example  TXT "v=DMARC1; p=reject"
 		t.Errorf("%d are patient still", n-mostPatient+1)
 	}
 }
+
+// What a message that may wait for a moment only did not wait for may prove who passed
+// it on, or whose a look-alike is: it is deferred, not held.
+func TestWhoIsHurriedIsNotHeldWithoutAProof(t *testing.T) {
+	ofList := "list.example; dkim=pass header.d=partner.example; dmarc=pass header.from=partner.example"
+	original, authorKey := signed(t, "partner.example", "From: Anna <"+partner+">\r\nTo: "+bob+"\r\nSubject: Offer\r\nMessage-ID: <1@partner.example>\r\n\r\nHello.\r\n")
+	changed := original + "-- the list\r\n"
+	signedAgain, listKey := signed(t, "list.example", changed)
+	const twin = "news@1indqvist.example"
+	ofTwin, targetKey := signed(t, "lindqvist.example", "From: News <"+twin+">\r\nTo: "+bob+"\r\nSubject: Offer\r\nMessage-ID: <2@1indqvist.example>\r\n\r\nHello.\r\n")
+	const forwarder = "[[forwarder]]\nname = \"the list\"\nowner = \"erika\"\nwhy = \"a test\"\n"
+	for _, c := range []struct{ name, from, client, tail, text string }{
+		{"a sealer", "bounce@bulk.example", "203.0.113.66", "[policy]\nsealers = [\"list.example\"]\n", sealed(t, "list.example", ofList, changed)},
+		{"a forwarder that signs", "bounce@bulk.example", "203.0.113.66", forwarder + "dkim = [\"list.example\"]\n", signedAgain},
+		{"a forwarder that seals", "bounce@bulk.example", "203.0.113.66", forwarder + "sealers = [\"list.example\"]\n", sealed(t, "list.example", ofList, changed)},
+		{"whom a look-alike resembles", twin, "203.0.113.66", "[protect]\ndomains = [\"lindqvist.example\"]\n", ofTwin},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			z, err := dnstest.Serve("127.0.0.1:0", dns.MustSnapshot(t, stageZone+authorKey+listKey+targetKey+sealer(t, "list.example")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(z.Close)
+			z.Behave(dnstest.Behaviour{
+				Before: func(name, _ string) {
+					if strings.HasSuffix(name, "_domainkey.list.example") || strings.HasSuffix(name, "_domainkey.lindqvist.example") {
+						time.Sleep(hurriedWait + time.Second)
+					}
+				},
+				Change: func(m *mdns.Msg) { // asked for anew when it comes again
+					for _, rr := range m.Answer {
+						rr.Header().Ttl = 1
+					}
+				},
+			})
+			g := newStage(t, script{dns: z.Addr().String(), tail: "[limits]\nconnections_per_source = 2\n" + c.tail})
+			_, leave := g.server.pipeline.judging.enter("the-provider", 1) // as if another were judged
+			defer leave()
+			text := fromProvider(c.client) + c.text
+			if e := g.entry(g.deliver(c.from, []string{bob}, text)); e.Outcome != store.Deferred || !strings.Contains(e.Sentence, "only for a moment") {
+				t.Errorf("in a hurry: %s %s %s: %s", e.Outcome, e.Disposition, e.Reason, e.Sentence)
+			}
+			time.Sleep(2500 * time.Millisecond) // what was asked for then has been answered, and is over
+			if e := g.entry(g.deliver(c.from, []string{bob}, text)); e.Outcome != store.Relayed || e.Disposition != "relay" {
+				t.Errorf("when it comes again: %s %s %s: %s", e.Outcome, e.Disposition, e.Reason, e.Sentence)
+			}
+		})
+	}
+}

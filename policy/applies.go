@@ -30,7 +30,7 @@ func fromAmbiguous(_ *Rules, e *Evidence) (string, Disposition, bool) {
 }
 
 func ownDomainSpoof(r *Rules, e *Evidence) (string, Disposition, bool) {
-	if e.OwnDomain == "" || e.Aligned() || e.mayStillAlign() && !r.waited(e) {
+	if e.OwnDomain == "" || e.Aligned() || (e.mayStillAlign() || r.mayBeForwarded(e)) && !r.waited(e) {
 		return "", Reject, false
 	}
 	s := fmt.Sprintf("The mail claims to come from our own domain %s, but nothing proves it: %s.", named(e.Author.Domain), e.proof())
@@ -164,7 +164,7 @@ func authUnavailable(r *Rules, e *Evidence) (string, Disposition, bool) {
 	}
 	s := fmt.Sprintf("DNS did not answer, and the verdict on %s depends on it.", named(e.Author.Domain))
 	if e.Hurried {
-		s = fmt.Sprintf("DNS was waited for only for a moment, because much else waits for it or the header is very large, and the verdict on %s depends on it.", named(e.Author.Domain))
+		s = fmt.Sprintf(hurriedWords, "the verdict on "+named(e.Author.Domain))
 	}
 	if r.waited(e) {
 		return s + fmt.Sprintf(" It was deferred for %s; now it is judged without.", e.WaitedFor.Round(time.Minute)), Tag, true
@@ -172,10 +172,36 @@ func authUnavailable(r *Rules, e *Evidence) (string, Disposition, bool) {
 	return s, Reject, true
 }
 
-// Pending reports whether DNS that did not answer may hide what proves the
-// author, whatever the rules: then it matters how long the message has waited.
+// hurriedWords say why a hurried message is deferred, and of what DNS would decide.
+const hurriedWords = "DNS was waited for only for a moment, because much else waits for it or the header is very large, and %s depends on it."
+
+// notYet is what is done in place of top, the gravest finding, because the message was
+// hurried and DNS may still say something for it: who signed or sealed it, and with
+// that whose it is. It comes again, and is given its time then.
+func (r *Rules) notYet(top Finding, e *Evidence) (Finding, bool) {
+	switch d, chosen := r.Dispositions[AuthUnavailable]; {
+	case !e.Hurried, !e.unverified(), top.Disposition.severity() <= Defer.severity():
+		return top, false
+	case top.Reason == FromAmbiguous, top.Reason == Unscannable: // whoever signed it
+		return top, false
+	case chosen && d != Defer, r.excepts(AuthUnavailable, e): // nobody shall wait
+		return top, false
+	}
+	return Finding{AuthUnavailable, Defer, fmt.Sprintf(hurriedWords, "what is said against the mail ("+string(top.Reason)+")")}, true
+}
+
+// Pending reports whether DNS that did not answer may hide what proves the author,
+// or who passed the message on, whatever the rules: then it matters how long the
+// message has waited.
 func (e *Evidence) Pending() bool {
-	return e.DMARC.Result == mail.TempError || e.ARC.Result == mail.TempError || e.mayStillAlign()
+	return e.DMARC.Result == mail.TempError || e.unverified()
+}
+
+// unverified reports whether DNS that did not answer may hide who signed, sealed or
+// sent the message.
+func (e *Evidence) unverified() bool {
+	return e.SPF.Result == mail.TempError || e.ARC.Result == mail.TempError || e.mayStillAlign() ||
+		slices.ContainsFunc(e.DKIM, func(s DKIM) bool { return s.Result == mail.TempError })
 }
 
 func bypassSuspect(_ *Rules, e *Evidence) (string, Disposition, bool) {
@@ -186,7 +212,7 @@ func bypassSuspect(_ *Rules, e *Evidence) (string, Disposition, bool) {
 }
 
 func dmarcNoneWeak(r *Rules, e *Evidence) (string, Disposition, bool) {
-	if e.Author.Ambiguous != "" || e.Aligned() || r.strict(e) || e.DMARC.Result == mail.TempError || e.Hurried && e.mayStillAlign() {
+	if e.Author.Ambiguous != "" || e.Aligned() || r.strict(e) || e.DMARC.Result == mail.TempError || e.Hurried && r.pending(e) {
 		return "", Reject, false
 	}
 	return fmt.Sprintf("Nothing proves that %s sent this: %s; the domain %s.", named(e.Author.Domain), e.proof(), e.asks()), Reject, true

@@ -1,5 +1,10 @@
 package policy
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Finding is one reason that applies.
 type Finding struct {
 	Reason      Reason      `json:"reason"`
@@ -58,6 +63,12 @@ func Decide(rules *Rules, e *Evidence) Verdict {
 		if f.Disposition.severity() > top.Disposition.severity() {
 			top = f
 		}
+	}
+	if f, ok := rules.notYet(top, e); ok {
+		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return f.Reason == AuthUnavailable })
+		at, _ := slices.BinarySearchFunc(v.Findings, f, func(a, b Finding) int { return cmp.Compare(a.Reason.rank(), b.Reason.rank()) })
+		v.Findings = slices.Insert(v.Findings, at, f)
+		top = f
 	}
 	v.Score = rules.weigh(e)
 	v.Disbelieved = rules.disbeliefs(v.Findings, e)

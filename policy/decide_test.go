@@ -73,6 +73,24 @@ func TestDecide(t *testing.T) {
 		{"in a hurry, without a record", func(e *Evidence) {
 			e.DMARC, e.SPF.Result, e.Hurried = DMARC{Result: mail.None}, mail.TempError, true
 		}, unproven(""), Defer, AuthUnavailable},
+		{"in a hurry, the key of who passed it on", func(e *Evidence) {
+			e.DKIM, e.Hurried = []DKIM{{Result: mail.TempError, Domain: "list.example"}}, true
+		}, unproven("reject"), Defer, AuthUnavailable},
+		{"in a hurry, a seal", func(e *Evidence) { e.ARC.Result, e.Hurried = mail.TempError, true }, unproven("reject"), Defer, AuthUnavailable},
+		{"in a hurry, whom a look-alike belongs to", func(e *Evidence) {
+			e.Lookalike = []Lookalike{{Confidence: 97, Alone: true, Where: "author", Why: "x looks like y"}}
+			e.DKIM, e.Hurried = append(e.DKIM, DKIM{Result: mail.TempError, Domain: "y.example"}), true
+		}, proven(), Defer, AuthUnavailable},
+		{"in a hurry, a look-alike of which all is known", func(e *Evidence) {
+			e.Lookalike, e.Hurried = []Lookalike{{Confidence: 97, Alone: true, Where: "author", Why: "x looks like y"}}, true
+		}, proven(), Quarantine, LookalikeDomain},
+		{"in a hurry, two authors are two", func(e *Evidence) {
+			e.Author.Ambiguous, e.Hurried = "two From fields", true
+			e.DKIM = []DKIM{{Result: mail.TempError, Domain: "y.example"}}
+		}, unproven("reject"), Quarantine, FromAmbiguous},
+		{"in a hurry, clean all the same", func(e *Evidence) {
+			e.DKIM, e.Hurried = append(e.DKIM, DKIM{Result: mail.TempError, Domain: "y.example"}), true
+		}, proven(), Relay, Clean},
 		{"in a hurry that cost nothing", func(e *Evidence) { e.Hurried = true }, unproven("none"), Tag, DMARCNoneWeak},
 		{"an unknown policy defers", func(e *Evidence) { e.DMARC = DMARC{Result: mail.TempError} }, unproven(""), Defer, AuthUnavailable},
 		{"SPF trouble of the author's own domain defers a strict policy", func(e *Evidence) { e.SPF = SPF{Result: mail.TempError, Domain: "mail.author.example"} }, unproven("reject"), Defer, AuthUnavailable},

@@ -100,15 +100,10 @@ func (f *Forwarder) names(reason Reason) bool {
 	return slices.Contains(f.Reasons, reason) && slices.Contains(ForwarderReasons(), reason)
 }
 
-// proofOf says by what f proves that the message came through it, or "". A
-// forwarder that sealed that the author was not proven does not excuse him, however
-// often it sealed.
+// proofOf says by what f proves that the message came through it, or "".
 func (r *Rules) proofOf(f *Forwarder, e *Evidence) string {
-	for i := range e.ARC.Sets {
-		s := &e.ARC.Sets[i]
-		if s.Claim.denies() && (slices.Contains(f.Sealers, s.Sealer) || slices.Contains(f.DKIM, s.Sealer)) {
-			return ""
-		}
+	if f.denied(e) {
+		return ""
 	}
 	for _, s := range e.DKIM {
 		if s.Result == mail.Pass && !s.Testing && slices.Contains(f.DKIM, s.Domain) {
@@ -178,6 +173,29 @@ func (r *Rules) stands(i int, e *Evidence) bool {
 // it a delay of its mail, no more.
 func (r *Rules) mayBeVouched(e *Evidence) bool {
 	return e.ARC.Result == mail.TempError && e.OwnDomain == "" && len(e.ARC.Sets) > 0 && r.believes(len(e.ARC.Sets)-1, e)
+}
+
+// mayBeForwarded reports whether DNS trouble hides what proves a forwarder that would
+// excuse the author.
+func (r *Rules) mayBeForwarded(e *Evidence) bool {
+	return slices.ContainsFunc(r.Forwarders, func(f Forwarder) bool {
+		return f.lifts(AuthUnavailable, e) && f.mayProve(e)
+	})
+}
+
+// mayProve reports whether proofOf may find something once DNS answers.
+func (f *Forwarder) mayProve(e *Evidence) bool {
+	return !f.denied(e) &&
+		(slices.ContainsFunc(e.DKIM, func(s DKIM) bool { return s.Result == mail.TempError && slices.Contains(f.DKIM, s.Domain) }) ||
+			e.ARC.Result == mail.TempError && slices.ContainsFunc(e.ARC.Sets, func(s ARCSet) bool { return slices.Contains(f.Sealers, s.Sealer) }))
+}
+
+// denied reports whether f sealed that the author was not proven: then it does not
+// excuse him, however often it sealed.
+func (f *Forwarder) denied(e *Evidence) bool {
+	return slices.ContainsFunc(e.ARC.Sets, func(s ARCSet) bool {
+		return s.Claim.denies() && (slices.Contains(f.Sealers, s.Sealer) || slices.Contains(f.DKIM, s.Sealer))
+	})
 }
 
 // vouches reports whether the author was proven to the sealer. What it says of

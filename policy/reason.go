@@ -92,6 +92,16 @@ var reasons = []struct {
 	{Clean, Relay, clean},
 }
 
+// rank is the place of r in the list.
+func (r Reason) rank() int {
+	for i := range reasons {
+		if reasons[i].reason == r {
+			return i
+		}
+	}
+	return len(reasons)
+}
+
 // DefaultDispositions returns what each configurable reason leads to in enforce
 // mode unless the operator says otherwise.
 func DefaultDispositions() map[Reason]Disposition {

@@ -47,13 +47,11 @@ func (r *Rules) strict(e *Evidence) bool {
 
 // pending reports whether the verdict depends on DNS that did not answer.
 func (r *Rules) pending(e *Evidence) bool {
-	switch {
-	case e.DMARC.Result == mail.TempError:
+	if e.DMARC.Result == mail.TempError {
 		return true
-	case e.OwnDomain != "" || e.Hurried: // to be hurried is no fault of a domain without a policy
-		return e.mayStillAlign()
 	}
-	return r.strict(e) && (e.mayStillAlign() || r.mayBeVouched(e))
+	acted := r.strict(e) || e.OwnDomain != "" || e.Hurried // to be hurried is no fault of a domain without a policy
+	return acted && (e.mayStillAlign() || r.mayBeVouched(e) || r.mayBeForwarded(e))
 }
 
 // waited reports whether the message has been deferred for DNS long enough, and DNS had
