@@ -125,11 +125,10 @@ func lookAt(path string) (look, error) {
 
 // presentKey reads the site key, and makes none.
 func presentKey(dir string) ([]byte, error) {
-	path := filepath.Join(dir, digest.KeyName)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("memory: the site key %s is missing: restore it; without it the gateway, when it starts, begins with empty ids", path)
+	key, err := digest.ReadKey(dir)
+	if err == nil && key == nil {
+		err = fmt.Errorf("memory: the site key %s is missing: restore it; without it the gateway, when it starts, begins with empty ids", filepath.Join(dir, digest.KeyName))
 	}
-	key, _, err := digest.LoadKey(dir)
 	return key, err
 }
 

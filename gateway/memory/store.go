@@ -72,14 +72,7 @@ func Open(c Config) (*Store, error) {
 		return nil, fmt.Errorf("memory: directory: %w", err)
 	}
 	c.Dir = dir
-	key, fresh, existed, err := layOut(dir)
-	if err != nil {
-		return nil, err
-	}
-	if !fresh && !existed {
-		return nil, bare(c.Dir)
-	}
-	db, err := openLite(c.Dir, rand.Text())
+	db, key, keyLost, err := layOut(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -92,34 +85,42 @@ func Open(c Config) (*Store, error) {
 		return s, nil
 	}
 	s.queue, s.wake = make(chan *digest.Digest, s.limits.Queue), make(chan struct{}, 1)
-	if err := s.start(c, fresh && existed); err != nil {
+	if err := s.start(c, keyLost); err != nil {
 		s.unlock()
 		return nil, errors.Join(err, db.close())
 	}
 	return s, nil
 }
 
-// layOut makes the directory and the key where they are missing. existed tells
-// whether there was a database.
-func layOut(dir string) (key []byte, fresh, existed bool, err error) {
+// layOut opens the database, and makes what is missing: the directory, the database,
+// and at last the key. Who sees a key finds a database therefore, or damage, also while
+// another process makes them, or was killed in it. keyLost says that a database was there
+// and its key was not.
+func layOut(dir string) (db *lite, key []byte, keyLost bool, err error) {
 	l := lite{path: filepath.Join(dir, databaseName)}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, false, false, l.fault("make the directory", err)
+		return nil, nil, false, l.fault("make the directory", err)
+	}
+	if key, err = digest.ReadKey(dir); err != nil { // before the look at the database
+		return nil, nil, false, err
 	}
 	info, err := os.Stat(l.path)
-	existed = err == nil && info.Size() > 0
-	key, fresh, err = digest.LoadKey(dir)
-	if l.noRoom(err) {
-		err = l.fault("make the key", err)
+	existed := err == nil && info.Size() > 0
+	if key != nil && !existed { // a memory that begins has neither
+		err := fmt.Errorf("%w: there is a key, %s, and nothing that it is the key of", errContent, filepath.Join(dir, digest.KeyName))
+		return nil, nil, false, l.fault("open", err)
 	}
-	return key, fresh, existed, err
-}
-
-// bare is the damage of a directory that has a key and no database, or an empty
-// one: a memory that begins has neither.
-func bare(dir string) error {
-	l := lite{path: filepath.Join(dir, databaseName)}
-	return l.fault("open", fmt.Errorf("%w: there is a key, %s, and nothing that it is the key of", errContent, filepath.Join(dir, digest.KeyName)))
+	if db, err = openLite(dir, rand.Text()); err != nil || key != nil {
+		return db, key, false, err
+	}
+	key, made, err := digest.MakeKey(dir)
+	if err != nil {
+		if l.noRoom(err) {
+			err = l.fault("make the key", err)
+		}
+		return nil, nil, false, errors.Join(err, db.close())
+	}
+	return db, key, made && existed, nil
 }
 
 // start loads the memory and begins to serve from it.

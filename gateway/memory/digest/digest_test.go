@@ -100,13 +100,19 @@ func TestDaysThereAndBack(t *testing.T) {
 
 func TestTheKeyIsMadeOnceAndPrivate(t *testing.T) {
 	dir := t.TempDir()
-	key, fresh, err := LoadKey(dir)
-	if err != nil || !fresh || len(key) != KeyOctets {
-		t.Fatalf("%d octets, %v, %v", len(key), fresh, err)
+	if key, err := ReadKey(dir); err != nil || key != nil {
+		t.Fatalf("%d octets, %v", len(key), err)
 	}
-	again, fresh, err := LoadKey(dir)
-	if err != nil || fresh || string(again) != string(key) {
-		t.Errorf("%v, %v", fresh, err)
+	key, made, err := MakeKey(dir)
+	if err != nil || !made || len(key) != KeyOctets {
+		t.Fatalf("%d octets, %v, %v", len(key), made, err)
+	}
+	again, made, err := MakeKey(dir)
+	if err != nil || made || string(again) != string(key) {
+		t.Errorf("%v, %v", made, err)
+	}
+	if again, err := ReadKey(dir); err != nil || string(again) != string(key) {
+		t.Errorf("%v", err)
 	}
 	info, err := os.Stat(filepath.Join(dir, KeyName))
 	if err != nil || info.Mode() != 0o600 {

@@ -77,31 +77,42 @@ func (k *hasher) Mailbox(a mail.Address) uint64 {
 	return k.sum(kindMailbox, local+"@"+string(a.Domain))
 }
 
-// LoadKey reads the site key of dir, or makes one; fresh says that it was made.
-func LoadKey(dir string) (key []byte, fresh bool, err error) {
+// ReadKey reads the site key of dir; nil if there is none.
+func ReadKey(dir string) ([]byte, error) {
 	path := filepath.Join(dir, KeyName)
-	key, err = os.ReadFile(path)
+	key, err := os.ReadFile(path)
 	switch {
-	case err == nil && len(key) != KeyOctets:
-		return nil, false, fmt.Errorf("memory: site key %s has %d octets, expected %d: restore it, or remove it to begin with empty ids", path, len(key), KeyOctets)
-	case err == nil:
-		return key, false, nil
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, false, fmt.Errorf("memory: site key: %w", err)
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("memory: site key: %w", err)
+	case len(key) != KeyOctets:
+		return nil, fmt.Errorf("memory: site key %s has %d octets, expected %d: restore it, or remove it to begin with empty ids", path, len(key), KeyOctets)
 	}
+	return key, nil
+}
+
+// MakeKey makes the site key of dir, or reads it if another process was faster; made
+// says which.
+func MakeKey(dir string) (key []byte, made bool, err error) {
 	key = make([]byte, KeyOctets)
 	rand.Read(key)
-	if err := writeKey(dir, path, key); err != nil {
+	switch err := writeKey(dir, key); {
+	case errors.Is(err, os.ErrExist):
+	case err != nil:
 		return nil, false, fmt.Errorf("memory: site key: %w", err)
+	default:
+		return key, true, nil
 	}
-	if key, err = os.ReadFile(path); err != nil || len(key) != KeyOctets { // another process may have been faster
-		return nil, false, fmt.Errorf("memory: site key %s: %d octets, %w", path, len(key), err)
+	key, err = ReadKey(dir)
+	if err == nil && key == nil {
+		err = fmt.Errorf("memory: site key: %s was there and is gone", filepath.Join(dir, KeyName))
 	}
-	return key, true, nil
+	return key, false, err
 }
 
 // writeKey puts the key in place whole or not at all, unless there is one.
-func writeKey(dir, path string, key []byte) error {
+func writeKey(dir string, key []byte) error {
 	f, err := os.CreateTemp(dir, "memory.key.") // mode 0600
 	if err != nil {
 		return err
@@ -111,8 +122,5 @@ func writeKey(dir, path string, key []byte) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err = os.Link(f.Name(), path); errors.Is(err, os.ErrExist) {
-		err = nil
-	}
-	return err
+	return os.Link(f.Name(), filepath.Join(dir, KeyName))
 }
