@@ -24,7 +24,7 @@ import (
 	"mxgate/policy/provider"
 )
 
-// lookupBudget bounds the DNS questions one message may cause over all checks,
+// lookupBudget bounds the DNS questions one message may cause over all checks of a look at it,
 // links of alias chains included. The checks have limits of their own: what a
 // sender can make SPF, for reverse-path and HELO, DKIM and ARC ask (130, 60, 5
 // and 20 look-ups, each of at most 9 questions) leaves DMARC its share. Without
@@ -125,7 +125,6 @@ func (t *transaction) Content(ctx context.Context, content *wire.Content) *smtp.
 func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 	start := time.Now()
 	defer func() { t.p.metrics.collect.Observe(time.Since(start).Seconds()) }()
-	ctx = resolve.Budget(ctx, lookupBudget)
 	src, ok := t.p.cfg.SourceSet.Named(t.tx.Client.Source)
 	if !ok {
 		return nil, fmt.Errorf("gateway: source %q vanished", t.tx.Client.Source)
@@ -148,6 +147,7 @@ func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 			if e, err = t.examine(ctx, src, false); err != nil || !e.Pending() {
 				return e, err
 			}
+			_, waited = t.p.waiting.waited(&t.tx, e, t.p.now()) // a seal that is read by now may show another origin
 		default:
 		}
 	}
@@ -160,7 +160,7 @@ func (t *transaction) collect(ctx context.Context) (*policy.Evidence, error) {
 func (t *transaction) examine(ctx context.Context, src provider.Source, hurry bool) (*policy.Evidence, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(t.p.cfg.Policy.TimeBudget))
 	defer cancel()
-	ctx, ours := resolve.NoteOurs(ctx)
+	ctx, ours := resolve.NoteOurs(resolve.Budget(ctx, lookupBudget))
 	if hurry {
 		ctx = resolve.WaitUntil(ctx, time.Now().Add(hurriedWait))
 	}

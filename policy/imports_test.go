@@ -37,7 +37,7 @@ func rank(pkg string) int {
 		return 4
 	case strings.HasPrefix(pkg, "mxgate/gateway/"):
 		return 5
-	case pkg == "mxgate/cmd/mxgate/internal/count": // words for numbers, of all that prints
+	case pkg == "mxgate/cmd/mxgate/internal/count", pkg == "mxgate/cmd/mxgate/internal/terminal": // of all that prints
 		return 7
 	case strings.HasPrefix(pkg, "mxgate/cmd/") && strings.Contains(pkg, "/internal/"):
 		return 8

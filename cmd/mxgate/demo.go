@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"mxgate/cmd/mxgate/internal/demo"
+	"mxgate/cmd/mxgate/internal/terminal"
 )
 
 func runDemo(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -13,7 +14,7 @@ func runDemo(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if code, ok := parseOnly(f, args); !ok {
 		return code
 	}
-	if err := demo.Run(ctx, demo.Options{Out: out, Color: isTerminal(out), Keep: *keep}); err != nil {
+	if err := demo.Run(ctx, demo.Options{Out: out, Color: terminal.Coloured(out), Keep: *keep}); err != nil {
 		return fail(errOut, err)
 	}
 	return exitFine

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mxgate/cmd/mxgate/internal/count"
+	"mxgate/cmd/mxgate/internal/terminal"
 	"mxgate/gateway"
 	"mxgate/gateway/archive"
 	"mxgate/policy"
@@ -149,7 +150,7 @@ func (r result) words() (disposition, reason string) {
 // all explains every file. A message or file that cannot be read does not keep
 // the others from being explained.
 func (e *explaining) all(ctx context.Context, files []string) int {
-	progress := len(files) > 20 && isTerminal(e.errOut) && !isTerminal(e.out)
+	progress := len(files) > 20 && terminal.Is(e.errOut) && !terminal.Is(e.out)
 	for i, file := range files {
 		if progress && i%100 == 0 {
 			fmt.Fprintf(e.errOut, "\r%d of %d files", i, len(files))
@@ -304,14 +305,4 @@ func (e *explaining) summary() error {
 		return err
 	}
 	return t.print(e.out)
-}
-
-// isTerminal reports whether w is a character device: progress is for people.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -13,6 +13,7 @@ import (
 
 	"mxgate/cmd/mxgate/internal/count"
 	"mxgate/cmd/mxgate/internal/probe"
+	"mxgate/cmd/mxgate/internal/terminal"
 	"mxgate/gateway"
 	"mxgate/gateway/config"
 	"mxgate/gateway/wire/syntax"
@@ -117,7 +118,7 @@ func (q *probeFlags) run(ctx context.Context, cfg *config.Config, own probe.Own,
 	}
 	p := q.prober(cfg)
 	p.Exchangers = probe.Exchangers(ctx, resolver, own.Domains)
-	progress := isTerminal(errOut)
+	progress := terminal.Is(errOut)
 	if progress {
 		p.Progress = func(whom string) { fmt.Fprintf(errOut, "\r\x1b[Kasking %s", whom) }
 	}

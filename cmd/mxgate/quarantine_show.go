@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"mxgate/cmd/mxgate/internal/count"
+	"mxgate/cmd/mxgate/internal/terminal"
 	"mxgate/gateway/store"
 	"mxgate/policy"
 	"mxgate/policy/mail"
@@ -227,7 +228,7 @@ func (q *quarantining) showRaw(h store.Held) int {
 		return q.failID(h.ID, err)
 	}
 	defer content.Close()
-	if isTerminal(q.out) {
+	if terminal.Is(q.out) {
 		fmt.Fprintln(q.errOut, "mxgate: the message may hold terminal commands; pipe it to a pager")
 		return exitCouldNot
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"mxgate/cmd/mxgate/internal/terminal"
 	"mxgate/cmd/mxgate/internal/trace"
 	"mxgate/cmd/mxgate/internal/trace/container"
 	"mxgate/gateway"
@@ -200,7 +201,7 @@ func (t *tracing) all(ctx context.Context, paths []string) int {
 		files = append(files, container.List(path, t.trouble)...)
 	}
 	files = slices.DeleteFunc(files, t.isPage)
-	if slices.Contains(paths, "-") && isTerminal(os.Stdin) {
+	if slices.Contains(paths, "-") && terminal.Is(os.Stdin) {
 		fmt.Fprintln(t.errOut, "paste headers or a message; Ctrl-D on a line of its own ends it")
 	}
 	t.progress = newProgress(t.errOut, files)

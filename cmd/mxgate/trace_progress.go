@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mxgate/cmd/mxgate/internal/count"
+	"mxgate/cmd/mxgate/internal/terminal"
 	"mxgate/cmd/mxgate/internal/trace/container"
 )
 
@@ -22,7 +23,7 @@ const progressEvery = 200 * time.Millisecond
 
 func newProgress(w io.Writer, files []container.File) progress {
 	p := progress{last: time.Now()}
-	if isTerminal(w) {
+	if terminal.Is(w) {
 		p.w = w
 	}
 	for _, f := range files {

@@ -11,7 +11,9 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -285,7 +287,11 @@ func (e *Error) Error() string {
 func Load(file string) (*Config, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: cannot be read (%w): expected a TOML file; config.example.toml is one", file, rootCause(err))
+		expected := "expected a TOML file; config.example.toml is one"
+		if errors.Is(err, fs.ErrPermission) {
+			expected = "expected a file that whoever runs mxgate may read"
+		}
+		return nil, fmt.Errorf("%s: cannot be read (%w): %s", file, rootCause(err), expected)
 	}
 	return Parse(file, text)
 }

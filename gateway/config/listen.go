@@ -75,7 +75,7 @@ func (c *Config) checkListen(k *strict.Problems) {
 		k.Add("listener", "[]", "expected at least one [[listener]] with an address, or none at all for \":25\"")
 	}
 	if c.Metrics.Address != "" {
-		claim("metrics.address", c.Metrics.Address, place)
+		claim("metrics.address", c.Metrics.Address, `expected ADDRESS:PORT such as "127.0.0.1:9925"`)
 	}
 }
 

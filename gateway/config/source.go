@@ -65,7 +65,11 @@ func (s Source) build(k *strict.Problems, key string) provider.Source {
 	}
 	entry, ok := provider.Lookup(s.Provider)
 	if s.Provider != "" && !ok {
-		k.Add(key+".provider", quote(s.Provider), "not in the catalogue: expected one of %s, or leave the key out and set received_by", strings.Join(provider.IDs(), ", "))
+		expected := "expected one of " + strings.Join(provider.IDs(), ", ") + ", or leave the key out and set received_by"
+		if near, distance := strict.Nearest(s.Provider, provider.IDs()); distance <= 2 {
+			expected = "did you mean " + near + "?"
+		}
+		k.Add(key+".provider", quote(s.Provider), "not in the catalogue: %s", expected)
 	}
 	switch s.Origin {
 	case "", "trace":

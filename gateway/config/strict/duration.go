@@ -13,7 +13,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil || v <= 0 {
-		return fmt.Errorf("%q is not a duration: expected a positive one such as 30s, 5m or 1h", text)
+		return fmt.Errorf("%q is not a duration: expected a positive one such as 30s, 5m or 24h; there is no unit for days", text)
 	}
 	*d = Duration(v)
 	return nil

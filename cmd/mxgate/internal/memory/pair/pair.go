@@ -8,10 +8,10 @@ package pair
 
 import (
 	"io"
-	"os"
 	"strings"
 	"unicode/utf8"
 
+	"mxgate/cmd/mxgate/internal/terminal"
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -35,14 +35,10 @@ type Style struct {
 // Marks is the style of text that no terminal shows: he‹1›se.de.
 func Marks(indent string) Style { return Style{"‹", "›", indent} }
 
-// On is the style for w: bold, red and underlined on a terminal, unless NO_COLOR
-// is set (no-color.org) or the terminal is a dumb one; otherwise Marks.
+// On is the style for w: bold, red and underlined where it takes colours, otherwise
+// Marks.
 func On(w io.Writer, indent string) Style {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return Marks(indent)
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !terminal.Coloured(w) {
 		return Marks(indent)
 	}
 	return Style{"\x1b[1;4;31m", "\x1b[0m", indent}

@@ -1,8 +1,6 @@
 package pair
 
 import (
-	"bytes"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -72,37 +70,6 @@ func TestNothingThatATerminalObeysIsPrinted(t *testing.T) {
 	got := Marks("").Text(Side{"a\x1b[2J.example\u202e", "no\x1bte\n"}, Side{"b.example\u2066", ""})
 	if strings.ContainsAny(got, "\x1b\u202e\u2066") || strings.Count(got, "\n") != 2 {
 		t.Errorf("%q", got)
-	}
-}
-
-func TestColourIsForTerminalsAlone(t *testing.T) {
-	marks := Marks("")
-	file, err := os.Create(t.TempDir() + "/x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if On(&bytes.Buffer{}, "") != marks || On(file, "") != marks {
-		t.Error("a file is coloured")
-	}
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // a character device, as a terminal is
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
-	t.Setenv("TERM", "xterm")
-	t.Setenv("NO_COLOR", "")
-	if On(null, "") == marks {
-		t.Error("a terminal is not coloured")
-	}
-	t.Setenv("NO_COLOR", "1")
-	if On(null, "") != marks {
-		t.Error("NO_COLOR is not heeded")
-	}
-	t.Setenv("NO_COLOR", "")
-	t.Setenv("TERM", "dumb")
-	if On(null, "") != marks {
-		t.Error("a dumb terminal is coloured")
 	}
 }
 
