@@ -68,7 +68,7 @@ func newMetrics() *metrics {
 	m.paths = counters("mxgate_path_total", "Judged messages, and connections refused before there was one, by the way they came.", "path", "source")
 	m.registry.MustRegister(m.mailRefused, m.providerResults, m.lifted, m.arc, m.breakage, m.paths)
 	m.registry.MustRegister(m.transactions, m.octets, m.collect, m.nextHopFailures, m.uncertain, m.faults, m.panics, m.expired, m.nearMisses, m.hostFailures,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewGoCollector(), collectors.NewBuildInfoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

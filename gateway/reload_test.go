@@ -3,6 +3,7 @@ package gateway
 import (
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -35,6 +36,37 @@ func TestACertificateThatIsNotReloadedIsNamed(t *testing.T) {
 		}
 		if err := os.WriteFile(fileOf(table, key), before, 0o600); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Who has changed the configuration and reloads is told that it takes a restart, and
+// whether that would fail.
+func TestAReloadTellsOfChangesThatItDoesNotMake(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gate.toml")
+	text := stageConfig(script{dataDir: t.TempDir()}, "127.0.0.1:1", "127.0.0.1:1")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(text)
+	cfg, err := config.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ text, says string }{
+		{text, ""},
+		{text + "# a remark\n", "level=WARN msg=\"the configuration has changed since the start"},
+		{text + "mode = observe\n", "level=ERROR msg=\"the configuration has faults now"},
+		{text, ""},
+	} {
+		write(c.text)
+		log := &lines{}
+		(&Server{cfg: cfg, log: slog.New(slog.NewTextHandler(log, nil))}).Reload()
+		if got := log.String(); !strings.Contains(got, c.says) || strings.Contains(got, "the configuration") != (c.says != "") || c.says != "" && !strings.Contains(got, file) {
+			t.Errorf("%s", got)
 		}
 	}
 }

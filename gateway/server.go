@@ -171,8 +171,14 @@ func (s *Server) wireConfig() wire.Config {
 func (s *Server) Reload() {
 	s.told("reloading", systemd.Reloading())
 	defer func() { s.told("ready", systemd.Ready()) }()
+	switch outdated, err := s.cfg.Outdated(); {
+	case err != nil:
+		s.log.Error("the configuration has faults now: what was read at the start stays in use, and a restart would fail", "err", err)
+	case outdated:
+		s.log.Warn("the configuration has changed since the start: the changes need a restart", "file", s.cfg.File)
+	}
 	if s.cfg.Certificate == nil {
-		s.log.Warn("nothing to reload: no certificate is configured; other changes need a restart")
+		s.log.Warn("nothing to reload: no certificate is configured")
 		return
 	}
 	pair, err := s.cfg.ReadCertificate()
@@ -181,7 +187,7 @@ func (s *Server) Reload() {
 		return
 	}
 	s.cert.Store(pair)
-	s.log.Info("certificate reloaded; other changes need a restart")
+	s.log.Info("certificate reloaded", "cert_file", s.cfg.TLS.CertFile, "expires", pair.Leaf.NotAfter.UTC().Format(time.DateOnly))
 }
 
 // bindHint says what to do about a port that may not be opened.
@@ -385,6 +391,13 @@ func (s *Server) registerReadings() {
 		}
 		return 0
 	})
+	s.metrics.read(gauge, "mxgate_certificate_expires_timestamp_seconds", "When the certificate that is shown expires, in seconds since 1970; 0: there is none.", func() float64 {
+		if pair := s.cert.Load(); pair != nil {
+			return float64(pair.Leaf.NotAfter.Unix())
+		}
+		return 0
+	})
+	s.metrics.readQuarantine(s.store.Stats)
 	s.metrics.readDNS(s.resolver.Stats)
 	if s.memory != nil {
 		s.metrics.readMemory(s.memory.Stats)

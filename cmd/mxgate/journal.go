@@ -147,7 +147,7 @@ func (w way) Set(text string) error {
 // unnamed tells of a source of which there is nothing that the configuration does
 // not have either: a slip must not look like peace.
 func unnamed(file, source string) error {
-	cfg, err := config.Load(file)
+	cfg, err := config.LoadForTool(file)
 	if err != nil {
 		return err
 	}

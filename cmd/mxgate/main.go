@@ -97,13 +97,18 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "\n`mxgate help COMMAND` tells the flags of a command.\n"+configVariable+" in the environment stands for -config FILE.\nexit codes: 0 fine, 1 findings, 2 could not, 64 usage\n")
 }
 
-// load reads the configuration named by -config or the environment.
+// load reads the configuration named by -config or the environment, for a command that
+// does not listen.
 func load(file string, errOut io.Writer) (*config.Config, int) {
+	return loadBy(config.LoadForTool, file, errOut)
+}
+
+func loadBy(read func(file string) (*config.Config, error), file string, errOut io.Writer) (*config.Config, int) {
 	if file == "" {
 		fmt.Fprintf(errOut, "mxgate: -config FILE is missing, and %s names none\n", configVariable)
 		return nil, exitUsage
 	}
-	cfg, err := config.Load(file)
+	cfg, err := read(file)
 	if err != nil {
 		fmt.Fprintln(errOut, err)
 		return nil, exitCouldNot

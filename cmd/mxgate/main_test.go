@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -160,5 +162,43 @@ func TestATableAlignsCharactersAndWrapsNotes(t *testing.T) {
 	want := "A    LONG HEAD  C\näöü  x          z\n    " + strings.TrimSpace(strings.Repeat("word ", 19)) + "\n    " + strings.TrimSpace(strings.Repeat("word ", 11)) + "\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+}
+
+// A certificate that is broken or not to be read takes the gateway's place away, and not
+// the quarantine from those who look into it.
+func TestOnlyWhoListensNeedsTheCertificate(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	text, err := os.ReadFile(l.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(l.dir, "broken.pem")
+	if err := os.WriteFile(broken, []byte("no PEM"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tls := fmt.Sprintf("[tls]\ncert_file = %q\nkey_file = %q\nclient_ca_file = %q\n", broken, filepath.Join(l.dir, "none"), broken)
+	if err := os.WriteFile(l.config, append(text, tls...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"quarantine", "list"}, exitFine},
+		{[]string{"journal"}, exitFine},
+		{[]string{"strangers"}, exitFine},
+		{[]string{"allow", "list"}, exitFine},
+		{[]string{"firewall", "-format", "plain"}, exitFine},
+		{[]string{"check-config", "-offline"}, exitFindings},
+		{[]string{"serve"}, exitCouldNot},
+	} {
+		code, _, errOut := mx(t, append(c.args, "-config", l.config)...)
+		for _, key := range []string{"tls.cert_file", "tls.key_file", "tls.client_ca_file"} {
+			if code != c.want || strings.Contains(errOut, key) != (c.want != exitFine) {
+				t.Errorf("%q: exit %d\n%s", c.args, code, errOut)
+				break
+			}
+		}
 	}
 }

@@ -10,22 +10,23 @@ import (
 	"time"
 
 	"mxgate/gateway"
+	"mxgate/gateway/config"
 )
 
 func runServe(ctx context.Context, args []string, _, errOut io.Writer) int {
 	f := flags("serve", errOut)
-	config := f.String("config", "", "configuration `FILE`")
+	file := f.String("config", "", "configuration `FILE`")
 	if code, ok := parseOnly(f, args); !ok {
 		return code
 	}
-	cfg, code := load(*config, errOut)
+	cfg, code := loadBy(config.Load, *file, errOut)
 	if cfg == nil {
 		return code
 	}
 	log := logger(errOut, cfg)
 	keepHeadroom()
 	for _, w := range cfg.Warnings(time.Now()) {
-		log.Warn("configuration", "key", w.Key, "value", w.Value, "line", w.Line, "err", w.Expected)
+		log.Warn("configuration", "file", cfg.File, "key", w.Key, "value", w.Value, "line", w.Line, "err", w.Expected)
 	}
 	server, err := gateway.New(cfg, log)
 	if err != nil {

@@ -9,6 +9,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -53,6 +54,7 @@ type Config struct {
 
 	File  string                  // where it was read, for errors
 	text  strict.File             // where its keys stand there
+	sum   [sha256.Size]byte       // of what stood there
 	named map[string]*relay.Route // by name of the [[next_hop]], or HOST:PORT
 	Built
 }
@@ -282,9 +284,16 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Load reads and checks a configuration file. A *Error lists every fault
-// found in it, not just the first; any other error says why it cannot be read.
-func Load(file string) (*Config, error) {
+// Load reads and checks a configuration file, and reads the certificates it names: all
+// that is needed to serve. A *Error lists every fault found in it, not just the first;
+// any other error says why it cannot be read.
+func Load(file string) (*Config, error) { return load(file, true) }
+
+// LoadForTool is Load for a command that does not listen: it needs neither certificate
+// nor key of the listeners, nor the rights to read them.
+func LoadForTool(file string) (*Config, error) { return load(file, false) }
+
+func load(file string, listens bool) (*Config, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		expected := "expected a TOML file; config.example.toml is one"
@@ -293,22 +302,34 @@ func Load(file string) (*Config, error) {
 		}
 		return nil, fmt.Errorf("%s: cannot be read (%w): %s", file, rootCause(err), expected)
 	}
-	return Parse(file, text)
+	return parse(file, text, listens)
 }
 
 // Parse is Load for text that is already there; file is named in errors.
-func Parse(file string, text []byte) (*Config, error) {
+func Parse(file string, text []byte) (*Config, error) { return parse(file, text, true) }
+
+func parse(file string, text []byte, listens bool) (*Config, error) {
 	c := Default()
-	c.File = file
+	c.File, c.sum = file, sha256.Sum256(text)
 	var ok bool
 	var faults strict.Problems
 	if c.text, ok = strict.Decode(text, c); ok {
 		faults = c.check()
+		if listens {
+			c.readTLS(&faults)
+		}
 	}
 	if faults = c.text.Problems(faults); len(faults) > 0 {
 		return nil, &Error{file, faults}
 	}
 	return c, nil
+}
+
+// Outdated reports whether the file holds something else by now. The error says why
+// what it holds cannot be used.
+func (c *Config) Outdated() (bool, error) {
+	again, err := Load(c.File)
+	return err != nil || again.sum != c.sum, err
 }
 
 // Locate fills in where problems with c stand in its file, and sorts by that.

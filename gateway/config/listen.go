@@ -142,26 +142,29 @@ func collide(a, b netip.AddrPort) bool {
 
 func (c *Config) checkTLS(k *strict.Problems) {
 	t := c.TLS
-	if t.ClientCAFile != "" {
-		c.ClientCAs = checkCAFile(k, "tls.client_ca_file", t.ClientCAFile)
-		if t.CertFile == "" && t.KeyFile == "" {
-			k.Add("tls.client_ca_file", quote(t.ClientCAFile), "expected cert_file and key_file as well: without STARTTLS no client shows a certificate")
-		}
+	if t.ClientCAFile != "" && t.CertFile == "" && t.KeyFile == "" {
+		k.Add("tls.client_ca_file", quote(t.ClientCAFile), "expected cert_file and key_file as well: without STARTTLS no client shows a certificate")
 	}
 	switch {
 	case t.CertFile == "" && t.KeyFile == "":
 		if t.Require {
 			k.Add("tls.require", "true", "expected cert_file and key_file as well: without a certificate STARTTLS cannot be offered")
 		}
-		return
 	case t.CertFile == "":
 		k.Add("tls.cert_file", "", "missing: expected the PEM file with the certificate that key_file belongs to")
-		return
 	case t.KeyFile == "":
 		k.Add("tls.key_file", "", "missing: expected the PEM file with the private key of cert_file")
-		return
 	}
-	c.Certificate = t.pair(k)
+}
+
+// readTLS reads what the listeners show, and whom they believe.
+func (c *Config) readTLS(k *strict.Problems) {
+	if file := c.TLS.ClientCAFile; file != "" {
+		c.ClientCAs = checkCAFile(k, "tls.client_ca_file", file)
+	}
+	if c.TLS.CertFile != "" && c.TLS.KeyFile != "" {
+		c.Certificate = c.TLS.pair(k)
+	}
 }
 
 // ReadCertificate reads the files of the certificate again. Its error is a *Error that

@@ -38,7 +38,7 @@ func (c *Config) checkSources(k *strict.Problems) {
 	for i, s := range c.Sources {
 		key, before := fmt.Sprintf("source[%d]", i), len(*k)
 		source, grant := s.build(k, key), s.grant(k, key)
-		source.Published, source.Bind = s.published(k, key), s.bindings(k, key, c.ClientCAs != nil)
+		source.Published, source.Bind = s.published(k, key), s.bindings(k, key, c.TLS.ClientCAFile != "")
 		c.checkAuthservIDs(k, key, s.AuthservIDs)
 		if len(*k) > before {
 			continue
