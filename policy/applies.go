@@ -109,7 +109,7 @@ func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	case i.Domain != "":
 		return fmt.Sprintf("A reader is shown an address of %s, but the mail is from %s.", named(i.Domain), i.Address), Reject, true
 	default:
-		return fmt.Sprintf("The name shown is %q, who is protected, but the address %s is not known to be theirs.", i.Name, i.Address), Reject, true
+		return fmt.Sprintf("The name shown is that of %q, who is protected, but the address %s is not known to be theirs.", i.Name, i.Address), Reject, true
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
-	"mxgate/policy/memo"
 )
 
 // maxHeaderDomains bounds how many domains of To and Cc are compared: a message
@@ -109,16 +108,15 @@ func (c *Collector) impersonation(a mail.Author) *Impersonation {
 	if a.Ambiguous != "" {
 		return nil // a reason of its own
 	}
-	shown := ""
-	if len(c.People) > 0 {
-		shown = FoldName(a.Display)
-	}
-	for _, p := range c.People {
-		theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
-			return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
-		})
-		if shown != "" && folded.Of(p.Name, len(p.Name), FoldName) == shown && !theirs && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
-			return &Impersonation{Name: p.Name, Address: a.Address.String()}
+	if len(c.People) > 0 && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
+		shown := showName(a.Display)
+		for _, p := range c.People {
+			theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
+				return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
+			})
+			if !theirs && shown.bears(p.Name) {
+				return &Impersonation{Name: p.Name, Address: a.Address.String()}
+			}
 		}
 	}
 	for _, d := range a.Candidates {
@@ -142,6 +140,3 @@ func FoldName(s string) string {
 	}
 	return lookalike.Skeleton(s)
 }
-
-// folded remembers the names of people, which every message is compared with.
-var folded = memo.New[string, string](256<<10, memo.Text)

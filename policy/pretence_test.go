@@ -29,7 +29,7 @@ func TestBorrowedNamesInDisguise(t *testing.T) {
 		{"a hyphen", "Erika-Mustermann", Impersonated},
 		{"another first name", "Erik Mustermann", Clean},
 		{"another family name", "Erika Musterfrau", Clean},
-		{"one more word", "Erika Mustermann Stiftung", Clean},
+		{"one more word", "Erika Mustermann Stiftung", Impersonated},
 		{"only what is not seen", "\u200b\u200b", Clean},
 		{"only signs", "-- \u2605 --", Clean},
 	} {
