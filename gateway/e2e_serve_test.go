@@ -47,11 +47,15 @@ func TestWhatIsOutOfReachIsNamed(t *testing.T) {
 	g.dns.Close()
 	cfg := *g.cfg
 	cfg.DataDir = "/nonexistent/parent/data"
+	cfg.Sockets = []config.Socket{{Address: "[::]:25"}, {Address: "192.0.2.99:25"}, {Systemd: "smtp"}}
 	problems := CheckReachable(ctx, &cfg)
 	got := (&config.Error{File: "stage.toml", Problems: problems}).Error()
-	for _, want := range []string{"data_dir", "/nonexistent/parent", "dns.servers", "domain[0].next_hop", "until then mail"} {
+	for _, want := range []string{"data_dir", "/nonexistent/parent", "listener[1].address = \"192.0.2.99:25\": this machine does not have the address", "dns.servers", "domain[0].next_hop", "until then mail"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not named in:\n%s", want, got)
 		}
+	}
+	if strings.Contains(got, "listener[0]") || strings.Contains(got, "listener[2]") {
+		t.Errorf("more than one address is amiss:\n%s", got)
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"mxgate/gateway/config"
 	"mxgate/gateway/disk"
@@ -27,6 +29,7 @@ func CheckReachable(ctx context.Context, cfg *config.Config) []config.Problem {
 	} else if err := (store.Config{Dir: cfg.DataDir}).Room(); err != nil {
 		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: fmt.Sprintf("%v; until then mail that would be quarantined is deferred", err), Warning: true})
 	}
+	problems = append(problems, listenable(ctx, cfg)...)
 	resolver, err := NewResolver(cfg, "")
 	if err != nil {
 		return append(problems, config.Problem{Key: "dns", Expected: err.Error()})
@@ -66,6 +69,27 @@ func checkDataDir(dir string) error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
+// listenable finds listeners whose address this machine does not have. The ports are not
+// asked for: the gateway may be running, and a low one is not for everybody.
+func listenable(ctx context.Context, c *config.Config) []config.Problem {
+	var problems []config.Problem
+	for i, s := range c.Sockets {
+		host, _, err := net.SplitHostPort(s.Address)
+		if err != nil { // systemd opens it
+			continue
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+		if err == nil {
+			err = l.Close()
+		}
+		if errors.Is(err, syscall.EADDRNOTAVAIL) {
+			problems = append(problems, config.Problem{Key: fmt.Sprintf("listener[%d].address", i), Value: strconv.Quote(s.Address), Warning: true,
+				Expected: fmt.Sprintf("this machine does not have the address now: expected one that it has, or \":25\" for all of them; without it the gateway does not start (%v)", syscall.EADDRNOTAVAIL)})
+		}
+	}
+	return problems
+}
+
 // reachable asks the resolver and every next hop once, side by side. All that it
 // finds are warnings: what is out of reach now may be back before the mail comes.
 func reachable(ctx context.Context, c *config.Config, r dns.Resolver, look func(context.Context, *relay.Route) ([]relay.Probed, error)) []config.Problem {
@@ -92,11 +116,11 @@ func reachable(ctx context.Context, c *config.Config, r dns.Resolver, look func(
 			}
 			for _, p := range probed {
 				if p.Err != nil {
-					problem(key, strconv.Quote(p.Host), "%v: expected %s that takes mail from here; %s", p.Err, serverOf(route), until)
+					problem(key, strconv.Quote(p.Host), "%v: expected %s; %s", p.Err, wanted(route, p.Err), until)
 				}
 			}
 			if err != nil && len(probed) == 0 {
-				problem(key, value, "%v: expected %s that takes mail from here; %s", err, serverOf(route), until)
+				problem(key, value, "%v: expected %s; %s", err, wanted(route, err), until)
 			}
 		})
 	}
@@ -104,11 +128,16 @@ func reachable(ctx context.Context, c *config.Config, r dns.Resolver, look func(
 	return problems
 }
 
-func serverOf(r *relay.Route) string {
-	if r.LMTP {
-		return "an LMTP server (a socket that this user may connect to)"
+// wanted is what stands where err came from, if all is well.
+func wanted(r *relay.Route, err error) string {
+	f, _ := errors.AsType[*relay.Failure](err)
+	switch {
+	case f != nil && f.Class == relay.TLS:
+		return fmt.Sprintf("a server that meets tls = %q, or another tls here", r.TLS.Mode)
+	case r.LMTP:
+		return "an LMTP server (a socket that this user may connect to) that takes mail from here"
 	}
-	return "an SMTP server"
+	return "an SMTP server that takes mail from here"
 }
 
 // routeKey is where the configuration names a route.

@@ -178,8 +178,12 @@ func printJournal(out io.Writer, entries []store.Entry, looked string) error {
 		if !strings.Contains(note, e.ID) { // an error of ours ends with it
 			note = strings.TrimSpace(note + " (" + e.ID + ")")
 		}
+		author := e.Author
+		if author == "" { // there was no header to read one in
+			author = "<" + e.ReversePath.String() + ">"
+		}
 		t.add(policy.Plain(note, 1000), e.At.Local().Format(stamp), code, string(e.Outcome), cmp.Or(e.Disposition, "-"), cmp.Or(e.Reason, "-"), cmp.Or(e.Path, "-"),
-			shown(e.Author, 36), recipientsShown(e.ForwardPaths), addrShown(e.OriginIP)+" via "+addrShown(e.Client))
+			shown(author, 36), recipientsShown(e.ForwardPaths), addrShown(e.OriginIP)+" via "+addrShown(e.Client))
 	}
 	return t.print(out)
 }

@@ -26,6 +26,7 @@ func (c *Config) check() strict.Problems {
 	c.checkDNS(k)
 	c.checkNextHops(k)
 	c.checkDomains(k)
+	c.checkLoops(k)
 	c.checkProtect(k)
 	c.checkGroups(k)
 	c.checkPolicy(k)

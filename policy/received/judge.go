@@ -130,7 +130,7 @@ func (b Boundary) named(hops []Hop, i int, outside bool) (Origin, step) {
 	case !b.outside(h):
 		return none(h, "Received #%d by %s shows client %s, but another address, too", i+1, hostText(h.By), h.IP), ends
 	case len(b.Ingress) > 0:
-		return none(h, "Received #%d by %s shows client %s, which is not known to be the provider's, but the host is not known to take mail from outside", i+1, hostText(h.By), h.IP), ends
+		return none(h, "Received #%d by %s shows client %s, which is not known to be the provider's, but the host is not known to take mail from outside; if it does, name it in received_by of a source without provider", i+1, hostText(h.By), h.IP), ends
 	case b.Shared && takesLocally(hops[:i], h.By):
 		return none(h, "Received #%d by %s shows client %s, but on that host mail is handed in, too, and who did so may have written this", i+1, hostText(h.By), h.IP), ends
 	}
