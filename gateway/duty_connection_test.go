@@ -223,8 +223,8 @@ func TestDuty_T2_Gateway(t *testing.T) {
 	g, _ := newSetting(t, setting{log: &log})
 	long := "554 5.7.1 " + strings.Repeat("abcdefghi ", 45)
 	for _, c := range []struct{ verb, says string }{{"RCPT", hostile}, {smtptest.Dot, hostile}, {smtptest.Dot, long}, {"MAIL", hostile}, {smtptest.Greeting, hostile}, {"EHLO", hostile}} {
-		g.sink.Drop()
 		g.nextHopSaysTo(c.verb, c.says)
+		g.sink.Drop()
 		s := g.dial()
 		reply, err := s.deliver(partner, []string{bob}, cleanMail("Subject: \x1b[31m\x7f"))
 		if err != nil {

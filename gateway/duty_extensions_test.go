@@ -14,12 +14,12 @@ import (
 // lose has the next hop offer no more than 8BITMIME from now on, and not even that
 // if that is what is lost.
 func (g *stage) lose(keyword string) {
-	g.sink.Drop()
 	hello := "250-sink.example\r\n250 8BITMIME"
 	if keyword == "8BITMIME" {
 		hello = "250 sink.example"
 	}
 	g.nextHopSays(func(verb, _ string) (string, bool) { return hello, verb == "EHLO" })
+	g.sink.Drop()
 }
 
 // extension is what is offered, used and lost alike.
@@ -208,8 +208,8 @@ func TestDuty_X_RTLS_Gateway(t *testing.T) {
 	held := send(crook, theSpoof)
 	g.wantReply(held, "250 2.0.0")
 
-	g.sink.Drop()
 	g.nextHopSays(func(verb, _ string) (string, bool) { return "250-sink.example\r\n250 STARTTLS", verb == "EHLO" })
+	g.sink.Drop()
 	s.must(t, "MAIL FROM:<"+partner+"> REQUIRETLS", "250")
 	s.must(t, "RCPT TO:<"+bob+">", "451 4.7.30")
 	if _, err := Release(t.Context(), g.cfg, g.server.Store(), idOf(held), "erika"); err == nil || g.sink.Count() != 1 {

@@ -211,8 +211,8 @@ func TestDuty_I7(t *testing.T) {
 			}
 		}, theMail + strings.Repeat("0123456789\r\n", 10_000), "452 4.3.1"},
 		{"a next hop that refuses EHLO and HELO", func(_ *testing.T, g *stage) {
-			g.sink.Drop()
 			g.nextHopSays(func(verb, _ string) (string, bool) { return "554 5.3.2 no", verb == "EHLO" || verb == "HELO" })
+			g.sink.Drop()
 		}, theMail, "451 4.3.5"},
 		{"a source that has vanished", func(_ *testing.T, g *stage) { g.cfg.SourceSet = new(provider.Set) }, theMail, "451 4.3.0"},
 	} {

@@ -79,8 +79,8 @@ func TestDuty_R7_Gateway(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g, _ := newSetting(t, setting{keys: c.keys, hosts: []smtptest.Options{{TLS: c.tls}}})
 			if c.says != "" {
-				g.sink.Drop()
 				g.nextHopSaysTo("STARTTLS", c.says)
+				g.sink.Drop()
 			}
 			g.wantReplyPrefix(g.deliver(partner, []string{bob}, theMail), c.want)
 			if !strings.HasPrefix(c.want, "250") {

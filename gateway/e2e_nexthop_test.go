@@ -87,8 +87,8 @@ func wantAnswers(t *testing.T, cases ...nextHopAnswer) {
 	g := newStage(t, script{})
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			g.sink.Drop() // what is kept has been greeted already
 			g.nextHopSaysTo(c.verb, c.says)
+			g.sink.Drop() // what is kept has been greeted already; last, as one may be under way
 			reply := g.deliver(partner, []string{bob}, cleanMail())
 			if want := c.want + " (" + idOf(reply) + ")"; reply != want || len(idOf(reply)) != 20 {
 				t.Errorf("answered %q, want %q", reply, want)

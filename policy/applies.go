@@ -179,12 +179,12 @@ const hurriedWords = "DNS was waited for only for a moment, because much else wa
 // hurried and DNS may still say something for it: who signed or sealed it, and with
 // that whose it is. It comes again, and is given its time then.
 func (r *Rules) notYet(top Finding, e *Evidence) (Finding, bool) {
-	switch d, chosen := r.Dispositions[AuthUnavailable]; {
+	switch {
 	case !e.Hurried, !e.unverified(), top.Disposition.severity() <= Defer.severity():
 		return top, false
 	case top.Reason == FromAmbiguous, top.Reason == Unscannable: // whoever signed it
 		return top, false
-	case chosen && d != Defer, r.excepts(AuthUnavailable, e): // nobody shall wait
+	case !r.defers(), r.excepts(AuthUnavailable, e): // nobody shall wait
 		return top, false
 	}
 	return Finding{AuthUnavailable, Defer, fmt.Sprintf(hurriedWords, "what is said against the mail ("+string(top.Reason)+")")}, true

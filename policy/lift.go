@@ -176,9 +176,10 @@ func (r *Rules) mayBeVouched(e *Evidence) bool {
 }
 
 // mayBeForwarded reports whether DNS trouble hides what proves a forwarder that would
-// excuse the author.
+// excuse the author. Anybody may write its name: it is waited for, and where nobody
+// waits it counts for nothing.
 func (r *Rules) mayBeForwarded(e *Evidence) bool {
-	return slices.ContainsFunc(r.Forwarders, func(f Forwarder) bool {
+	return r.defers() && slices.ContainsFunc(r.Forwarders, func(f Forwarder) bool {
 		return f.lifts(AuthUnavailable, e) && f.mayProve(e)
 	})
 }

@@ -176,3 +176,21 @@ func TestWhatAForwarderMayLiftIsDecidable(t *testing.T) {
 		}
 	}
 }
+
+// Where mail that DNS does not tell about is let through, the name of a forwarder in a
+// signature that nobody can check must not be the way.
+func TestAForwarderOfWhichDNSSaysNothingIsWaitedForAndNoMore(t *testing.T) {
+	e := listed("reject")
+	e.DKIM[1].Result = mail.TempError
+	for d, want := range map[Disposition]Reason{Relay: DMARCFail, Tag: DMARCFail, Defer: AuthUnavailable, Quarantine: DMARCFail, Reject: DMARCFail} {
+		rules := Rules{Forwarders: []Forwarder{{Name: "a list", DKIM: []mail.Domain{"list.example"}}}, Dispositions: map[Reason]Disposition{AuthUnavailable: d}}
+		if v := decideAgain(t, rules, e); v.Reason != want {
+			t.Errorf("auth-unavailable = %v: %v %s: %s", d, v.Disposition, v.Reason, v.Sentence)
+		}
+		e.Hurried = true
+		if v := decideAgain(t, rules, e); v.Reason != want {
+			t.Errorf("in a hurry, auth-unavailable = %v: %v %s: %s", d, v.Disposition, v.Reason, v.Sentence)
+		}
+		e.Hurried = false
+	}
+}

@@ -54,6 +54,12 @@ func (r *Rules) pending(e *Evidence) bool {
 	return acted && (e.mayStillAlign() || r.mayBeVouched(e) || r.mayBeForwarded(e))
 }
 
+// defers reports whether who depends on DNS that did not answer waits.
+func (r *Rules) defers() bool {
+	d, chosen := r.Dispositions[AuthUnavailable]
+	return !chosen || d == Defer
+}
+
 // waited reports whether the message has been deferred for DNS long enough, and DNS had
 // its time now, too.
 func (r *Rules) waited(e *Evidence) bool {
