@@ -184,7 +184,7 @@ func (r *Rules) notYet(top Finding, e *Evidence) (Finding, bool) {
 		return top, false
 	case top.Reason == FromAmbiguous, top.Reason == Unscannable: // whoever signed it
 		return top, false
-	case !r.defers(), r.excepts(AuthUnavailable, e): // nobody shall wait
+	case !r.defers(e): // nobody shall wait
 		return top, false
 	}
 	return Finding{AuthUnavailable, Defer, fmt.Sprintf(hurriedWords, "what is said against the mail ("+string(top.Reason)+")")}, true

@@ -5,6 +5,11 @@ import (
 	"testing"
 )
 
+func bears(display, name string) bool {
+	n, p := showName(display), NewPerson(name)
+	return n.bears(&p)
+}
+
 func TestWhoBearsTheNameOfAPerson(t *testing.T) {
 	for _, c := range []struct {
 		name, display string
@@ -27,11 +32,26 @@ func TestWhoBearsTheNameOfAPerson(t *testing.T) {
 		{"Erika Mustermann", "Erika\u00a0Mustermann ACME", true},
 		{"Erika Mustermann", "Eri\u200bka Muster\u00admann ACME", true},
 		{"Erika Mustermann", strings.Repeat("x", 300) + " Erika Mustermann", true},
-		{"Erika Mustermann", strings.Repeat("xx ", 40) + "Erika Mustermann", false}, // where nobody reads it
+		{"Erika Mustermann", strings.Repeat("x", 200) + " Erika Mustermann", true},
+		{"Erika Mustermann", "CEO Erika\u3164Mustermann", true}, // Hangul fillers
+		{"Erika Mustermann", "CEO Erika\uffa0Mustermann", true},
+		{"Erika Mustermann", "CEO Erika\u115fMustermann", true},
+		{"Erika Mustermann", "CEO Eri\u200aka Mustermann", true}, // a hair space
+		{"Erika Mustermann", "CEO Erika Muster-mann", true},
+		{"Erika Mustermann", "Dr. E r i k a Mustermann", true},
+		{"Erika Mustermann", "CEO ErikaMustermann", true},
+		{"Erika Mustermann", "\u202ennamretsuM akirE", true}, // shown from right to left
+		{"Erika Mustermann", "Erika Mustermann via A. Erika Mustermann", true},
+		{"Erika Mustermann", "Erika Mustermann via", true},
+		{"Ursula von der Leyen", "von der Leyen, Ursula (EU)", true},
+		{"Erika Mustermann-Meier", "Mustermann-Meier, Erika (ACME)", true},
+		{"Dr. Erika Mustermann", "Erika Mustermann", true},
+		{"Prof. Dr. Erika Mustermann", "Mustermann, Erika (ACME)", true},
+		{"Erika Mustermann", strings.Repeat("xx ", 150) + "Erika Mustermann", false}, // where nobody reads it
 		{"Mustermann, Erika", "CEO Erika Mustermann", true},
 		{"Erika Maria Mustermann", "Mustermann Erika Maria ACME", true},
 		{"Erika J. Mustermann", "Erika Mustermann", true},
-		{"Jean-Luc O'Brien", "Dr Jean Luc OBrien", false},
+		{"Jean-Luc O'Brien", "Dr Jean Luc OBrien", true},
 		{"Jean-Luc O'Brien", "Dr Jean Luc O'Brien", true},
 		{"Erika", "Erika", true},
 
@@ -48,7 +68,7 @@ func TestWhoBearsTheNameOfAPerson(t *testing.T) {
 		{"Erika Mustermann", "Erika Mustermann (via LinkedIn)", false},
 		{"Anna Mann", "Johanna Mannheim", false},
 	} {
-		if got := showName(c.display).bears(c.name); got != c.want {
+		if got := bears(c.display, c.name); got != c.want {
 			t.Errorf("%.60q bears %q: %v", c.display, c.name, got)
 		}
 	}
@@ -58,23 +78,22 @@ func FuzzBearer(f *testing.F) {
 	f.Add("CEO Erika Mustermann", "Erika Mustermann")
 	f.Add("Mustermann, Erika via x", ",")
 	f.Fuzz(func(t *testing.T, display, name string) {
-		n := showName(display)
-		n.bears(name)
-		if k := keysOf(name); len(k.orders) > 0 && len(name) < 100 && !showName(name).bears(name) && !strings.Contains(k.orders[0]+k.orders[1], " "+viaWord) {
-			t.Errorf("%q does not bear its own name: %q", name, k)
+		bears(display, name)
+		if p := NewPerson(name); p.whole != "" && !bears(name, name) {
+			t.Errorf("%q does not bear its own name: %q", name, p)
 		}
 	})
 }
 
 func BenchmarkBearer(b *testing.B) {
-	people := make([]string, 100)
+	people := make([]Person, 1000)
 	for i := range people {
-		people[i] = strings.Repeat(string(rune('a'+i%26)), 5) + " Mustermann" + strings.Repeat("n", i/26)
+		people[i] = NewPerson(strings.Repeat(string(rune('a'+i%26)), 5) + " Mustermann" + strings.Repeat("n", i/26))
 	}
 	for b.Loop() {
 		n := showName("Prof. Dr. Erika Mustermann, ACME")
-		for _, p := range people {
-			n.bears(p)
+		for i := range people {
+			n.bears(&people[i])
 		}
 	}
 }

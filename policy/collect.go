@@ -35,12 +35,6 @@ type Collector struct {
 	AuthservIDs map[string][]string
 }
 
-// Person is somebody whose display name is protected.
-type Person struct {
-	Name      string
-	Addresses []mail.Address // theirs
-}
-
 // Collect examines one message that came from src. It asks the resolver and
 // keeps to ctx; what could not be asked in time is a temperror in the Evidence.
 // The error is an inability of ours and never says anything about the message.

@@ -65,7 +65,7 @@ func collector(t testing.TB) *Collector {
 		Resolver: zone(t), Own: []mail.Domain{"example.com"},
 		Lookalike: lookalike.NewIndex([]lookalike.Target{{Domain: "example.com", Tier: lookalike.Own}, {Domain: "heise.de", Tier: lookalike.Protected}}),
 		Protected: []mail.Domain{"example.com", "heise.de"},
-		People:    []Person{{Name: "Erika Mustermann", Addresses: []mail.Address{{Local: "erika", Domain: "example.com"}}}},
+		People:    []Person{NewPerson("Erika Mustermann", mail.Address{Local: "erika", Domain: "example.com"})},
 	}
 }
 

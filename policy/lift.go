@@ -179,7 +179,7 @@ func (r *Rules) mayBeVouched(e *Evidence) bool {
 // excuse the author. Anybody may write its name: it is waited for, and where nobody
 // waits it counts for nothing.
 func (r *Rules) mayBeForwarded(e *Evidence) bool {
-	return r.defers() && slices.ContainsFunc(r.Forwarders, func(f Forwarder) bool {
+	return r.defers(e) && slices.ContainsFunc(r.Forwarders, func(f Forwarder) bool {
 		return f.lifts(AuthUnavailable, e) && f.mayProve(e)
 	})
 }

@@ -193,4 +193,11 @@ func TestAForwarderOfWhichDNSSaysNothingIsWaitedForAndNoMore(t *testing.T) {
 		}
 		e.Hurried = false
 	}
+	rules := Rules{
+		Forwarders: []Forwarder{{Name: "a list", DKIM: []mail.Domain{"list.example"}}},
+		Exceptions: []Exception{{Author: "author.example", Require: e.Origin.IP, Reasons: []Reason{AuthUnavailable}}},
+	}
+	if v := decideAgain(t, rules, e); v.Reason != DMARCFail {
+		t.Errorf("with an exception: %v %s: %s", v.Disposition, v.Reason, v.Sentence)
+	}
 }

@@ -110,11 +110,12 @@ func (c *Collector) impersonation(a mail.Author) *Impersonation {
 	}
 	if len(c.People) > 0 && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
 		shown := showName(a.Display)
-		for _, p := range c.People {
+		for i := range c.People {
+			p := &c.People[i]
 			theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
 				return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
 			})
-			if !theirs && shown.bears(p.Name) {
+			if !theirs && shown.bears(p) {
 				return &Impersonation{Name: p.Name, Address: a.Address.String()}
 			}
 		}

@@ -54,10 +54,10 @@ func (r *Rules) pending(e *Evidence) bool {
 	return acted && (e.mayStillAlign() || r.mayBeVouched(e) || r.mayBeForwarded(e))
 }
 
-// defers reports whether who depends on DNS that did not answer waits.
-func (r *Rules) defers() bool {
+// defers reports whether the message waits if it depends on DNS that did not answer.
+func (r *Rules) defers(e *Evidence) bool {
 	d, chosen := r.Dispositions[AuthUnavailable]
-	return !chosen || d == Defer
+	return (!chosen || d == Defer) && !r.excepts(AuthUnavailable, e)
 }
 
 // waited reports whether the message has been deferred for DNS long enough, and DNS had

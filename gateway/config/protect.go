@@ -16,7 +16,7 @@ func (c *Config) checkProtect(k *strict.Problems) {
 		c.Targets = append(c.Targets, lookalike.Target{Domain: d, Tier: lookalike.Protected})
 	}
 	for i, p := range c.Protect.People {
-		person := policy.Person{Name: p.Name}
+		person := policy.NewPerson(p.Name)
 		if strings.TrimSpace(p.Name) == "" {
 			k.Add(fmt.Sprintf("protect.people[%d].name", i), quote(p.Name), "expected the name as mail clients show it")
 		}
