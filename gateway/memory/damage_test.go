@@ -255,6 +255,14 @@ func TestALostKeyLosesTheIDsAndAWrongOneIsRefused(t *testing.T) {
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
+	beside := w.config
+	beside.Beside = true
+	if _, err := Open(beside); err == nil || !strings.Contains(err.Error(), key+" is missing: restore it") {
+		t.Errorf("a tool: %v", err)
+	}
+	if _, err := os.Stat(key); err == nil { // it would not be the key of what is there
+		t.Error("a tool made another key")
+	}
 	for range 2 {
 		w.open()
 		if st, err := w.Stats(t.Context()); err != nil || st.IDs != 0 || st.Domains["established"] != 1 || len(told) != 1 {
@@ -263,7 +271,17 @@ func TestALostKeyLosesTheIDsAndAWrongOneIsRefused(t *testing.T) {
 		w.flush()
 		w.closed()
 	}
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	db, _, lost, err := layOut(w.config.Dir, false) // a start that is killed before it has noted the new key
+	if err != nil || !lost || db.close() != nil {
+		t.Errorf("lost: %v, %v", lost, err)
+	}
 	w.open()
+	if st, err := w.Stats(t.Context()); err != nil || st.IDs != 0 || st.Domains["established"] != 1 {
+		t.Errorf("after it: %+v, %v", st, err)
+	}
 }
 
 func TestADatabaseOfAnOlderSchemaIsTakenOver(t *testing.T) {

@@ -127,7 +127,7 @@ func lookAt(path string) (look, error) {
 func presentKey(dir string) ([]byte, error) {
 	key, err := digest.ReadKey(dir)
 	if err == nil && key == nil {
-		err = fmt.Errorf("memory: the site key %s is missing: restore it; without it the gateway, when it starts, begins with empty ids", filepath.Join(dir, digest.KeyName))
+		err = errKeyMissing(dir)
 	}
 	return key, err
 }
@@ -141,7 +141,7 @@ func (s *Store) fill(db *sql.DB) error {
 	if err := l.wantSchema(); err != nil {
 		return err
 	}
-	if err := s.load(s.config, false); err != nil {
+	if err := s.load(s.config); err != nil {
 		return err
 	}
 	if err := s.readDecisions(); err != nil {

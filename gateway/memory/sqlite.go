@@ -202,6 +202,21 @@ func parse[T uint16 | uint32](text string, bits int) (T, error) {
 	return T(n), err
 }
 
+// forgetKey drops what was noted under a key, and the check of it.
+func (l *lite) forgetKey() error {
+	tx, err := l.sure.Begin()
+	if err != nil {
+		return l.fault("forget the lost key", err)
+	}
+	defer tx.Rollback() // of no effect once it is committed
+	for _, statement := range []string{"DELETE FROM segment", "DELETE FROM meta WHERE key = 'key_check'"} {
+		if _, err := tx.Exec(statement); err != nil {
+			return l.fault("forget the lost key", err)
+		}
+	}
+	return l.fault("forget the lost key", tx.Commit())
+}
+
 func (l *lite) since() (uint16, error) {
 	m, err := l.readMeta()
 	return m.since, l.fault("read", err)

@@ -72,7 +72,7 @@ func Open(c Config) (*Store, error) {
 		return nil, fmt.Errorf("memory: directory: %w", err)
 	}
 	c.Dir = dir
-	db, key, keyLost, err := layOut(dir)
+	db, key, keyLost, err := layOut(dir, c.Beside)
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +94,10 @@ func Open(c Config) (*Store, error) {
 
 // layOut opens the database, and makes what is missing: the directory, the database,
 // and at last the key. Who sees a key finds a database therefore, or damage, also while
-// another process makes them, or was killed in it. keyLost says that a database was there
-// and its key was not.
-func layOut(dir string) (db *lite, key []byte, keyLost bool, err error) {
+// another process makes them, or was killed in it. keyLost says that there was a key once
+// and is none: who serves begins with empty ids then, and who works beside leaves that to
+// him.
+func layOut(dir string, beside bool) (db *lite, key []byte, keyLost bool, err error) {
 	l := lite{path: filepath.Join(dir, databaseName)}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, false, l.fault("make the directory", err)
@@ -113,14 +114,39 @@ func layOut(dir string) (db *lite, key []byte, keyLost bool, err error) {
 	if db, err = openLite(dir, rand.Text()); err != nil || key != nil {
 		return db, key, false, err
 	}
-	key, made, err := digest.MakeKey(dir)
+	key, keyLost, err = db.newKey(dir, beside)
 	if err != nil {
-		if l.noRoom(err) {
-			err = l.fault("make the key", err)
-		}
 		return nil, nil, false, errors.Join(err, db.close())
 	}
-	return db, key, made && existed, nil
+	return db, key, keyLost, nil
+}
+
+// newKey makes a key. What was noted under a lost one is forgotten first: a database with
+// the check of one key beside another key would be refused from then on.
+func (l *lite) newKey(dir string, beside bool) (key []byte, keyLost bool, err error) {
+	m, err := l.readMeta()
+	if err != nil {
+		return nil, false, l.fault("read", err)
+	}
+	if keyLost = m.keyCheck != ""; keyLost {
+		if key, err = digest.ReadKey(dir); err != nil || key != nil { // another process has made both meanwhile
+			return key, false, err
+		}
+		if beside {
+			return nil, false, errKeyMissing(dir)
+		}
+		if err := l.forgetKey(); err != nil {
+			return nil, false, err
+		}
+	}
+	if key, err = digest.MakeKey(dir); l.noRoom(err) {
+		err = l.fault("make the key", err)
+	}
+	return key, keyLost, err
+}
+
+func errKeyMissing(dir string) error {
+	return fmt.Errorf("memory: the site key %s is missing: restore it; without it the gateway, when it starts, begins with empty ids", filepath.Join(dir, digest.KeyName))
 }
 
 // start loads the memory and begins to serve from it.
@@ -129,8 +155,12 @@ func (s *Store) start(c Config, keyLost bool) error {
 	if err := s.db.begin(); err != nil {
 		return err
 	}
-	if err := s.load(c, keyLost); err != nil {
+	if err := s.load(c); err != nil {
 		return err
+	}
+	if keyLost {
+		s.onError(errors.New("memory: the site key was lost: ids, threads, edges and names begin empty"))
+		s.desk.wanted = true
 	}
 	if err := s.readDecisions(); err != nil {
 		return err
@@ -147,7 +177,7 @@ func (s *Store) start(c Config, keyLost bool) error {
 }
 
 // load fills the ram.
-func (s *Store) load(c Config, keyLost bool) error {
+func (s *Store) load(c Config) error {
 	s.ram = newRAM(c)
 	s.ram.nameKey = func(name string) uint64 { return s.digester.Name(policy.FoldName(name)) }
 	s.ram.near = func(d mail.Domain) []lookalike.Match {
@@ -161,10 +191,7 @@ func (s *Store) load(c Config, keyLost bool) error {
 		meta: func(m meta) error {
 			read = m
 			if m.keyCheck != "" && m.keyCheck != check {
-				if !keyLost {
-					return fmt.Errorf("memory: %s is not the key of %s: restore the right one, or remove it to begin with empty ids", filepath.Join(c.Dir, digest.KeyName), filepath.Join(c.Dir, databaseName))
-				}
-				s.onError(errors.New("memory: the site key was lost: ids, threads, edges and names begin empty"))
+				return fmt.Errorf("memory: %s is not the key of %s: restore the right one, or remove it to begin with empty ids", filepath.Join(c.Dir, digest.KeyName), filepath.Join(c.Dir, databaseName))
 			}
 			oldest = s.oldest(m)
 			s.ram.NextThread, s.ram.next, s.ram.since = max(m.nextThread, 1), max(m.nextDomain, 1), m.since
@@ -177,9 +204,6 @@ func (s *Store) load(c Config, keyLost bool) error {
 		segment: func(g table.Segment, done, total int) error {
 			if c.Progress != nil {
 				c.Progress(done, total)
-			}
-			if keyLost {
-				return nil
 			}
 			if err := s.ram.Unpack(g, oldest[g.Kind], s.ram.count); err != nil {
 				broken++
@@ -195,7 +219,7 @@ func (s *Store) load(c Config, keyLost bool) error {
 	}
 	read.keyCheck = check
 	s.desk.open(s, c, read)
-	if keyLost || broken > 0 {
+	if broken > 0 {
 		s.desk.wanted = true
 	}
 	return nil

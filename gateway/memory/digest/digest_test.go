@@ -103,13 +103,13 @@ func TestTheKeyIsMadeOnceAndPrivate(t *testing.T) {
 	if key, err := ReadKey(dir); err != nil || key != nil {
 		t.Fatalf("%d octets, %v", len(key), err)
 	}
-	key, made, err := MakeKey(dir)
-	if err != nil || !made || len(key) != KeyOctets {
-		t.Fatalf("%d octets, %v, %v", len(key), made, err)
+	key, err := MakeKey(dir)
+	if err != nil || len(key) != KeyOctets {
+		t.Fatalf("%d octets, %v", len(key), err)
 	}
-	again, made, err := MakeKey(dir)
-	if err != nil || made || string(again) != string(key) {
-		t.Errorf("%v, %v", made, err)
+	again, err := MakeKey(dir)
+	if err != nil || string(again) != string(key) {
+		t.Errorf("%v", err)
 	}
 	if again, err := ReadKey(dir); err != nil || string(again) != string(key) {
 		t.Errorf("%v", err)

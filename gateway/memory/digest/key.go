@@ -92,23 +92,21 @@ func ReadKey(dir string) ([]byte, error) {
 	return key, nil
 }
 
-// MakeKey makes the site key of dir, or reads it if another process was faster; made
-// says which.
-func MakeKey(dir string) (key []byte, made bool, err error) {
-	key = make([]byte, KeyOctets)
+// MakeKey makes the site key of dir, or reads it if another process was faster.
+func MakeKey(dir string) ([]byte, error) {
+	key := make([]byte, KeyOctets)
 	rand.Read(key)
 	switch err := writeKey(dir, key); {
-	case errors.Is(err, os.ErrExist):
-	case err != nil:
-		return nil, false, fmt.Errorf("memory: site key: %w", err)
-	default:
-		return key, true, nil
+	case err == nil:
+		return key, nil
+	case !errors.Is(err, os.ErrExist):
+		return nil, fmt.Errorf("memory: site key: %w", err)
 	}
-	key, err = ReadKey(dir)
+	key, err := ReadKey(dir)
 	if err == nil && key == nil {
 		err = fmt.Errorf("memory: site key: %s was there and is gone", filepath.Join(dir, KeyName))
 	}
-	return key, false, err
+	return key, err
 }
 
 // writeKey puts the key in place whole or not at all, unless there is one.
