@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -68,5 +69,22 @@ func TestAReloadTellsOfChangesThatItDoesNotMake(t *testing.T) {
 		if got := log.String(); !strings.Contains(got, c.says) || strings.Contains(got, "the configuration") != (c.says != "") || c.says != "" && !strings.Contains(got, file) {
 			t.Errorf("%s", got)
 		}
+	}
+	reloaded := func() string {
+		log := &lines{}
+		(&Server{cfg: cfg, log: slog.New(slog.NewTextHandler(log, nil))}).Reload()
+		return log.String()
+	}
+	if err := errors.Join(os.Remove(file), os.Symlink(os.DevNull, file)); err != nil {
+		t.Fatal(err)
+	}
+	if got := reloaded(); strings.Contains(got, "the configuration") { // it was a pipe, which is read once
+		t.Errorf("no file: %s", got)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if got := reloaded(); !strings.Contains(got, "level=ERROR msg=\"the configuration has faults now") || !strings.Contains(got, "cannot be read") {
+		t.Errorf("gone: %s", got)
 	}
 }

@@ -171,12 +171,16 @@ func (s *Server) wireConfig() wire.Config {
 func (s *Server) Reload() {
 	s.told("reloading", systemd.Reloading())
 	defer func() { s.told("ready", systemd.Ready()) }()
+	s.reloadCertificate()
 	switch outdated, err := s.cfg.Outdated(); {
 	case err != nil:
 		s.log.Error("the configuration has faults now: what was read at the start stays in use, and a restart would fail", "err", err)
 	case outdated:
 		s.log.Warn("the configuration has changed since the start: the changes need a restart", "file", s.cfg.File)
 	}
+}
+
+func (s *Server) reloadCertificate() {
 	if s.cfg.Certificate == nil {
 		s.log.Warn("nothing to reload: no certificate is configured")
 		return

@@ -326,8 +326,11 @@ func parse(file string, text []byte, listens bool) (*Config, error) {
 }
 
 // Outdated reports whether the file holds something else by now. The error says why
-// what it holds cannot be used.
+// what it holds cannot be used. A pipe cannot be read again.
 func (c *Config) Outdated() (bool, error) {
+	if info, err := os.Stat(c.File); err == nil && !info.Mode().IsRegular() {
+		return false, nil
+	}
 	again, err := Load(c.File)
 	return err != nil || again.sum != c.sum, err
 }
