@@ -286,7 +286,7 @@ func (t *transaction) Refused(_ context.Context, why error) *smtp.SMTPError {
 // Abort ends a transaction without content: RSET, EHLO, QUIT, a lost client. If
 // no recipient was accepted it was refused, and the journal says whom and how.
 func (t *transaction) Abort(why string) {
-	rec := record{outcome: store.Aborted, err: errors.New(why)}
+	rec := record{outcome: store.Aborted, err: fmt.Errorf("ended before the content: %s", why)}
 	defer func() { t.Answered(true) }() // nothing was acknowledged
 	if t.refusal == nil || len(t.tx.Envelope.ForwardPaths) > 0 {
 		t.end(&smtp.SMTPError{}, rec)
