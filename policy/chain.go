@@ -28,7 +28,7 @@ func sealed(m *mail.Message) bool {
 // down who handed it the message, -1 if not known: what the provider sealed on this
 // way stands above it, what stands below came with the message and may be the seal
 // of another one. What the sealers found out about the author is read if the
-// chain holds and nothing else proves him.
+// chain holds and nothing else proves him; that he was not proven, in any case.
 func (e *Evidence) arc(ctx context.Context, author *dmarc.Author, chain arc.Result, entry *provider.Entry, border int) (byProvider authres.Field) {
 	e.ARC = ARC{Result: chain.Status, Why: chain.Why, OldestPass: chain.OldestPass}
 	if chain.Status == mail.None {
@@ -42,13 +42,15 @@ func (e *Evidence) arc(ctx context.Context, author *dmarc.Author, chain arc.Resu
 			set.ID = field.ID
 			set.Provider = s.Lowest < border && slices.Contains(entry.ARCDomains, string(s.Sealer)) && sealsAs(entry, field.ID)
 		}
-		if err == nil && chain.Status == mail.Pass {
-			if e.Author.Ambiguous == "" && !e.Aligned() {
-				set.Claim = claimOf(ctx, author, e.Author.Domain, field)
-			}
-			if i == len(sets)-1 && set.Provider {
-				byProvider = field
-			}
+		asked := err == nil && e.Author.Ambiguous == "" && !e.Aligned()
+		switch {
+		case asked && chain.Status == mail.Pass:
+			set.Claim = claimOf(ctx, author, e.Author.Domain, field)
+		case asked && denies(field): // that needs no proof, and a set below can break any chain
+			set.Claim.DMARC = mail.Fail
+		}
+		if err == nil && chain.Status == mail.Pass && i == len(sets)-1 && set.Provider {
+			byProvider = field
 		}
 		e.ARC.Sets = append(e.ARC.Sets, set)
 	}
@@ -66,10 +68,15 @@ func sealsAs(entry *provider.Entry, id string) bool {
 	})
 }
 
+// denies reports whether field says that DMARC failed.
+func denies(field authres.Field) bool {
+	return slices.ContainsFunc(field.Methods, func(m authres.Method) bool { return m.Name == "dmarc" && m.Status == mail.Fail })
+}
+
 // claimOf is what field says about the author, of domain. Of DMARC it must say so
 // once, and for him; only where it is silent on DMARC its SPF and DKIM are looked at.
 func claimOf(ctx context.Context, author *dmarc.Author, domain mail.Domain, field authres.Field) Claim {
-	if slices.ContainsFunc(field.Methods, func(m authres.Method) bool { return m.Name == "dmarc" && m.Status == mail.Fail }) {
+	if denies(field) {
 		return Claim{DMARC: mail.Fail} // whatever else it says
 	}
 	if slices.ContainsFunc(field.Methods, func(m authres.Method) bool { return m.Name == "dmarc" }) {

@@ -150,6 +150,25 @@ func TestAClaimOfFailureStands(t *testing.T) {
 	}
 }
 
+// Who hands a list mail with a set that holds nothing breaks its chain, and does not
+// keep it from denying the author: a denial needs no proof.
+func TestADenialStandsInABrokenChain(t *testing.T) {
+	for _, c := range []struct {
+		results string
+		denied  bool
+	}{{failed, true}, {passed, false}} {
+		e := forwarded(t, viaProvider, seal(t, "list.example", "fail", c.results, seal(t, "attacker.example", "pass", passed, message("a@partner.example"))))
+		if e.ARC.Result != mail.Fail || len(e.ARC.Sets) != 2 || e.ARC.Sets[1].Claim.denies() != c.denied || e.ARC.Sets[1].Claim.vouches() || e.ARC.Sets[0].Claim != (Claim{}) {
+			t.Errorf("%s: %+v", c.results, e.ARC)
+		}
+		e.DKIM = []DKIM{{Result: mail.Pass, Domain: "list.example"}}
+		v := decideAgain(t, Rules{Forwarders: []Forwarder{{Name: "the list", DKIM: []mail.Domain{"list.example"}}}}, e)
+		if lifted := v.Reason != DMARCFail; lifted == c.denied {
+			t.Errorf("%s: %s: %s", c.results, v.Reason, v.Sentence)
+		}
+	}
+}
+
 // A sealer's key that cannot be had now is waited for if it would be believed.
 func TestDNSTroubleOfASealer(t *testing.T) {
 	text := seal(t, "list.example", "none", passed, message("a@partner.example"))

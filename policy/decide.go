@@ -50,7 +50,7 @@ func Decide(rules *Rules, e *Evidence) Verdict {
 			sentence = v.Lifted[0].Sentence
 		}
 		d := r.def
-		if chosen, ok := rules.Dispositions[r.reason]; ok {
+		if chosen, ok := rules.Dispositions[r.reason]; ok && !(r.reason == AuthUnavailable && e.Hurried) { // who was hurried comes again
 			d = chosen
 		}
 		if d.severity() > ceiling.severity() {

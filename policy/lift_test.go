@@ -187,8 +187,8 @@ func TestAForwarderOfWhichDNSSaysNothingIsWaitedForAndNoMore(t *testing.T) {
 		if v := decideAgain(t, rules, e); v.Reason != want {
 			t.Errorf("auth-unavailable = %v: %v %s: %s", d, v.Disposition, v.Reason, v.Sentence)
 		}
-		e.Hurried = true
-		if v := decideAgain(t, rules, e); v.Reason != want {
+		e.Hurried = true // through us: it comes again, whatever is done with those that DNS fails
+		if v := decideAgain(t, rules, e); v.Disposition != Defer {
 			t.Errorf("in a hurry, auth-unavailable = %v: %v %s: %s", d, v.Disposition, v.Reason, v.Sentence)
 		}
 		e.Hurried = false

@@ -57,7 +57,7 @@ func (r *Rules) pending(e *Evidence) bool {
 // defers reports whether the message waits if it depends on DNS that did not answer.
 func (r *Rules) defers(e *Evidence) bool {
 	d, chosen := r.Dispositions[AuthUnavailable]
-	return (!chosen || d == Defer) && !r.excepts(AuthUnavailable, e)
+	return (!chosen || d == Defer || e.Hurried) && !r.excepts(AuthUnavailable, e)
 }
 
 // waited reports whether the message has been deferred for DNS long enough, and DNS had

@@ -263,11 +263,18 @@ type Error struct {
 	Problems []Problem
 }
 
+// maxTold is how many faults of a file are told at once.
+const maxTold = 100
+
 func (e *Error) Error() string {
 	var b strings.Builder
 	for i, p := range e.Problems {
 		if i > 0 {
 			b.WriteByte('\n')
+		}
+		if i == maxTold {
+			fmt.Fprintf(&b, "%s: and %d more", e.File, len(e.Problems)-i)
+			break
 		}
 		b.WriteString(e.File)
 		if p.Line > 0 {

@@ -18,13 +18,18 @@ func (c *Config) checkLoops(k *strict.Problems) {
 		}
 	}
 	check := func(key, host string) {
-		to, err := netip.ParseAddrPort(host)
+		plain, err := parseHostPort(host)
 		if err != nil {
 			return
 		}
-		addr := to.Addr().Unmap()
+		to, err := netip.ParseAddrPort(plain)
+		if err != nil {
+			return
+		}
+		addr := to.Addr()
 		for _, at := range own {
-			here := at.Addr() == addr || at.Addr().IsUnspecified() && (addr.IsLoopback() || addr.IsUnspecified())
+			here := at.Addr() == addr || at.Addr().IsUnspecified() && addr.IsLoopback() ||
+				addr.IsUnspecified() && (at.Addr().IsLoopback() || at.Addr().IsUnspecified()) // a system takes it for loopback
 			if here && at.Port() == to.Port() {
 				k.Add(key, quote(host), "is where this gateway listens (%s): expected the mail server that the mail goes on to, on another address or port", at)
 				return

@@ -13,12 +13,18 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
+// maxOctets bounds a file: 50,000 networks need a third of it.
+const maxOctets = 4 << 20
+
 // Decode puts the TOML document text into the struct that into points to, whose
 // fields hold the defaults; those with a toml tag are its keys. A list that is
 // given replaces the default one. ok is false if text is no TOML at all: into is
 // untouched then, and its keys cannot be judged.
 func Decode(text []byte, into any) (file File, ok bool) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff")) // editors on Windows put it there
+	if len(text) > maxOctets {
+		return File{problems: Problems{{Expected: fmt.Sprintf("has more than %d octets: expected a file that somebody can read", maxOctets)}}}, false
+	}
 	var doc map[string]any
 	if err := toml.Unmarshal(text, &doc); err != nil {
 		return File{problems: Problems{syntaxProblem(text, err)}}, false

@@ -41,10 +41,13 @@ func keyLines(text []byte) map[string]int {
 	return m.lines
 }
 
+// maxDepth is how many parts of a dotted key are noted: no key of ours has as many.
+const maxDepth = 8
+
 // header notes a [table] or [[table]] and returns its path.
 func (m *lineMap) header(e *unstable.Node) string {
 	path := ""
-	for parts := e.Key(); parts.Next(); {
+	for parts, depth := e.Key(), 0; parts.Next() && depth < maxDepth; depth++ {
 		path = join(path, string(parts.Node().Data))
 		m.note(path, parts.Node())
 		if e.Kind == unstable.ArrayTable && parts.IsLast() {
@@ -59,7 +62,7 @@ func (m *lineMap) header(e *unstable.Node) string {
 }
 
 func (m *lineMap) pair(e *unstable.Node, at string) {
-	for parts := e.Key(); parts.Next(); {
+	for parts, depth := e.Key(), 0; parts.Next() && depth < maxDepth; depth++ {
 		at = join(at, string(parts.Node().Data))
 		m.note(at, parts.Node())
 	}
