@@ -17,8 +17,14 @@ type Person struct {
 	Name      string
 	Addresses []mail.Address // theirs
 
-	whole  string   // Name of FoldName
-	orders []string // the letters of its words in the orders in which they may be shown; none if there is but one
+	whole  string    // Name of FoldName
+	orders []ordered // of its words; none if there is but one
+}
+
+// ordered is the letters of the words of a name in an order in which they may be shown.
+type ordered struct {
+	letters string
+	turned  bool // the first words stand last
 }
 
 // maxOrdered is how many words of a person's name may stand in another order.
@@ -41,11 +47,9 @@ func NewPerson(name string, addresses ...mail.Address) Person {
 			continue
 		}
 		for i := range words { // "von der Leyen Ursula" is a rotation, as is "Mustermann Erika"
-			p.orders = append(p.orders, strings.Join(words[i:], "")+strings.Join(words[:i], ""))
+			p.orders = append(p.orders, ordered{strings.Join(words[i:], "") + strings.Join(words[:i], ""), i > 0})
 		}
 	}
-	slices.Sort(p.orders)
-	p.orders = slices.Compact(p.orders)
 	return p
 }
 
@@ -58,11 +62,13 @@ type shownName struct {
 	rows  []row
 }
 
-// row is the words of a display name, one after the other.
+// row is the words of a display name, one after the other, and by the offset in their
+// letters what stands there.
 type row struct {
 	letters string
-	border  []bool // by the offset in letters: a word begins or ends there
-	via     []bool // by the offset in letters: "via", and somebody behind it, stands there
+	begin   []bool // a word begins, and is not one that somebody does something for
+	end     []bool // a word ends, and neither is it half of a double name nor speaks another one for it
+	close   []bool // a word ends, and a sign follows, or nothing
 }
 
 // maxShownLetters is how many letters of a display name are looked at: more of them no
@@ -78,25 +84,30 @@ func showName(display string) shownName {
 		texts = append(texts, string(runes))
 	}
 	for _, text := range texts {
-		words := foldedWords(text)
+		words := shownWords(text)
 		n.rows = append(n.rows, rowOf(words))
-		if short := withoutInitials(words); len(short) < len(words) {
+		if short := slices.DeleteFunc(slices.Clone(words), shownWord.initial); len(short) < len(words) {
 			n.rows = append(n.rows, rowOf(short))
 		}
 	}
 	return n
 }
 
-func rowOf(words []string) row {
-	r := row{letters: strings.Join(words, "")}
-	r.border, r.via = make([]bool, len(r.letters)+1), make([]bool, len(r.letters)+1)
-	at := 0
-	for i, word := range words {
-		r.border[at] = true
-		r.via[at] = word == viaWord && i+1 < len(words)
-		at += len(word)
+func rowOf(words []shownWord) row {
+	var letters strings.Builder
+	for _, w := range words {
+		letters.WriteString(w.letters)
 	}
-	r.border[at] = true
+	size := letters.Len() + 1
+	r := row{letters.String(), make([]bool, size), make([]bool, size), make([]bool, size)}
+	at := 0
+	for i, w := range words {
+		r.begin[at] = i == 0 || !slices.Contains(beforeOthers, words[i-1].letters)
+		at += len(w.letters)
+		spoken := i+2 < len(words) && slices.Contains(behindOthers, words[i+1].letters)
+		r.end[at] = w.behind != hyphen && !spoken
+		r.close[at] = w.behind != space
+	}
 	return r
 }
 
@@ -112,43 +123,97 @@ func (n *shownName) bears(p *Person) bool {
 	return slices.ContainsFunc(n.rows, func(r row) bool { return slices.ContainsFunc(p.orders, r.holds) })
 }
 
-// holds reports whether some words of r are these letters.
-func (r row) holds(letters string) bool {
-	for from := 0; ; {
-		i := strings.Index(r.letters[from:], letters)
+// holds reports whether some words of r are these letters. "Erika Mustermann" is turned
+// around in "Mustermann Erika, ACME" and not in "Thomas Mustermann Erika Weber".
+func (r row) holds(o ordered) bool {
+	for from := 0; ; from++ {
+		i := strings.Index(r.letters[from:], o.letters)
 		if i < 0 {
 			return false
 		}
 		from += i
-		if end := from + len(letters); r.border[from] && r.border[end] && !r.via[end] {
+		if end := from + len(o.letters); r.begin[from] && r.end[end] && (!o.turned || r.close[end]) {
 			return true
 		}
-		from++
 	}
 }
 
-// viaWord follows the name of whom a list or a service speaks for.
-var viaWord = foldedWords("via")[0]
+// What stands before or behind a name whose owner is not meant to be the author: "DocuSign
+// for Erika Mustermann", "Erika Mustermann via Lists".
+var (
+	beforeOthers = foldedWords("for to für an pour para per")
+	behindOthers = foldedWords("via über through durch par por")
+)
 
-// foldedWords are the words of a name as they look at a glance.
-func foldedWords(name string) (words []string) {
+// shownWord is a word of a name as it looks at a glance, and what stands behind it.
+type shownWord struct {
+	letters string
+	behind  gap
+}
+
+// gap is what stands between two words.
+type gap uint8
+
+const (
+	sign gap = iota // or nothing
+	space
+	hyphen
+)
+
+func (w shownWord) initial() bool { return utf8.RuneCountInString(w.letters) == 1 }
+
+func shownWords(name string) (words []shownWord) {
 	room := maxShownLetters
-	for word := range strings.FieldsFuncSeq(norm.NFKC.String(name), separates) {
-		word = nameDigraphs.Replace(lookalike.Skeleton(word))
-		if room -= utf8.RuneCountInString(word); room < 0 {
+	for rest := norm.NFKC.String(name); rest != ""; {
+		end := strings.IndexFunc(rest, separates)
+		if end < 0 {
+			end = len(rest)
+		}
+		letters := nameDigraphs.Replace(lookalike.Skeleton(rest[:end]))
+		behind := gapBefore(rest[end:])
+		rest = strings.TrimLeftFunc(rest[end:], separates)
+		if room -= utf8.RuneCountInString(letters); room < 0 {
 			break
 		}
-		if word != "" {
-			words = append(words, word)
+		if letters != "" {
+			words = append(words, shownWord{letters, behind})
 		}
 	}
 	return words
 }
 
-// separates reports whether c is seen as a gap between words, or as a sign.
-func separates(c rune) bool {
-	return unicode.IsSpace(c) || unicode.IsPunct(c) || unicode.IsSymbol(c) || c == '\u115f' || c == '\u1160' // Hangul fillers
+// gapBefore is the gap that text begins with.
+func gapBefore(text string) gap {
+	first, size := utf8.DecodeRuneInString(text)
+	next, _ := utf8.DecodeRuneInString(text[size:])
+	switch {
+	case unicode.Is(unicode.Pd, first) && size < len(text) && !separates(next):
+		return hyphen
+	case strings.TrimLeftFunc(text, blank) == "":
+		return sign
+	case !blank(first), separates(firstOf(strings.TrimLeftFunc(text, blank))):
+		return sign
+	}
+	return space
 }
+
+func firstOf(text string) rune {
+	first, _ := utf8.DecodeRuneInString(text)
+	return first
+}
+
+func foldedWords(name string) (words []string) {
+	for _, w := range shownWords(name) {
+		words = append(words, w.letters)
+	}
+	return words
+}
+
+// separates reports whether c is seen as a gap between words, or as a sign.
+func separates(c rune) bool { return blank(c) || unicode.IsPunct(c) || unicode.IsSymbol(c) }
+
+// blank reports whether c is seen as a gap: the Hangul fillers are letters to Unicode.
+func blank(c rune) bool { return unicode.IsSpace(c) || c == '\u115f' || c == '\u1160' }
 
 func withoutInitials(words []string) []string {
 	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return utf8.RuneCountInString(w) == 1 })
