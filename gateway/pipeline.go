@@ -24,8 +24,8 @@ import (
 	"mxgate/policy/provider"
 )
 
-// lookupBudget bounds the DNS questions one message may cause over all checks of a look at it,
-// links of alias chains included. The checks have limits of their own: what a
+// lookupBudget bounds the DNS questions one message may cause over all checks, each time
+// it is looked at, links of alias chains included. The checks have limits of their own: what a
 // sender can make SPF, for reverse-path and HELO, DKIM and ARC ask (130, 60, 5
 // and 20 look-ups, each of at most 9 questions) leaves DMARC its share. Without
 // it a sender could have the author's policy go unread.

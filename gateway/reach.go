@@ -84,7 +84,7 @@ func listenable(ctx context.Context, c *config.Config) []config.Problem {
 		}
 		if errors.Is(err, syscall.EADDRNOTAVAIL) {
 			problems = append(problems, config.Problem{Key: fmt.Sprintf("listener[%d].address", i), Value: strconv.Quote(s.Address), Warning: true,
-				Expected: fmt.Sprintf("this machine does not have the address now: expected one that it has, or \":25\" for all of them; without it the gateway does not start (%v)", syscall.EADDRNOTAVAIL)})
+				Expected: "this machine does not have the address now: expected one that it has, or \":25\" for all of them; without it the gateway does not start"})
 		}
 	}
 	return problems

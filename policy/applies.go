@@ -30,7 +30,7 @@ func fromAmbiguous(_ *Rules, e *Evidence) (string, Disposition, bool) {
 }
 
 func ownDomainSpoof(r *Rules, e *Evidence) (string, Disposition, bool) {
-	if e.OwnDomain == "" || e.Aligned() || (e.mayStillAlign() || r.mayBeForwarded(e)) && !r.waited(e) {
+	if e.OwnDomain == "" || e.Aligned() || r.mayBeProven(e) && !r.waited(e) {
 		return "", Reject, false
 	}
 	s := fmt.Sprintf("The mail claims to come from our own domain %s, but nothing proves it: %s.", named(e.Author.Domain), e.proof())

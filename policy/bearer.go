@@ -34,15 +34,12 @@ const maxOrdered = 8
 // initials, with or without which it is the same.
 func NewPerson(name string, addresses ...mail.Address) Person {
 	p := Person{Name: name, Addresses: addresses, whole: FoldName(name)}
-	if last, first, ok := strings.Cut(norm.NFKC.String(name), ","); ok {
-		name = first + " " + last
-	}
-	words := foldedWords(name)
+	words := foldedWords(forenameFirst(name))
 	for len(words) > 0 && slices.Contains(titles, words[0]) {
 		words = words[1:]
 	}
 	words = words[:min(len(words), maxOrdered)]
-	for _, words := range [][]string{words, withoutInitials(words)} {
+	for _, words := range [][]string{words, slices.DeleteFunc(slices.Clone(words), initial)} {
 		if len(words) < 2 {
 			continue
 		}
@@ -86,7 +83,8 @@ func showName(display string) shownName {
 	for _, text := range texts {
 		words := shownWords(text)
 		n.rows = append(n.rows, rowOf(words))
-		if short := slices.DeleteFunc(slices.Clone(words), shownWord.initial); len(short) < len(words) {
+		short := slices.DeleteFunc(words, func(w shownWord) bool { return initial(w.letters) })
+		if len(short) < len(words) {
 			n.rows = append(n.rows, rowOf(short))
 		}
 	}
@@ -160,7 +158,7 @@ const (
 	hyphen
 )
 
-func (w shownWord) initial() bool { return utf8.RuneCountInString(w.letters) == 1 }
+func initial(word string) bool { return utf8.RuneCountInString(word) == 1 }
 
 func shownWords(name string) (words []shownWord) {
 	room := maxShownLetters
@@ -185,21 +183,14 @@ func shownWords(name string) (words []shownWord) {
 // gapBefore is the gap that text begins with.
 func gapBefore(text string) gap {
 	first, size := utf8.DecodeRuneInString(text)
-	next, _ := utf8.DecodeRuneInString(text[size:])
-	switch {
-	case unicode.Is(unicode.Pd, first) && size < len(text) && !separates(next):
+	if next, n := utf8.DecodeRuneInString(text[size:]); unicode.Is(unicode.Pd, first) && n > 0 && !separates(next) {
 		return hyphen
-	case strings.TrimLeftFunc(text, blank) == "":
-		return sign
-	case !blank(first), separates(firstOf(strings.TrimLeftFunc(text, blank))):
+	}
+	behind := strings.TrimLeftFunc(text, blank)
+	if next, _ := utf8.DecodeRuneInString(behind); behind == text || behind == "" || separates(next) {
 		return sign
 	}
 	return space
-}
-
-func firstOf(text string) rune {
-	first, _ := utf8.DecodeRuneInString(text)
-	return first
 }
 
 func foldedWords(name string) (words []string) {
@@ -214,10 +205,6 @@ func separates(c rune) bool { return blank(c) || unicode.IsPunct(c) || unicode.I
 
 // blank reports whether c is seen as a gap: the Hangul fillers are letters to Unicode.
 func blank(c rune) bool { return unicode.IsSpace(c) || c == '\u115f' || c == '\u1160' }
-
-func withoutInitials(words []string) []string {
-	return slices.DeleteFunc(slices.Clone(words), func(w string) bool { return utf8.RuneCountInString(w) == 1 })
-}
 
 // nameDigraphs are two letters that look like one.
 var nameDigraphs = strings.NewReplacer("rn", "m", "vv", "w")

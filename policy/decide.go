@@ -49,10 +49,7 @@ func Decide(rules *Rules, e *Evidence) Verdict {
 		if r.reason == Clean && len(v.Lifted) > 0 {
 			sentence = v.Lifted[0].Sentence
 		}
-		d := r.def
-		if chosen, ok := rules.Dispositions[r.reason]; ok && !(r.reason == AuthUnavailable && e.Hurried) { // who was hurried comes again
-			d = chosen
-		}
+		d := rules.disposition(r.reason, r.def, e)
 		if d.severity() > ceiling.severity() {
 			d = ceiling
 		}

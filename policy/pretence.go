@@ -135,9 +135,12 @@ func withinAny(d mail.Domain, parents []mail.Domain) bool {
 // FoldName makes names the same that a reader takes for the same: "Mustermann,
 // Erika" and "'Erika  MUSTERMANN'", with letters of other scripts or characters
 // that are not seen. "" if nothing of s is a name.
-func FoldName(s string) string {
+func FoldName(s string) string { return lookalike.Skeleton(forenameFirst(s)) }
+
+// forenameFirst is "Erika Mustermann" for "Mustermann, Erika".
+func forenameFirst(s string) string {
 	if last, first, ok := strings.Cut(norm.NFKC.String(s), ","); ok {
-		s = first + last
+		return first + " " + last
 	}
-	return lookalike.Skeleton(s)
+	return s
 }

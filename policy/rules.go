@@ -51,13 +51,27 @@ func (r *Rules) pending(e *Evidence) bool {
 		return true
 	}
 	acted := r.strict(e) || e.OwnDomain != "" || e.Hurried // to be hurried is no fault of a domain without a policy
-	return acted && (e.mayStillAlign() || r.mayBeVouched(e) || r.mayBeForwarded(e))
+	return acted && r.mayBeProven(e)
+}
+
+// mayBeProven reports whether DNS trouble hides what would prove the author, or excuse
+// him.
+func (r *Rules) mayBeProven(e *Evidence) bool {
+	return e.mayStillAlign() || r.mayBeVouched(e) || r.mayBeForwarded(e)
+}
+
+// disposition is what reason leads to: def, unless the operator has chosen. Who was
+// hurried comes again, whatever is done with those whom DNS fails.
+func (r *Rules) disposition(reason Reason, def Disposition, e *Evidence) Disposition {
+	if d, chosen := r.Dispositions[reason]; chosen && !(reason == AuthUnavailable && e.Hurried) {
+		return d
+	}
+	return def
 }
 
 // defers reports whether the message waits if it depends on DNS that did not answer.
 func (r *Rules) defers(e *Evidence) bool {
-	d, chosen := r.Dispositions[AuthUnavailable]
-	return (!chosen || d == Defer || e.Hurried) && !r.excepts(AuthUnavailable, e)
+	return r.disposition(AuthUnavailable, Defer, e) == Defer && !r.excepts(AuthUnavailable, e)
 }
 
 // waited reports whether the message has been deferred for DNS long enough, and DNS had

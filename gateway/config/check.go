@@ -108,12 +108,7 @@ func (c *Config) checkPolicy(k *strict.Problems) {
 	for name, word := range c.Policy.Dispositions {
 		key := "policy.dispositions." + name
 		if _, ok := known[policy.Reason(name)]; !ok {
-			names := reasonNames(known)
-			if near, distance := strict.Nearest(name, names); distance <= 2 {
-				k.Add(key, quote(word), "unknown reason: did you mean %s?", near)
-			} else {
-				k.Add(key, quote(word), "unknown reason: expected one of %s", strings.Join(names, ", "))
-			}
+			k.Add(key, quote(word), "unknown reason: %s", strict.Meant(name, reasonNames(known)))
 			continue
 		}
 		var d policy.Disposition

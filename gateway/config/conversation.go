@@ -101,12 +101,9 @@ func (c *Config) checkConversation(k *strict.Problems) {
 		if name == string(score.EstablishedDomain) || name == string(score.OlderDomain) { // what speaks for him
 			least, most = -maxWeight, 0
 		}
-		known := slices.Contains(names, name)
-		switch near, distance := strict.Nearest(name, names); {
-		case !known && distance <= 2:
-			k.Add(key, strconv.Itoa(n), "unknown name: did you mean %s?", near)
-		case !known:
-			k.Add(key, strconv.Itoa(n), "unknown name: expected one of %s", strings.Join(names, ", "))
+		switch {
+		case !slices.Contains(names, name):
+			k.Add(key, strconv.Itoa(n), "unknown name: %s", strict.Meant(name, names))
 		case n < least || n > most:
 			k.Add(key, strconv.Itoa(n), "expected a number from %d to %d", least, most)
 		default:

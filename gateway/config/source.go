@@ -65,11 +65,7 @@ func (s Source) build(k *strict.Problems, key string) provider.Source {
 	}
 	entry, ok := provider.Lookup(s.Provider)
 	if s.Provider != "" && !ok {
-		expected := "expected one of " + strings.Join(provider.IDs(), ", ") + ", or leave the key out and set received_by"
-		if near, distance := strict.Nearest(s.Provider, provider.IDs()); distance <= 2 {
-			expected = "did you mean " + near + "?"
-		}
-		k.Add(key+".provider", quote(s.Provider), "not in the catalogue: %s", expected)
+		k.Add(key+".provider", quote(s.Provider), "not in the catalogue (for another provider leave the key out and set received_by): %s", strict.Meant(s.Provider, provider.IDs()))
 	}
 	switch s.Origin {
 	case "", "trace":

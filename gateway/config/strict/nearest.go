@@ -43,3 +43,12 @@ func edits(a, b string) int {
 	}
 	return row[len(b)]
 }
+
+// Meant says what to write in place of a word that is none of the candidates: that which
+// it is most likely a slip of, or one of all.
+func Meant(word string, candidates []string) string {
+	if near, distance := Nearest(word, candidates); distance <= 2 {
+		return "did you mean " + near + "?"
+	}
+	return "expected one of " + strings.Join(candidates, ", ")
+}

@@ -214,11 +214,7 @@ func knownProvider(k *strict.Problems, key, id string) bool {
 	if _, ok := provider.Lookup(id); ok || id == "" {
 		return true
 	}
-	if near, distance := strict.Nearest(id, provider.IDs()); distance <= 2 {
-		k.Add(key, strconv.Quote(id), "not in the catalogue: did you mean %s?", near)
-		return false
-	}
-	k.Add(key, strconv.Quote(id), "not in the catalogue: expected one of %s", strings.Join(provider.IDs(), ", "))
+	k.Add(key, strconv.Quote(id), "not in the catalogue: %s", strict.Meant(id, provider.IDs()))
 	return false
 }
 
