@@ -48,7 +48,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	o := options{}
-	flag.BoolVar(&o.quick, "quick", false, "a small sample, in some seconds; for CI")
+	flag.BoolVar(&o.quick, "quick", false, "a small sample, in some seconds, with no bar for speed; for CI")
 	flag.StringVar(&o.json, "json", "", "write the report as JSON to `FILE`")
 	flag.StringVar(&o.markdown, "markdown", "", "write the report as Markdown to `FILE`")
 	flag.StringVar(&o.misses, "misses", "", "write the cases that were missed to `DIR`, a file for each part")
