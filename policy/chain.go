@@ -28,13 +28,18 @@ func sealed(m *mail.Message) bool {
 // down who handed it the message, -1 if not known: what the provider sealed on this
 // way stands above it, what stands below came with the message and may be the seal
 // of another one. What the sealers found out about the author is read if the
-// chain holds and nothing else proves him; that he was not proven, in any case.
+// chain holds and nothing else proves him; that he was not proven, in any case, also
+// where the fields do not even make a chain.
 func (e *Evidence) arc(ctx context.Context, author *dmarc.Author, chain arc.Result, entry *provider.Entry, border int) (byProvider authres.Field) {
 	e.ARC = ARC{Result: chain.Status, Why: chain.Why, OldestPass: chain.OldestPass}
 	if chain.Status == mail.None {
 		e.ARC.Why = ""
 	}
-	sets := chain.Sets[max(0, len(chain.Sets)-maxSets):]
+	sets := chain.Sets
+	if len(sets) == 0 {
+		sets = chain.Loose
+	}
+	sets = sets[max(0, len(sets)-maxSets):]
 	for i, s := range sets {
 		set := ARCSet{Instance: s.Instance, Sealer: s.Sealer, Selector: s.Selector, SealedAt: s.SealedAt, CV: s.CV, Testing: s.Testing}
 		field, err := authres.Parse(s.Results)

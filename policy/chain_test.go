@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,6 +166,35 @@ func TestADenialStandsInABrokenChain(t *testing.T) {
 		v := decideAgain(t, Rules{Forwarders: []Forwarder{{Name: "the list", DKIM: []mail.Domain{"list.example"}}}}, e)
 		if lifted := v.Reason != DMARCFail; lifted == c.denied {
 			t.Errorf("%s: %s: %s", c.results, v.Reason, v.Sentence)
+		}
+	}
+}
+
+// Fields that make no chain hide a denial as little: whoever sends the mail can see to
+// it that they make none.
+func TestADenialStandsWithoutAChain(t *testing.T) {
+	twice := seal(t, "attacker.example", "none", passed, seal(t, "attacker.example", "none", passed, message("a@partner.example")))
+	twice = strings.ReplaceAll(twice, "i=2;", "i=1;")
+	for name, below := range map[string]string{
+		"instances that come twice":          twice,
+		"a field too many":                   "ARC-Seal: i=1; a=rsa-sha256; cv=none; d=attacker.example; s=s; b=AAAA\r\n" + twice,
+		"one without an instance":            "ARC-Authentication-Results: x\r\n" + message("a@partner.example"),
+		"hundreds of fields":                 strings.Repeat("ARC-Seal: i=1\r\nARC-Authentication-Results: i=1; x; dmarc=pass\r\n", 100) + message("a@partner.example"),
+		"the same, of the list's own number": strings.Repeat("ARC-Seal: i=3; d=attacker.example; s=s\r\nARC-Authentication-Results: i=3; x; dmarc=pass\r\n", 8) + message("a@partner.example"),
+	} {
+		for _, c := range []struct {
+			results string
+			denied  bool
+		}{{failed, true}, {passed, false}} {
+			e := forwarded(t, viaProvider, "ARC-Seal: i=3; a=rsa-sha256; cv=fail; d=list.example; s=s; b=AAAA\r\nARC-Message-Signature: i=3; d=list.example\r\nARC-Authentication-Results: i=3; "+c.results+"\r\n"+below)
+			if e.ARC.Result != mail.Fail || len(e.ARC.Sets) > maxSets || slices.ContainsFunc(e.ARC.Sets, func(s ARCSet) bool { return s.Claim.vouches() }) {
+				t.Errorf("%s: %s: %+v", name, c.results, e.ARC)
+			}
+			e.DKIM = []DKIM{{Result: mail.Pass, Domain: "list.example"}}
+			v := decideAgain(t, Rules{Forwarders: []Forwarder{{Name: "the list", DKIM: []mail.Domain{"list.example"}}}}, e)
+			if lifted := v.Reason != DMARCFail; lifted == c.denied {
+				t.Errorf("%s: %s: %s: %s", name, c.results, v.Reason, v.Sentence)
+			}
 		}
 	}
 }

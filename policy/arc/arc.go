@@ -38,6 +38,12 @@ type Result struct {
 	// Unless Status is Pass they are claims of anybody.
 	Sets []Set
 
+	// Loose are claims of anybody, too: the pairs of results and seals of one
+	// instance among the topmost fields, topmost last, where the fields do not make a
+	// chain. Who sends a message can see to it that they do not; what a host behind him
+	// says against him stands in them still.
+	Loose []Set
+
 	// OldestPass tells since when the message is known not to have changed: the
 	// lowest instance from which on all message signatures hold, 0 if all do. It
 	// means nothing unless Status is Pass. RFC 8617, Section 5.2, step 5.
@@ -89,7 +95,7 @@ func VerifyBody(ctx context.Context, r dns.Resolver, m *mail.Message, body *sig.
 	chain, why := collect(m)
 	switch {
 	case why != "":
-		return Result{Status: mail.Fail, Why: why}
+		return Result{Status: mail.Fail, Why: why, Loose: loose(m)}
 	case len(chain) == 0:
 		return Result{Status: mail.None, Why: "the message carries no ARC set"}
 	}

@@ -85,7 +85,7 @@ func FuzzVerify(f *testing.F) {
 		default:
 			t.Fatalf("%+v", got)
 		}
-		if len(got.Sets) > maxSets || len(z.asked) > maxKeys || got.OldestPass > len(got.Sets) {
+		if len(got.Sets) > maxSets || len(got.Loose) > maxLoose*maxLoose || len(got.Sets) > 0 && len(got.Loose) > 0 || len(z.asked) > maxKeys || got.OldestPass > len(got.Sets) {
 			t.Fatalf("%d sets, %d questions: %+v", len(got.Sets), len(z.asked), got)
 		}
 		shown := got.Why
@@ -94,6 +94,9 @@ func FuzzVerify(f *testing.F) {
 			if s.Instance != i+1 {
 				t.Fatalf("%+v", got)
 			}
+		}
+		for _, s := range got.Loose {
+			shown += string(s.Sealer) + s.Selector + s.CV
 		}
 		if got.Why == "" || strings.ContainsFunc(shown, func(c rune) bool { return c < ' ' || c >= 0x7f }) {
 			t.Fatalf("unprintable: %+v", got)

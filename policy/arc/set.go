@@ -66,45 +66,51 @@ func collect(m *mail.Message) (chain []*set, why string) {
 		}
 		seen := [maxSets + 1]bool{}
 		for _, i := range at[kind] {
-			instance, parsed, rest := readField(kind, m.Fields[i])
+			f := readField(kind, i, m.Fields[i])
 			switch {
-			case parsed != nil && parsed.Refused != "":
-				return nil, fmt.Sprintf("a field %s: %s", name, parsed.Why)
-			case instance == 0:
+			case f.parsed != nil && f.parsed.Refused != "":
+				return nil, fmt.Sprintf("a field %s: %s", name, f.parsed.Why)
+			case f.instance == 0:
 				return nil, fmt.Sprintf("a field %s has no instance", name)
-			case instance > count:
-				return nil, fmt.Sprintf("a field %s has the instance %d, beyond the number of ARC sets (%d)", name, instance, count)
-			case seen[instance]:
-				return nil, fmt.Sprintf("two fields %s have the instance %d", name, instance)
+			case f.instance > count:
+				return nil, fmt.Sprintf("a field %s has the instance %d, beyond the number of ARC sets (%d)", name, f.instance, count)
+			case seen[f.instance]:
+				return nil, fmt.Sprintf("two fields %s have the instance %d", name, f.instance)
 			}
-			seen[instance] = true
-			chain[instance-1].add(kind, i, parsed, rest)
+			seen[f.instance] = true
+			chain[f.instance-1].add(kind, f)
 		}
 	}
 	return chain, ""
 }
 
-// readField reads the instance of a field, 0 if it has none, and what follows it
-// or, of the two kinds that are signatures, their tags.
-func readField(kind int, f mail.Field) (instance int, parsed *sig.Signature, rest string) {
+// field is one field of a set.
+type field struct {
+	index    int            // in Message.Fields
+	instance int            // 0 if it has none
+	parsed   *sig.Signature // of the two kinds that are signatures
+	rest     string         // of the results: what stands behind the instance
+}
+
+func readField(kind, index int, f mail.Field) field {
 	if kind == results {
-		instance, rest = parseResults(f.Value())
-		return instance, nil, rest
+		instance, rest := parseResults(f.Value())
+		return field{index: index, instance: instance, rest: rest}
 	}
-	parsed = sig.Parse(f.Raw)
-	return parseInstance(parsed.Tags.Value("i")), parsed, ""
+	parsed := sig.Parse(f.Raw)
+	return field{index: index, instance: parseInstance(parsed.Tags.Value("i")), parsed: parsed}
 }
 
 // add puts a field into the set.
-func (s *set) add(kind, index int, parsed *sig.Signature, rest string) {
-	s.fields[kind] = index
+func (s *set) add(kind int, f field) {
+	s.fields[kind] = f.index
 	switch kind {
 	case results:
-		s.results = rest
+		s.results = f.rest
 	case message:
-		s.message = parsed
+		s.message = f.parsed
 	case seal:
-		s.seal = parsed
+		s.seal = f.parsed
 	}
 }
 

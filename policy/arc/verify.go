@@ -202,14 +202,20 @@ func (v *verifier) oldestPass(ctx context.Context) int {
 
 // describe returns what is told of a set.
 func (v *verifier) describe(s *set) Set {
-	d := Set{Instance: s.instance, Sealer: s.seal.Domain, Selector: string(s.seal.Selector), Lowest: slices.Max(s.fields[:])}
-	d.SealedAt, _ = s.seal.Time("t")
-	if cv := s.cv(); cv == "none" || cv == "pass" || cv == "fail" {
+	d := tell(s.instance, s.seal, s.results, slices.Max(s.fields[:]))
+	d.Testing = v.keys[idOf(s.seal)].Key.Testing || v.keys[idOf(s.message)].Key.Testing
+	return d
+}
+
+// tell returns what a seal and the results of its instance say.
+func tell(instance int, seal *sig.Signature, results string, lowest int) Set {
+	d := Set{Instance: instance, Sealer: seal.Domain, Selector: string(seal.Selector), Lowest: lowest}
+	d.SealedAt, _ = seal.Time("t")
+	if cv := seal.Tags.Value("cv"); cv == "none" || cv == "pass" || cv == "fail" {
 		d.CV = cv
 	}
-	if len(s.results) <= maxResultsOctets {
-		d.Results = s.results
+	if len(results) <= maxResultsOctets {
+		d.Results = results
 	}
-	d.Testing = v.keys[idOf(s.seal)].Key.Testing || v.keys[idOf(s.message)].Key.Testing
 	return d
 }
