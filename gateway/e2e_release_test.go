@@ -3,13 +3,16 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"mxgate/gateway/smtptest"
 	"mxgate/gateway/store"
+	"mxgate/policy/mail"
 )
 
 // spoofHeld puts a message into quarantine and returns its id.
@@ -159,7 +162,7 @@ func TestAReleaseGoesToThoseTheNextHopTakes(t *testing.T) {
 		for _, path := range r.Delivered {
 			to = append(to, path.String())
 		}
-		if err != nil || !slices.Equal(refused, c.refused) || !slices.Equal(to, c.to) || r.NextHop != g.sink.Addr().String() {
+		if err != nil || !slices.Equal(refused, c.refused) || !slices.Equal(to, c.to) || !slices.Equal(r.NextHops, []string{g.sink.Addr().String()}) {
 			t.Errorf("%s: %+v, %v", c.name, r, err)
 		}
 		if got := g.sink.Messages(); len(got) != 1 || !slices.Equal(got[0].ForwardPaths, c.to) {
@@ -170,6 +173,94 @@ func TestAReleaseGoesToThoseTheNextHopTakes(t *testing.T) {
 	history, err := g.server.Store().History(t.Context(), id)
 	if last := len(history) - 1; err != nil || history[last].What != "released" || history[last-1].Detail != "<"+carol+">: 550 5.1.1 gone" {
 		t.Errorf("the history says %+v, %v", history, err)
+	}
+}
+
+// sinkAt is one more next hop.
+func sinkAt(t *testing.T, o smtptest.Options) *smtptest.Sink {
+	t.Helper()
+	s, err := smtptest.Start("127.0.0.1:0", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Domains may have moved since a message came: each recipient's next hop gets it, and
+// the others do not hear of him.
+func TestAReleaseGoesToTheNextHopOfEachRecipient(t *testing.T) {
+	carol, dora := "carol@example.org", "dora@example.com"
+	domain := func(nextHop string) string {
+		return fmt.Sprintf("[[domain]]\nname = \"example.org\"\nnext_hop = %q\n", nextHop)
+	}
+	g := newStage(t, script{tail: domain("127.0.0.1:1")})
+	other := sinkAt(t, smtptest.Options{})
+	moved := func(nextHop string) {
+		g.configure(stageConfig(script{tail: domain(nextHop), dataDir: g.cfg.DataDir}, g.sink.Target(), g.dns.Addr().String()))
+	}
+	moved("127.0.0.1:1") // nobody listens there
+	id := g.spoofHeld(crook, []string{bob, dora}, spoofMail())
+	h, err := g.server.Store().Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.ID += "-2"
+	h.Envelope.ForwardPaths = []mail.Address{h.Envelope.ForwardPaths[0], {Local: "carol", Domain: "example.org"}, h.Envelope.ForwardPaths[1]}
+	if err := g.server.Store().Quarantine(t.Context(), h, strings.NewReader(spoofMail())); err != nil {
+		t.Fatal(err)
+	}
+	r, err := g.releaseTo(h.ID)
+	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") || len(r.Delivered) != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	g.wantState(h.ID, store.StateHeld)
+	moved(other.Target())
+	if r, err = g.releaseTo(h.ID); err != nil || len(r.Delivered) != 1 || !slices.Equal(r.NextHops, []string{other.Addr().String()}) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	g.wantState(h.ID, store.StateReleased)
+	if got := g.sink.Messages(); len(got) != 1 || !slices.Equal(got[0].ForwardPaths, []string{bob, dora}) {
+		t.Errorf("at the first: %+v", got)
+	}
+	if got := other.Messages(); len(got) != 1 || !slices.Equal(got[0].ForwardPaths, []string{carol}) {
+		t.Errorf("at the other: %+v", got)
+	}
+}
+
+// LMTP answers for each recipient by himself, so each gets a transaction.
+func TestAReleaseOverLMTPReachesAll(t *testing.T) {
+	g := newStage(t, script{})
+	carol, dora := "carol@example.com", "dora@example.com"
+	id := g.spoofHeld(crook, []string{bob, carol, dora}, spoofMail())
+	var full atomic.Bool
+	full.Store(true)
+	boxes := sinkAt(t, smtptest.Options{LMTP: true, Reply: func(verb, arg string) (string, bool) {
+		switch {
+		case verb == "RCPT" && strings.Contains(arg, carol):
+			return "550 5.1.1 gone", true
+		case verb == smtptest.Dot && strings.Contains(arg, dora) && full.Load():
+			return "452 4.2.2 full", true
+		}
+		return "", false
+	}})
+	g.configure(stageConfig(script{tail: fmt.Sprintf("[[next_hop]]\nname = \"boxes\"\nhosts = [%q]\nprotocol = \"lmtp\"\n", boxes.Target()), dataDir: g.cfg.DataDir}, "boxes", g.dns.Addr().String()))
+	r, err := g.releaseTo(id)
+	if err == nil || !strings.Contains(err.Error(), "452 4.2.2 full") || len(r.Delivered) != 1 || len(r.Refused) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	g.wantState(id, store.StateHeld)
+	full.Store(false)
+	if r, err := g.releaseTo(id); err != nil || len(r.Delivered) != 1 || len(r.Refused) != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	g.wantState(id, store.StateReleased)
+	var to []string
+	for _, m := range boxes.Messages() {
+		to = append(to, m.ForwardPaths...)
+	}
+	if !slices.Equal(to, []string{bob, dora}) {
+		t.Errorf("delivered to %q", to)
 	}
 }
 

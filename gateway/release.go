@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,9 +47,9 @@ func anothers(cfg *config.Config, err error) error {
 	return err
 }
 
-// Released says what became of a message at the next hop that took it.
+// Released says what became of a message at the next hops that took it.
 type Released struct {
-	NextHop   string
+	NextHops  []string
 	Delivered []mail.Address
 	Refused   []Refused // they do not get it, and it is not offered to them again
 }
@@ -66,14 +67,16 @@ func said(r relay.Reply) string {
 	return strings.Join(strings.Fields(fmt.Sprint(r.Code, " ", r.Enhanced, " ", r.Text)), " ")
 }
 
-// Release sends a held message to its next hop: the octets and the envelope
-// received, marked with X-Mxgate-Released and never judged again. The mark
-// cannot be forged from outside: fields of our prefix are removed from all mail.
+// Release sends a held message to the next hops of its recipients as they are
+// configured now: the octets and the envelope received, marked with
+// X-Mxgate-Released and never judged again. The mark cannot be forged from outside:
+// fields of our prefix are removed from all mail.
 //
 // Recipients who are refused now do not hold it back from the others; the history
-// names them. It stays held, with an error, if none is taken or if one is to be
-// tried again later; with store.ErrMaybe nobody knows. With store.ErrUncertain the
-// result says what was delivered.
+// names them. It stays held, with an error, for those of a next hop that takes none
+// or wants one of them to be tried again later; those of another one have it by then,
+// and are not sent it again. With store.ErrMaybe nobody knows. With
+// store.ErrUncertain the result says what was delivered.
 func Release(ctx context.Context, cfg *config.Config, st *store.Store, id, by string) (Released, error) {
 	resolver, err := NewResolver(cfg, "")
 	if err != nil {
@@ -81,53 +84,137 @@ func Release(ctx context.Context, cfg *config.Config, st *store.Store, id, by st
 	}
 	pool := relay.NewPool(relay.Config{Hostname: cfg.Hostname, Resolver: resolver})
 	defer pool.Close()
-	var done Released
-	err = st.Release(ctx, id, by, func(ctx context.Context, h store.Held, content *os.File) (store.Delivered, error) {
-		route, err := routeNow(cfg, h)
-		if err != nil {
-			return store.Delivered{}, fmt.Errorf("next hop %q: %w", h.NextHop, err)
-		}
-		r := Released{NextHop: route.Name}
-		if err := r.deliver(ctx, cfg, pool, route, h, content, by); err != nil {
-			return store.Delivered{}, fmt.Errorf("next hop %s: %w", r.NextHop, err)
-		}
-		done = r
-		history := store.Delivered{NextHop: r.NextHop}
-		for _, refused := range r.Refused {
-			history.Refused = append(history.Refused, refused.String())
-		}
-		return history, nil
-	})
-	return done, err
+	r := releasing{cfg: cfg, pool: pool, by: by}
+	err = st.Release(ctx, id, by, r.deliver)
+	return r.done, err
 }
 
-// routeNow is the way to the recipients of h, which may have changed since.
-func routeNow(c *config.Config, h store.Held) (*relay.Route, error) {
-	if len(h.Envelope.ForwardPaths) > 0 {
-		if now, ok := c.Routes[h.Envelope.ForwardPaths[0].Domain]; ok {
-			return now, nil
-		}
+// releasing is one release under way.
+type releasing struct {
+	cfg  *config.Config
+	pool *relay.Pool
+	by   string
+	done Released
+}
+
+// leg is what goes over one connection: the recipients of one next hop, or one of
+// them where it speaks LMTP, which answers for each by itself.
+type leg struct {
+	route *relay.Route
+	env   mail.Envelope
+	paths []int // indexes in Held.Envelope.ForwardPaths
+}
+
+// refusals is the error of a leg all of whose recipients are refused.
+type refusals []Refused
+
+func (r refusals) Error() string {
+	var all []string
+	for _, one := range r {
+		all = append(all, fmt.Sprintf("answered %s to <%s>", said(one.Reply), one.Path))
 	}
-	return c.Route(h.NextHop)
+	return strings.Join(all, "; ")
 }
 
-// deliver hands h to the next hop and notes in r who gets it.
-func (r *Released) deliver(ctx context.Context, cfg *config.Config, pool *relay.Pool, route *relay.Route, h store.Held, content *os.File, by string) error {
+// texts are the refusals for the history.
+func (r refusals) texts() (all []string) {
+	for _, one := range r {
+		all = append(all, one.String())
+	}
+	return all
+}
+
+// deliver is the store.Deliver: it goes over all legs, whatever becomes of one.
+func (r *releasing) deliver(ctx context.Context, h store.Held, content *os.File, note func(store.Delivered) error) error {
 	m, err := mail.ParseMessage(content, h.Size)
 	if err != nil {
 		return err
 	}
-	d, err := pool.Open(ctx, route, mail.Client{Addr: h.Client, Helo: h.Helo, Source: h.Source}, h.Envelope)
+	legs, err := legsOf(r.cfg, h)
 	if err != nil {
-		return err
+		return fmt.Errorf("next hop %q: %w", h.NextHop, err)
+	}
+	taken := len(h.Settled) > 0
+	refused := map[int]refusals{} // whole legs, by their index
+	var errs []error
+	settle := func(l *leg, not refusals) error {
+		if err := note(store.Delivered{NextHop: l.route.Name, Settled: l.paths, Refused: not.texts()}); err != nil {
+			return err
+		}
+		r.done.Refused = append(r.done.Refused, not...)
+		return nil
+	}
+	for i := range legs {
+		l := &legs[i]
+		to, not, err := r.send(ctx, l, h, m, content)
+		whole, all := errors.AsType[refusals](err)
+		switch {
+		case err == nil:
+			taken = true
+			r.done.NextHops, r.done.Delivered = append(r.done.NextHops, l.route.Name), append(r.done.Delivered, to...)
+			if err := settle(l, not); err != nil {
+				return err
+			}
+		case all:
+			refused[i] = whole
+		default:
+			errs = append(errs, fmt.Errorf("next hop %s: %w", l.route.Name, err))
+		}
+	}
+	for i := range legs {
+		switch {
+		case refused[i] == nil:
+		case !taken:
+			errs = append(errs, fmt.Errorf("next hop %s: %w", legs[i].route.Name, refused[i]))
+		default:
+			if err := settle(&legs[i], refused[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// legsOf are the ways to the recipients of h that are left. They may have changed
+// since it came.
+func legsOf(c *config.Config, h store.Held) (legs []leg, err error) {
+	env := h.Envelope
+	for i, path := range env.ForwardPaths {
+		if slices.Contains(h.Settled, i) {
+			continue
+		}
+		route, ok := c.Routes[path.Domain]
+		if !ok {
+			if route, err = c.Route(h.NextHop); err != nil {
+				return nil, err
+			}
+		}
+		at := slices.IndexFunc(legs, func(l leg) bool { return l.route.Name == route.Name && !route.LMTP })
+		if at < 0 {
+			at = len(legs)
+			legs = append(legs, leg{route: route, env: env})
+			legs[at].env.ForwardPaths, legs[at].env.DSN = nil, nil
+		}
+		legs[at].env.AddRecipient(path, env.RecipientDSN(i))
+		legs[at].paths = append(legs[at].paths, i)
+	}
+	return legs, nil
+}
+
+// send hands h over one leg, and returns who gets it and who is refused. The error
+// is refusals if nobody is taken.
+func (r *releasing) send(ctx context.Context, l *leg, h store.Held, m *mail.Message, content *os.File) (to []mail.Address, not refusals, err error) {
+	d, err := r.pool.Open(ctx, l.route, mail.Client{Addr: h.Client, Helo: h.Helo, Source: h.Source}, l.env)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer d.Abort() // after Send it does nothing
-	if err := r.offer(ctx, d, &h.Envelope); err != nil {
-		return err
+	if to, not, err = offer(ctx, d, &l.env); err != nil {
+		return nil, nil, err
 	}
 	var block strings.Builder
-	fold(&block, privatePrefix+"Released", fmt.Sprintf("%s; id=%s; by=%s; reason=%s", time.Now().UTC().Format(time.RFC3339), h.ID, by, h.Reason))
-	parts := append([]io.ReadSeeker{strings.NewReader(block.String() + h.Trace + guard(m))}, strippingOf(cfg).kept(m, content)...)
+	fold(&block, privatePrefix+"Released", fmt.Sprintf("%s; id=%s; by=%s; reason=%s", time.Now().UTC().Format(time.RFC3339), h.ID, r.by, h.Reason))
+	parts := append([]io.ReadSeeker{strings.NewReader(block.String() + h.Trace + guard(m))}, strippingOf(r.cfg).kept(m, content)...)
 	reply, err := d.Send(ctx, parts...)
 	if err == nil && !reply.Positive() {
 		err = fmt.Errorf("answered %s to the message", said(reply))
@@ -135,31 +222,27 @@ func (r *Released) deliver(ctx context.Context, cfg *config.Config, pool *relay.
 	if f, failed := errors.AsType[*relay.Failure](err); failed && f.AfterDot {
 		err = fmt.Errorf("%w: %w", store.ErrMaybe, err)
 	}
-	return err
+	return to, not, err
 }
 
 // offer puts the recipients to the next hop. It fails unless one is taken and
-// none is to be tried again: then the whole message is sent later, once.
-func (r *Released) offer(ctx context.Context, d *relay.Delivery, env *mail.Envelope) error {
-	var refusals []string
+// none is to be tried again: then they all get it later, at once.
+func offer(ctx context.Context, d *relay.Delivery, env *mail.Envelope) (to []mail.Address, not refusals, err error) {
 	for i, path := range env.ForwardPaths {
 		reply, err := d.Rcpt(ctx, path, env.RecipientDSN(i))
-		if err != nil {
-			return fmt.Errorf("<%s>: %w", path, err)
-		}
-		answer := fmt.Sprintf("answered %s to <%s>", said(reply), path)
 		switch {
+		case err != nil:
+			return nil, nil, fmt.Errorf("<%s>: %w", path, err)
 		case reply.Positive():
-			r.Delivered = append(r.Delivered, path)
+			to = append(to, path)
 		case reply.Code < 500:
-			return errors.New(answer)
+			return nil, nil, fmt.Errorf("answered %s to <%s>", said(reply), path)
 		default:
-			r.Refused = append(r.Refused, Refused{path, reply})
-			refusals = append(refusals, answer)
+			not = append(not, Refused{path, reply})
 		}
 	}
-	if len(r.Delivered) == 0 && len(refusals) > 0 {
-		return errors.New(strings.Join(refusals, "; "))
+	if len(to) == 0 && len(not) > 0 {
+		return nil, nil, not
 	}
-	return nil
+	return to, not, nil
 }

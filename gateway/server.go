@@ -317,8 +317,15 @@ func (s *Server) keepHouse(ctx context.Context) {
 func (s *Server) tidy(ctx context.Context, now time.Time) {
 	journal := now.AddDate(0, 0, -s.cfg.Retention.JournalDays)
 	quarantine := now.AddDate(0, 0, -s.cfg.Retention.QuarantineDays)
-	if _, err := s.store.Expire(ctx, journal, quarantine); err != nil && ctx.Err() == nil {
+	gone, err := s.store.Expire(ctx, journal, quarantine)
+	switch {
+	case errors.Is(err, store.ErrClock):
+		s.log.Warn("retention: nothing is removed until the clock is believed", "err", err)
+	case err != nil && ctx.Err() == nil:
 		s.log.Error("retention", "err", err)
+	}
+	if gone.Contents > 0 {
+		s.log.Info("retention: held messages were deleted", "messages", gone.Contents, "received_before", quarantine.UTC().Format(time.RFC3339))
 	}
 	if s.memory == nil {
 		return

@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"os/user"
+	"slices"
 	"strings"
+	"syscall"
 
 	"mxgate/gateway"
 	"mxgate/gateway/config"
@@ -70,6 +73,11 @@ func runQuarantine(ctx context.Context, args []string, out, errOut io.Writer) in
 }
 
 func (q *quarantining) run(ctx context.Context, args []string, do func(*quarantining, context.Context, []string) int) int {
+	if !signal.Ignored(syscall.SIGHUP) { // a line that is cut must not cut a release
+		var stop func()
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
+	}
 	config := q.flags.String("config", "", "configuration `FILE`")
 	ids, code, ok := parse(q.flags, args)
 	if !ok {
@@ -170,7 +178,10 @@ func (q *quarantining) release(ctx context.Context, ids []string) int {
 		for _, refused := range r.Refused { // it is released to the others all the same
 			fmt.Fprintf(q.errOut, "%s: not to %s\n", id, policy.Plain(refused.String(), 400))
 		}
-		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUncertain) {
+		if err == nil {
+			return q.maybeTwice(ctx, id)
+		}
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUncertain) {
 			return err
 		}
 		// What counts is where the message is now.
@@ -180,11 +191,28 @@ func (q *quarantining) release(ctx context.Context, ids []string) int {
 			return errors.Join(err, errGet)
 		case h.State == store.StateHeld && errors.Is(err, store.ErrMaybe):
 			return fmt.Errorf("uncertain, still held: %s", strings.TrimPrefix(err.Error(), "store: release "+id+": "))
+		case h.State == store.StateHeld && len(r.Delivered) > 0:
+			return fmt.Errorf("released to %s, still held for the others: %s", strings.Join(pathsOf(r.Delivered), ", "), strings.TrimPrefix(err.Error(), "store: release "+id+": "))
 		case h.State == store.StateHeld:
 			return fmt.Errorf("not released, still held: %s", strings.TrimPrefix(err.Error(), "store: release "+id+": "))
 		}
 		return already(h, err)
 	})
+}
+
+// maybeTwice says so where a release that came to no end may have delivered already.
+func (q *quarantining) maybeTwice(ctx context.Context, id string) error {
+	history, err := q.store.History(context.WithoutCancel(ctx), id)
+	if err != nil {
+		return err
+	}
+	for _, c := range slices.Backward(history) {
+		if c.MaybeDelivered() {
+			fmt.Fprintf(q.errOut, "%s: it may have arrived twice: the release before, until %s, came to no end, and the next hop may have had it from that\n", id, c.At.Local().Format(stamp))
+			break
+		}
+	}
+	return nil
 }
 
 func (q *quarantining) remove(ctx context.Context, ids []string) int {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,6 +193,29 @@ func TestCommandsDoNotCreateAStore(t *testing.T) {
 		if _, err := os.Stat(l.dir); !os.IsNotExist(err) {
 			t.Errorf("%s: the directory was created: %v", command, err)
 		}
+	}
+}
+
+// Whoever releases again what the next hop may have must hear of it.
+func TestAReleaseAfterOneThatCameToNoEndSaysSo(t *testing.T) {
+	var lost atomic.Bool
+	lost.Store(true)
+	sink, err := smtptest.Start("127.0.0.1:0", smtptest.Options{Reply: func(verb, _ string) (string, bool) {
+		return smtptest.Hangup, verb == smtptest.Dot && lost.Load()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sink.Close)
+	l := newLab(t, sink.Addr().String())
+	l.hold("m1")
+	if code, _, errOut := mx(t, "quarantine", "release", "-config", l.config, "m1"); code != exitCouldNot || !strings.Contains(errOut, "m1: uncertain, still held") {
+		t.Errorf("%d: %s", code, errOut)
+	}
+	lost.Store(false)
+	code, out, errOut := mx(t, "quarantine", "release", "-config", l.config, "m1")
+	if code != exitFine || out != "m1 released to its next hop\n" || !strings.HasPrefix(errOut, "m1: it may have arrived twice: the release before, until 2") {
+		t.Errorf("%d: %s%s", code, out, errOut)
 	}
 }
 

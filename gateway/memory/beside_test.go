@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/calendar"
 	"mxgate/policy"
 	"mxgate/policy/mail"
 )
@@ -153,7 +153,7 @@ func TestToolsDoTheWorkWhereNoneServes(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	st, err := tool.Stats(t.Context())
-	if err != nil || st.Domains["established"] != 2 || st.Domains["seen"] != 2*importTogether || st.IDs != 3 || st.Threads != 3 || st.Edges != 1 || st.Waiting != 0 || !st.Since.Equal(digest.TimeOf(digest.DayOf(day(0)))) {
+	if err != nil || st.Domains["established"] != 2 || st.Domains["seen"] != 2*importTogether || st.IDs != 3 || st.Threads != 3 || st.Edges != 1 || st.Waiting != 0 || !st.Since.Equal(calendar.TimeOf(calendar.DayOf(day(0)))) {
 		t.Errorf("%+v, %v", st, err)
 	}
 	w.open()

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/calendar"
 	"mxgate/policy"
 	"mxgate/policy/mail"
 )
@@ -59,7 +59,7 @@ func (d *decision) mattered(day uint16) {
 
 // last is the last day on which it mattered, that on which it was made being one.
 func (d *decision) last() uint16 {
-	return max(uint16(d.seen.Load()), d.written, digest.DayOf(d.At))
+	return max(uint16(d.seen.Load()), d.written, calendar.DayOf(d.At))
 }
 
 // age ends the allowances that have not mattered for long, and writes when others
@@ -73,8 +73,8 @@ func (k *desk) age(today uint16) error {
 			d.seen.Store(uint32(min(uint16(d.seen.Load()), today))) // the clock may have been ahead
 			switch last := d.last(); {
 			case d.Allow && last < oldest:
-				ended = append(ended, Change{At: digest.TimeOf(today), Act: Expired, Why: "no mail for long", Sender: d.Sender, Target: d.Target, Recipient: d.Recipient})
-			case last >= max(d.written, digest.DayOf(d.At))+refreshAfter:
+				ended = append(ended, Change{At: calendar.TimeOf(today), Act: Expired, Why: "no mail for long", Sender: d.Sender, Target: d.Target, Recipient: d.Recipient})
+			case last >= max(d.written, calendar.DayOf(d.At))+refreshAfter:
 				mattered = append(mattered, d)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 	"mxgate/policy"
 	"mxgate/policy/mail"
@@ -290,7 +291,7 @@ func TestADatabaseOfAnOlderSchemaIsTakenOver(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	first := digest.DayOf(day(0))
+	first := calendar.DayOf(day(0))
 	var old strings.Builder
 	for _, step := range []string{"schema/0001.sql", "schema/0002.sql"} {
 		text, err := migrations.ReadFile(step)
@@ -305,7 +306,7 @@ func TestADatabaseOfAnOlderSchemaIsTakenOver(t *testing.T) {
 	}
 	w.open()
 	for range 2 {
-		if k := w.ask(20, "a@partner.example").Author; k.State != policy.TwoWay || k.Messages != 5 || !k.First.Equal(digest.TimeOf(first)) {
+		if k := w.ask(20, "a@partner.example").Author; k.State != policy.TwoWay || k.Messages != 5 || !k.First.Equal(calendar.TimeOf(first)) {
 			t.Errorf("%+v", k)
 		}
 		w.learn(w.from(21, "b@other.example"))

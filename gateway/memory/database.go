@@ -3,6 +3,7 @@ package memory
 import (
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
 )
@@ -67,10 +68,9 @@ type meta struct {
 	nextThread uint32
 	nextDomain uint32
 	since      uint16
-	swept      uint16 // day up to which Sweep has done its work
-	jumped     uint16 // day to which the clock seems to have jumped, 0 if it has not
-	lastOut    uint16
-	keyCheck   string // tells whether the site key is the one of the ids
+	calendar.Days
+	lastOut  uint16
+	keyCheck string // tells whether the site key is the one of the ids
 }
 
 // batch is what one commit writes.

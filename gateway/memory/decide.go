@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
@@ -87,7 +88,7 @@ func (s *Store) readDecisions() error {
 		return err
 	}
 	by, old := bySender(all), s.ram.decisions
-	at := digest.EndOf(s.desk.latest)
+	at := calendar.EndOf(s.desk.latest)
 	same := func(name mail.Domain) bool {
 		return slices.EqualFunc(by[name], old[name], func(a, b *decision) bool { return a.Decision == b.Decision })
 	}
@@ -200,7 +201,7 @@ type exported struct {
 
 func (r *ram) export(w io.Writer) error {
 	out := json.NewEncoder(w)
-	at := digest.EndOf(r.newest())
+	at := calendar.EndOf(r.newest())
 	for _, name := range slices.Sorted(maps.Keys(r.byName)) {
 		d := r.byName[name]
 		if d.ours {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 )
 
@@ -72,7 +73,7 @@ type desk struct {
 func (k *desk) open(s *Store, c Config, m meta) {
 	k.s, k.meta, k.config = s, m, c
 	k.learner = learner{ram: s.ram, lock: func() { s.mu.Lock(); k.locked = true }, unlock: func() { k.locked = false; s.mu.Unlock() }, changed: newChanges(), limits: s.limits, lastOut: m.lastOut, latest: s.ram.newest()}
-	now := digest.EndOf(k.latest)
+	now := calendar.EndOf(k.latest)
 	for own := range s.digester.Own {
 		d := s.ram.byName[own]
 		if d == nil {
@@ -165,7 +166,7 @@ func (k *desk) take(d *digest.Digest) {
 		k.s.dropped.Add(1)
 		return
 	}
-	d.Day = k.meta.dated(d.Day)
+	d.Day = k.meta.Dated(d.Day)
 	k.study(d)
 }
 

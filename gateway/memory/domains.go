@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
@@ -274,9 +274,9 @@ func (t *domains) show(name mail.Domain, at time.Time) policy.KnownDomain {
 	if d == nil {
 		return k
 	}
-	k.State, k.Last, k.Messages = t.state(d, at), digest.TimeOf(d.last), int(d.in)
+	k.State, k.Last, k.Messages = t.state(d, at), calendar.TimeOf(d.last), int(d.in)
 	if d.first != always {
-		k.First = digest.TimeOf(d.first)
+		k.First = calendar.TimeOf(d.first)
 	}
 	if k.State == policy.Shadow {
 		k.ShadowOf = d.shadowOf

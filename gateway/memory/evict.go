@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/table"
 )
 
@@ -26,7 +26,7 @@ func (k *desk) evict() {
 }
 
 // classOf is the class of a domain by number.
-func (k *desk) classOf(id uint32) uint8 { return k.class(k.byID[id], digest.EndOf(k.latest)) }
+func (k *desk) classOf(id uint32) uint8 { return k.class(k.byID[id], calendar.EndOf(k.latest)) }
 
 func evictMap[V any](k *desk, m *table.Map[V], limit int, of func(uint64, V) (uint8, uint16)) int {
 	if m.Len() <= limit {
@@ -88,7 +88,7 @@ func (k *desk) evictDomains() int {
 	if len(k.byName) <= k.limits.Domains {
 		return 0
 	}
-	at := digest.EndOf(k.latest)
+	at := calendar.EndOf(k.latest)
 	c := new(table.Census)
 	for _, d := range k.byName {
 		if !d.ours {
@@ -125,45 +125,12 @@ func (k *desk) removeDomains(goes func(d *domain) bool) int {
 // latest is the last day on which a domain mattered.
 func (d *domain) latest() uint16 { return max(d.last, d.named) }
 
-// maxJump is how many days the clock may go ahead or back between two Sweeps
-// before it is doubted.
-const maxJump = 7
-
-// believes reports whether it may be today, by the days of the Sweeps before.
-//
-// Ahead, one later day must agree. Behind, a week must: what is dated back would
-// be too old when the clock is set right.
-func (m *meta) believes(today uint16) bool {
-	now, swept, first := int(today), int(m.swept), int(m.jumped)
-	switch {
-	case swept == 0 || now+maxJump >= swept && now <= swept+maxJump:
-		return true
-	case first == 0 || now < first || now > first+2*maxJump:
-		m.jumped = today
-		return false
-	case now > swept:
-		m.jumped = today
-		return now > first && now <= first+maxJump
-	}
-	return now >= first+maxJump
-}
-
-// dated is the day of mail that comes on a day: who writes while the clock is far
-// behind would be older than everybody.
-func (m *meta) dated(day uint16) uint16 {
-	if int(day)+maxJump < int(m.swept) {
-		return m.swept
-	}
-	return day
-}
-
 // sweep forgets what has had its time on a day.
 func (k *desk) sweep(today uint16) error {
 	k.changed.meta = true
-	if !k.meta.believes(today) {
+	if !k.meta.Believe(today) {
 		return k.commit()
 	}
-	k.meta.swept, k.meta.jumped = today, 0
 	k.clamp(today)
 	ids, edges := before(today, k.limits.IDDays), before(today, k.limits.EdgeDays)
 	k.filter(func(i int) int {
@@ -180,7 +147,7 @@ func (k *desk) sweep(today uint16) error {
 	for _, d := range k.byName { // decisions may have ended
 		if d.established {
 			k.lock()
-			k.settle(d, digest.EndOf(today))
+			k.settle(d, calendar.EndOf(today))
 			k.unlock()
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
@@ -186,7 +187,7 @@ func (i *Image) Recall(ctx context.Context, q policy.Question) (policy.Recollect
 func (i *Image) At() time.Time { return i.at }
 
 // Since is the day of the first mail that is remembered, zero if there is none.
-func (i *Image) Since() time.Time { return digest.TimeOf(i.store.ram.since) }
+func (i *Image) Since() time.Time { return calendar.TimeOf(i.store.ram.since) }
 
 // Knows reports whether mail with this id has taught the memory, or was cited by
 // mail that did. id has no angle brackets.

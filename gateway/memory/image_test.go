@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 	"mxgate/policy"
 	"mxgate/policy/mail"
@@ -80,7 +81,7 @@ func TestAnImageAnswersAsTheServerDoesWhetherItRunsOrNot(t *testing.T) {
 				t.Errorf("%s, %s: %+v, %v; the server says %+v", state, q.Author, got, err, want[n])
 			}
 		}
-		if !i.Knows(genuine.ID) || i.Knows("nobody@hartmann.example") || i.Knows("") || !i.Since().Equal(digest.TimeOf(digest.DayOf(day(0)))) || !i.At().Equal(day(21)) {
+		if !i.Knows(genuine.ID) || i.Knows("nobody@hartmann.example") || i.Knows("") || !i.Since().Equal(calendar.TimeOf(calendar.DayOf(day(0)))) || !i.At().Equal(day(21)) {
 			t.Errorf("%s: since %s, at %s", state, i.Since(), i.At())
 		}
 		_ = w.Store.Close() // the second time it is

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/calendar"
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -56,7 +56,7 @@ func (s *Store) Shades(ctx context.Context, names []mail.Domain, at time.Time) (
 			r.settle(d, at)
 		}
 		if d.first != 0 && d.first != always {
-			all.First[d.name] = digest.TimeOf(d.first).Add(time.Duration(d.second) * time.Second)
+			all.First[d.name] = calendar.TimeOf(d.first).Add(time.Duration(d.second) * time.Second)
 		}
 	}
 	for _, name := range names {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
@@ -54,7 +55,7 @@ func (l *learner) learn(g *digest.Digest) {
 	if g.Day != l.day.day {
 		l.day = tally{day: g.Day, messages: map[uint32]int{}}
 	}
-	at := digest.EndOf(g.Day)
+	at := calendar.EndOf(g.Day)
 	l.lock()
 	author, state := l.meet(g, at)
 	l.unlock()

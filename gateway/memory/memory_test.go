@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/calendar"
 	"mxgate/policy"
 	"mxgate/policy/mail"
 )
@@ -124,7 +124,7 @@ func TestAThreadRemembersWhoWroteInIt(t *testing.T) {
 				Accounts: []string{"DE89370400440532013000", "NO9386011117947"}})
 			th := r.Thread
 			if err != nil || th.Number == 0 || th.Cited != 1 || th.Messages != 2 || !th.Wrote || th.Accounts != 1 || !slices.Equal(th.NewAccounts, []string{"NO9386011117947"}) ||
-				!th.First.Equal(digest.TimeOf(digest.DayOf(day(0)))) || !th.Last.Equal(digest.TimeOf(digest.DayOf(day(3)))) {
+				!th.First.Equal(calendar.TimeOf(calendar.DayOf(day(0)))) || !th.Last.Equal(calendar.TimeOf(calendar.DayOf(day(3)))) {
 				t.Errorf("%s: %+v, %v", cited, th, err)
 			}
 			slices.Sort(th.Participants)

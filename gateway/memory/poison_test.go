@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 	"mxgate/policy"
 	"mxgate/policy/mail"
@@ -149,7 +150,7 @@ func TestTwoOfTheSameMomentExemptEachOther(t *testing.T) {
 			t.Errorf("%s: %+v", a, k)
 		}
 	}
-	if k := w.ask(14, "a@weber-stahl.example").Author; !k.First.Equal(digest.TimeOf(digest.DayOf(day(-900)))) {
+	if k := w.ask(14, "a@weber-stahl.example").Author; !k.First.Equal(calendar.TimeOf(calendar.DayOf(day(-900)))) {
 		t.Errorf("%+v", k)
 	}
 	// A list does not make a look-alike of what was known before it.

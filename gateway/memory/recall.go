@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
@@ -61,7 +62,7 @@ func (s *Store) Recall(_ context.Context, q policy.Question) (policy.Recollectio
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	r := policy.Recollection{Since: digest.TimeOf(s.ram.since), Thread: s.recallThread(a, &q)}
+	r := policy.Recollection{Since: calendar.TimeOf(s.ram.since), Thread: s.recallThread(a, &q)}
 	if r.Author = s.show(a.author, a.full, a); r.Author.State == policy.Shadow {
 		r.Thread.Wrote = false
 	}
@@ -242,7 +243,7 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 	if r.Number == 0 {
 		return policy.RememberedThread{}
 	}
-	r.First, r.Last, r.Wrote, r.Participants = digest.TimeOf(first), digest.TimeOf(last), wrote && part, s.participants(a, part)
+	r.First, r.Last, r.Wrote, r.Participants = calendar.TimeOf(first), calendar.TimeOf(last), wrote && part, s.participants(a, part)
 	for i := range a.accounts {
 		if !known[i] {
 			r.NewAccounts = append(r.NewAccounts, q.Accounts[i])
@@ -272,7 +273,7 @@ func (s *Store) named(a *asked) (all []mail.Domain) {
 func (s *Store) decisionsOn(all []policy.Decision, sender mail.Domain, q *policy.Question) []policy.Decision {
 	for _, d := range s.ram.decisions[sender] {
 		if inForce(&d.Decision, q.At) && (d.Recipient == "" || slices.ContainsFunc(q.Recipients, func(r mail.Address) bool { return limitedTo(d.Recipient, r) })) {
-			d.mattered(digest.DayOf(q.At))
+			d.mattered(calendar.DayOf(q.At))
 			all = append(all, d.Decision)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
@@ -243,8 +244,8 @@ func (k *desk) answer(r request) error {
 
 // bring takes imported domains in.
 func (k *desk) bring(list []Imported) {
-	today := max(k.latest, digest.DayOf(time.Now())) // what was learned last may be an archive
-	at := digest.EndOf(today)
+	today := max(k.latest, calendar.DayOf(time.Now())) // what was learned last may be an archive
+	at := calendar.EndOf(today)
 	var brought []*domain
 	k.lock()
 	for _, i := range list {
@@ -261,7 +262,7 @@ func (k *desk) bring(list []Imported) {
 		if d.ours {
 			continue
 		}
-		first := min(today, digest.DayOf(i.First))
+		first := min(today, calendar.DayOf(i.First))
 		switch {
 		case first == 0 && i.Established && d.imported:
 			first = d.first // a list without days takes none back

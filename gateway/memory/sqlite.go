@@ -173,8 +173,8 @@ func (l *lite) changed() (bool, error) {
 
 // metaFields are the names under which meta is stored.
 func (m *meta) fields() map[string]any {
-	return map[string]any{"next_thread": &m.nextThread, "next_domain": &m.nextDomain, "since": &m.since, "swept": &m.swept,
-		"jumped": &m.jumped, "last_out": &m.lastOut, "key_check": &m.keyCheck}
+	return map[string]any{"next_thread": &m.nextThread, "next_domain": &m.nextDomain, "since": &m.since, "swept": &m.Swept,
+		"jumped": &m.Jumped, "last_out": &m.lastOut, "key_check": &m.keyCheck}
 }
 
 func (l *lite) readMeta() (m meta, err error) {

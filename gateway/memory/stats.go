@@ -4,7 +4,7 @@ import (
 	"context"
 	"io"
 
-	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/table"
 )
 
@@ -37,7 +37,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 
 // tell counts what is remembered.
 func (r *ram) tell(st *Stats) {
-	now := digest.EndOf(r.newest())
+	now := calendar.EndOf(r.newest())
 	for _, d := range r.byName {
 		if !d.ours {
 			st.Domains[string(r.state(d, now))]++
@@ -46,7 +46,7 @@ func (r *ram) tell(st *Stats) {
 	for _, list := range r.decisions {
 		st.Decisions += len(list)
 	}
-	st.IDs, st.Threads, st.Edges, st.Names, st.Since = r.IDs.Len(), r.Threads.Len(), r.Edges.Len(), r.Names.Len(), digest.TimeOf(r.since)
+	st.IDs, st.Threads, st.Edges, st.Names, st.Since = r.IDs.Len(), r.Threads.Len(), r.Edges.Len(), r.Names.Len(), calendar.TimeOf(r.since)
 	st.RAMOctets = r.bytes()
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/gateway/memory/digest"
 	"mxgate/gateway/memory/table"
 	"mxgate/policy"
@@ -227,7 +228,7 @@ func (s *Store) load(c Config) error {
 
 // oldest is the first day that is remembered, by kind of segment.
 func (s *Store) oldest(m meta) map[int]uint16 {
-	return map[int]uint16{table.Conversations: before(m.swept, s.limits.IDDays), table.Correspondence: before(m.swept, s.limits.EdgeDays)}
+	return map[int]uint16{table.Conversations: before(m.Swept, s.limits.IDDays), table.Correspondence: before(m.Swept, s.limits.EdgeDays)}
 }
 
 // before is the day that lies days before another one; 0 if there is none.
@@ -317,5 +318,5 @@ func (s *Store) Sweep(now time.Time) error {
 	if s.beside {
 		return ErrBeside
 	}
-	return s.do(context.Background(), func() error { return s.desk.sweep(digest.DayOf(now)) })
+	return s.do(context.Background(), func() error { return s.desk.sweep(calendar.DayOf(now)) })
 }

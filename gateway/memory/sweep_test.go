@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"mxgate/gateway/memory/digest"
+	"mxgate/gateway/calendar"
 	"mxgate/policy"
 )
 
@@ -106,7 +106,7 @@ func TestAClockThatJumpsBackCostsNothingAndMakesNobodyOlder(t *testing.T) {
 	w.again()
 	w.sweepTo(21, 24)
 	r := w.ask(24, "a@hartmann.example", o.ID)
-	if r.Author.State != policy.Established || !r.Thread.Wrote || r.Author.ToUs != 4 || digest.DayOf(r.Author.First) != digest.DayOf(day(0)) {
+	if r.Author.State != policy.Established || !r.Thread.Wrote || r.Author.ToUs != 4 || calendar.DayOf(r.Author.First) != calendar.DayOf(day(0)) {
 		t.Errorf("%+v", r)
 	}
 	if k := w.ask(24, "x@hartrnann.example").Author; k.State != policy.Shadow || k.First.Before(day(19)) {

@@ -177,7 +177,7 @@ func TestSweepLeavesWhatIsWantedOrYoung(t *testing.T) {
 	quarantine(t, s, "held", content)
 	quarantine(t, s, "released", content)
 	quarantine(t, s, "deleted", content)
-	if err := s.Release(t.Context(), "released", "admin", func(context.Context, Held, *os.File) (Delivered, error) { return Delivered{}, nil }); err != nil {
+	if err := s.Release(t.Context(), "released", "admin", delivers(func(context.Context, Held, *os.File) error { return nil })); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Delete(t.Context(), "deleted", "admin"); err != nil {
@@ -257,10 +257,10 @@ func TestDamagedContentIsNeverDelivered(t *testing.T) {
 			if _, err := s.Content("A"); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "A.eml") {
 				t.Errorf("Content: %v", err)
 			}
-			err := s.Release(t.Context(), "A", "admin", func(context.Context, Held, *os.File) (Delivered, error) {
+			err := s.Release(t.Context(), "A", "admin", delivers(func(context.Context, Held, *os.File) error {
 				t.Error("delivered")
-				return Delivered{}, nil
-			})
+				return nil
+			}))
 			if !errors.Is(err, ErrCorrupt) {
 				t.Errorf("Release: %v", err)
 			}

@@ -139,19 +139,19 @@ func TestAReleaseOnAFullDiskIsNotDeliveredTwice(t *testing.T) {
 	for _, id := range []string{"A", "B"} {
 		quarantine(t, s, id, content)
 	}
-	if err := s.Release(t.Context(), "A", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
+	if err := s.Release(t.Context(), "A", "erika", func(_ context.Context, h Held, _ *os.File, note func(Delivered) error) error {
 		disktest.Fill(t, dir, 0)
-		return Delivered{NextHop: "mail", Refused: []string{strings.Repeat("x", 60<<10)}}, nil
+		return note(Delivered{NextHop: "mail", Settled: all(h).Settled, Refused: []string{strings.Repeat("x", 60<<10)}})
 	}); err != nil {
 		t.Errorf("delivered, and not written down: %v", err)
 	}
 	for s.SpendReserve() {
 		disktest.Fill(t, dir, 0)
 	}
-	err := s.Release(t.Context(), "B", "erika", func(context.Context, Held, *os.File) (Delivered, error) {
+	err := s.Release(t.Context(), "B", "erika", delivers(func(context.Context, Held, *os.File) error {
 		t.Error("sent")
-		return Delivered{}, nil
-	})
+		return nil
+	}))
 	if !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "nothing was sent") || !strings.Contains(err.Error(), "delete messages or make room on the file system of "+dir) {
 		t.Errorf("%v", err)
 	}

@@ -47,6 +47,7 @@ type Held struct {
 	State      State
 	ChangedAt  time.Time
 	ChangedBy  string
+	Settled    []int // of Envelope.ForwardPaths: who has it from a release, or was refused for good
 }
 
 // maxTextOctets bounds each text that came from outside, so that one header
@@ -89,11 +90,12 @@ func parseAddr(s string) netip.Addr {
 	return a
 }
 
-const heldColumns = "id, received_at, client, helo, source, envelope, size, sha256, reason, sentence, message_id, author, subject, evidence, next_hop, trace, state, changed_at, changed_by"
+const heldColumns = "id, received_at, client, helo, source, envelope, size, sha256, reason, sentence, message_id, author, subject, evidence, next_hop, trace, state, changed_at, changed_by, settled"
 
-const insertHeld = "INSERT INTO quarantine (" + heldColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+const insertHeld = "INSERT INTO quarantine (" + heldColumns + ", kept_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)"
 
-// values are the columns of h in the order of heldColumns.
+// values are the columns of h in the order of heldColumns, but for the last: nobody
+// has it yet.
 func (h *Held) values() ([]any, error) {
 	envelope, err := json.Marshal(h.Envelope)
 	if err != nil {
@@ -110,15 +112,21 @@ func (h *Held) values() ([]any, error) {
 func scanHeld(row interface{ Scan(...any) error }) (Held, error) {
 	var h Held
 	var client, envelope, evidence string
+	var settled sql.NullString
 	var receivedAt, changedAt int64
 	err := row.Scan(&h.ID, &receivedAt, &client, &h.Helo, &h.Source, &envelope, &h.Size, &h.SHA256,
 		&h.Reason, &h.Sentence, &h.MessageID, &h.Author, &h.Subject, &evidence, &h.NextHop,
-		&h.Trace, &h.State, &changedAt, &h.ChangedBy)
+		&h.Trace, &h.State, &changedAt, &h.ChangedBy, &settled)
 	if err != nil {
 		return Held{}, err
 	}
 	if err := json.Unmarshal([]byte(envelope), &h.Envelope); err != nil {
 		return Held{}, fmt.Errorf("%w: envelope of %s: %w", ErrCorrupt, h.ID, err)
+	}
+	if settled.Valid {
+		if err := json.Unmarshal([]byte(settled.String), &h.Settled); err != nil {
+			return Held{}, fmt.Errorf("%w: recipients of %s: %w", ErrCorrupt, h.ID, err)
+		}
 	}
 	h.ReceivedAt, h.ChangedAt, h.Client = fromNanos(receivedAt), fromNanos(changedAt), parseAddr(client)
 	if evidence != "" {

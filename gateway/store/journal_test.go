@@ -462,6 +462,7 @@ func TestStrangersAreCountedExactlyWhileCommitsRun(t *testing.T) {
 
 func TestExpireKeepsWhatIsStillWanted(t *testing.T) {
 	s := openStore(t, t.TempDir())
+	s.now = func() time.Time { return noon }
 	day := 24 * time.Hour
 	for i := range 3 {
 		h := heldMessage(fmt.Sprint("m", i))

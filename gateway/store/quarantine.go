@@ -43,7 +43,7 @@ func (s *Store) Quarantine(ctx context.Context, h Held, content io.Reader) error
 	values, err := h.values()
 	if err == nil {
 		err = s.change(ctx, func(tx *sql.Tx) error {
-			if _, err := tx.Exec(insertHeld, values...); err != nil {
+			if _, err := tx.Exec(insertHeld, append(values, s.keptFrom())...); err != nil {
 				return rowFault(h.ID, err)
 			}
 			return s.audit(tx, h.ID, gateway, "quarantined", h.Reason)

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,17 +25,35 @@ const (
 type Change struct {
 	At  time.Time
 	Who string
-	// What is quarantined, release started, recipient refused, released, release
-	// failed, release abandoned or deleted.
+	// What is quarantined, release started, recipient refused, released in part,
+	// released, release failed, release uncertain, release abandoned or deleted.
 	What   string
 	Detail string
 }
 
-// Delivered is what a delivery that the next hop took says for the history.
+// The changes after which the next hop may have a message that is not released.
+const (
+	releaseUncertain = "release uncertain"
+	releaseAbandoned = "release abandoned"
+)
+
+// MaybeDelivered reports whether the next hop may have the message from a release
+// that came to no end.
+func (c *Change) MaybeDelivered() bool {
+	return c.What == releaseUncertain || c.What == releaseAbandoned
+}
+
+// Delivered is what became of some recipients of a message at one next hop.
 type Delivered struct {
 	NextHop string
-	Refused []string // recipients who do not get the message, each with the answer to it
+	Settled []int    // indexes of their forward-paths: nothing more is to be done for them
+	Refused []string // of them, those who do not get the message, each with the answer to it
 }
+
+// Deliver hands a message to its recipients, but for those in Held.Settled. After
+// each next hop it calls note, which is durable: with an error it must come back at
+// once. nil says that all recipients are settled.
+type Deliver func(ctx context.Context, h Held, content *os.File, note func(Delivered) error) error
 
 // History lists what was done with a message, oldest first.
 func (s *Store) History(ctx context.Context, id string) ([]Change, error) {
@@ -56,28 +77,29 @@ func stateError(h Held) error {
 	return fmt.Errorf("store: %s: %w: %s since %s by %q", h.ID, ErrState, h.State, h.ChangedAt.Format(time.RFC3339), h.ChangedBy)
 }
 
-// Release gives a held message to deliver and marks it as released if deliver
-// returns nil; otherwise it is held again and the error is returned. by says who
-// wants it. The content stays until Delete. deliver gets the row and the content,
-// compared with what was received, and its context ends after 9 minutes.
+// Release gives a held message to deliver, and it is released as soon as deliver has
+// noted all of its recipients; if it comes back before that, the message is held
+// again, for those that are left, and its error is returned. by says who wants it.
+// The content stays until Delete. deliver gets the row and the content, compared
+// with what was received, and its context ends after 9 minutes.
 //
 // Only one process at a time gets to deliver a message. The claim of a process
 // that died can be taken over by another Release after 10 minutes: then nobody
-// knows whether it had delivered, and the message may arrive twice.
+// knows whether it had delivered, and the message may arrive twice. The history says
+// so: MaybeDelivered.
 //
 // Errors: ErrNotFound, ErrState (not held), ErrCorrupt (deliver was not called),
-// ErrUncertain (deliver returned nil but the row could not be changed), those of
-// writing, of deliver and of ctx.
-func (s *Store) Release(ctx context.Context, id, by string, deliver func(context.Context, Held, *os.File) (Delivered, error)) error {
+// ErrUncertain (it was delivered, but that could not be noted), those of writing, of
+// deliver and of ctx.
+func (s *Store) Release(ctx context.Context, id, by string, deliver Deliver) error {
 	if by == "" {
 		return fmt.Errorf("store: release %.80q: who releases must be said", id)
 	}
 	within, cancel := context.WithTimeout(ctx, deliverTime) // from before the claim
 	defer cancel()
-	claim := rand.Text()
-	var h Held
+	r := release{s: s, by: by, claim: rand.Text()}
 	err := s.change(within, func(tx *sql.Tx) (err error) {
-		h, err = s.moveHeld(tx, id, by, StateReleasing, claim)
+		r.h, err = s.moveHeld(tx, id, by, StateReleasing, r.claim)
 		if err != nil {
 			return err
 		}
@@ -89,50 +111,117 @@ func (s *Store) Release(ctx context.Context, id, by string, deliver func(context
 	if err != nil {
 		return err
 	}
-	delivered, err := s.deliver(within, h, deliver)
-	if err != nil {
-		what := "release failed"
-		if errors.Is(err, ErrMaybe) {
-			what = "release uncertain"
-		}
-		settled := s.settle(ctx, h, by, claim, StateHeld, Change{What: what, Detail: err.Error()})
-		return errors.Join(fmt.Errorf("store: release %s: %w", id, err), settled)
+	err = r.deliver(within, deliver)
+	switch {
+	case r.unnoted != nil:
+		return fmt.Errorf("store: release %s: %w: %w", id, ErrUncertain, r.unnoted)
+	case r.left() == 0 && err == nil:
+		return nil
+	case err == nil:
+		err = fmt.Errorf("%s has not been dealt with", r.h.Envelope.ForwardPaths[r.first()])
 	}
-	var changes []Change
-	for _, refused := range delivered.Refused {
-		changes = append(changes, Change{What: "recipient refused", Detail: refused})
-	}
-	changes = append(changes, Change{What: "released", Detail: delivered.NextHop})
-	if err := s.settle(ctx, h, by, claim, StateReleased, changes...); err != nil {
-		return fmt.Errorf("store: release %s: %w: %w", id, ErrUncertain, err)
-	}
-	return nil
+	return errors.Join(fmt.Errorf("store: release %s: %w", id, err), r.giveBack(ctx, err))
 }
 
-func (s *Store) deliver(ctx context.Context, h Held, deliver func(context.Context, Held, *os.File) (Delivered, error)) (Delivered, error) {
-	content, err := s.open(h)
+// release is one claim on a message.
+type release struct {
+	s         *Store
+	h         Held
+	by, claim string
+	unnoted   error // why a delivery could not be noted
+}
+
+func (r *release) deliver(ctx context.Context, deliver Deliver) error {
+	content, err := r.s.open(r.h)
 	if err != nil {
-		return Delivered{}, err
+		return err
 	}
 	defer content.Close()
-	return deliver(ctx, h, content)
+	if r.left() == 0 && len(r.h.Settled) > 0 { // who noted the last one did not come to say so
+		return r.note(ctx, Delivered{})
+	}
+	return deliver(ctx, r.h, content, func(d Delivered) error { return r.note(ctx, d) })
 }
 
-// settle ends a claim and says in the history what happened. It does so even if
-// ctx has ended: deliver has happened. It may use the reserve: what is not written
-// down is delivered again.
-func (s *Store) settle(ctx context.Context, h Held, by, claim string, to State, changes ...Change) error {
+// left is how many recipients are not settled, first the index of the first of them.
+func (r *release) left() int { return len(r.h.Envelope.ForwardPaths) - len(r.h.Settled) }
+
+func (r *release) first() int {
+	i := 0
+	for slices.Contains(r.h.Settled, i) {
+		i++
+	}
+	return i
+}
+
+// note writes down what one next hop took. With the last recipient the message is
+// released.
+func (r *release) note(ctx context.Context, d Delivered) error {
+	settled := slices.Concat(r.h.Settled, d.Settled)
+	slices.Sort(settled)
+	settled = slices.Compact(settled)
+	text, _ := json.Marshal(settled) // of numbers it cannot fail
+	var changes []Change
+	for _, refused := range d.Refused {
+		changes = append(changes, Change{What: "recipient refused", Detail: refused})
+	}
+	to := StateReleased
+	switch taken := len(d.Refused) < len(d.Settled); {
+	case len(settled) == len(r.h.Envelope.ForwardPaths):
+		changes = append(changes, Change{What: "released", Detail: d.NextHop})
+	case taken:
+		to, changes = StateReleasing, append(changes, Change{What: "released in part", Detail: d.NextHop + ": " + r.paths(d.Settled)})
+	default:
+		to = StateReleasing
+	}
+	if r.unnoted = r.settle(ctx, to, string(text), changes...); r.unnoted == nil {
+		r.h.Settled = settled
+	}
+	return r.unnoted
+}
+
+// paths names some recipients.
+func (r *release) paths(of []int) string {
+	var all []string
+	for _, i := range of {
+		all = append(all, "<"+r.h.Envelope.ForwardPaths[i].String()+">")
+	}
+	return strings.Join(all, ", ")
+}
+
+// giveBack has the message held again after a delivery that failed with err.
+func (r *release) giveBack(ctx context.Context, err error) error {
+	what := "release failed"
+	if errors.Is(err, ErrMaybe) {
+		what = releaseUncertain
+	}
+	var settled any // NULL as long as nobody is
+	if len(r.h.Settled) > 0 {
+		text, _ := json.Marshal(r.h.Settled)
+		settled = string(text)
+	}
+	return r.settle(ctx, StateHeld, settled, Change{What: what, Detail: err.Error()})
+}
+
+// settle writes down what became of a claim, and says it in the history. It does
+// so even if ctx has ended: deliver has happened. It may use the reserve: what is
+// not written down is delivered again.
+func (r *release) settle(ctx context.Context, to State, settled any, changes ...Change) error {
+	s, claim := r.s, ""
+	if to == StateReleasing {
+		claim = r.claim
+	}
 	return s.freeing(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
-		res, err := tx.Exec("UPDATE quarantine SET state = ?, changed_at = ?, changed_by = ?, claim = '' WHERE id = ? AND state = 'releasing' AND claim = ?",
-			string(to), nanos(s.now()), by, h.ID, claim)
+		res, err := tx.Exec("UPDATE quarantine SET state = ?, changed_at = ?, changed_by = ?, claim = ?, settled = ? WHERE id = ? AND state = 'releasing' AND claim = ?",
+			string(to), nanos(s.now()), r.by, claim, settled, r.h.ID, r.claim)
 		if err != nil {
-			return fault("settle "+h.ID, err)
+			return fault("settle "+r.h.ID, err)
 		}
 		if n, err := res.RowsAffected(); err != nil || n != 1 {
-			return fmt.Errorf("store: %s: %w: another process has taken over the release", h.ID, ErrState)
+			return fmt.Errorf("store: %s: %w: another process has taken over the release", r.h.ID, ErrState)
 		}
 		for _, c := range changes {
-			if err := s.audit(tx, h.ID, by, c.What, c.Detail); err != nil {
+			if err := s.audit(tx, r.h.ID, r.by, c.What, c.Detail); err != nil {
 				return err
 			}
 		}
@@ -153,6 +242,11 @@ func (s *Store) moveHeld(tx *sql.Tx, id, by string, to State, claim string) (Hel
 	stale := to == StateReleasing && h.State == StateReleasing && now.Sub(h.ChangedAt) >= claimTime
 	if h.State != StateHeld && !stale && (h.State != StateReleased || to != StateDeleted) {
 		return Held{}, stateError(h)
+	}
+	if stale {
+		if err := s.abandoned(tx, id); err != nil {
+			return Held{}, err
+		}
 	}
 	_, err = tx.Exec("UPDATE quarantine SET state = ?, changed_at = ?, changed_by = ?, claim = ? WHERE id = ?", string(to), nanos(now), by, claim, id)
 	if err != nil {

@@ -44,10 +44,17 @@ type Expired struct {
 // content of messages received before quarantineBefore is deleted, in whatever
 // state but being released; their rows stay, as with Delete. A zero time keeps
 // everything. A release that was claimed an hour ago and never settled is
-// abandoned: its message is held. Freed pages are given back to the file system. It works in small
-// steps between live commits; what is counted is done, also on error.
+// abandoned: its message is held. Freed pages are given back to the file system. It
+// works in small steps between live commits; what is counted is done, also on error.
+//
+// ErrClock: the clock went more than a week ahead or back since it was last called,
+// and nothing was done. Ahead, the next day is believed, back, the next week. The
+// messages held by then are kept for the days that were jumped besides.
 func (s *Store) Expire(ctx context.Context, journalBefore, quarantineBefore time.Time) (Expired, error) {
 	var e Expired
+	if err := s.believe(ctx); err != nil {
+		return e, err
+	}
 	if err := s.abandonReleases(ctx); err != nil {
 		return e, err
 	}
@@ -110,12 +117,17 @@ func (s *Store) abandonReleases(ctx context.Context) error {
 			if _, err := tx.Exec("UPDATE quarantine SET state = 'held', changed_at = ?, changed_by = ?, claim = '' WHERE id = ?", nanos(s.now()), gateway, id); err != nil {
 				return fault("abandon "+id, err)
 			}
-			if err := s.audit(tx, id, gateway, "release abandoned", "its process ended; the next hop may have the message"); err != nil {
+			if err := s.abandoned(tx, id); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// abandoned says in the history that a release came to no end.
+func (s *Store) abandoned(tx *sql.Tx, id string) error {
+	return s.audit(tx, id, gateway, releaseAbandoned, "its process ended; the next hop may have the message")
 }
 
 func queryIDs(tx *sql.Tx, query string, args ...any) ([]string, error) {
@@ -132,7 +144,7 @@ func (s *Store) expireContent(ctx context.Context, count *int64, before time.Tim
 		var ids []string
 		err := s.freeing(ctx, func(tx *sql.Tx) error {
 			var err error
-			ids, err = queryIDs(tx, "SELECT id FROM quarantine WHERE received_at < ? AND state IN ('held', 'released') LIMIT ?", nanos(before), expireBlobs)
+			ids, err = queryIDs(tx, "SELECT id FROM quarantine WHERE received_at < ?1 AND (kept_from IS NULL OR kept_from < ?1) AND state IN ('held', 'released') LIMIT ?2", nanos(before), expireBlobs)
 			if err != nil {
 				return err
 			}

@@ -87,7 +87,7 @@ func TestAnOlderJournalIsListedAsBefore(t *testing.T) {
 			}
 		}
 	}
-	for pragma, want := range map[string]string{"page_size": "4096", "user_version": "6", "integrity_check": "ok"} {
+	for pragma, want := range map[string]string{"page_size": "4096", "user_version": "7", "integrity_check": "ok"} {
 		var got string
 		if err := s.read.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s = %s, %v; want %s", pragma, got, err, want)

@@ -61,6 +61,7 @@ type Store struct {
 	room    room
 	trouble atomic.Pointer[failure] // nil: none; of the writer goroutine, for all to read
 	slow    atomic.Bool             // somebody waited for the journal in vain, and it is still Behind
+	swept   atomic.Uint32           // the last day that believe believed
 
 	reserveBad atomic.Bool // OnError was told that there can be no reserve
 
@@ -163,6 +164,11 @@ func (s *Store) connect() error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
+	var swept uint32
+	if err := s.read.QueryRow("SELECT swept FROM days").Scan(&swept); err != nil {
+		return fault("open "+path, err)
+	}
+	s.swept.Store(swept)
 	return nil
 }
 

@@ -377,7 +377,7 @@ func TestANewerSchemaIsRefusedUntouched(t *testing.T) {
 
 func TestTheDatabaseIsSetForDurability(t *testing.T) {
 	s := openStore(t, t.TempDir())
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "auto_vacuum": "2", "busy_timeout": "10000", "page_size": "8192", "user_version": "6"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "auto_vacuum": "2", "busy_timeout": "10000", "page_size": "8192", "user_version": "7"} {
 		var got string
 		if err := s.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s = %s, %v; want %s", pragma, got, err, want)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/policy"
 	"mxgate/policy/lookalike"
 	"mxgate/policy/mail"
@@ -158,7 +159,7 @@ func (g *Digester) Name(name string) uint64 {
 // Digest works an observation up, in a few microseconds.
 func (g *Digester) Digest(o *policy.Observation) Digest {
 	d := Digest{
-		Day: DayOf(o.At), Second: secondOf(o.At), Author: g.Registrable(o.Author.Domain), Cited: g.AppendIDs(make([]uint64, 0, min(len(o.Cited), MaxCited)), o.Cited), Name: g.Name(o.Name),
+		Day: calendar.DayOf(o.At), Second: secondOf(o.At), Author: g.Registrable(o.Author.Domain), Cited: g.AppendIDs(make([]uint64, 0, min(len(o.Cited), MaxCited)), o.Cited), Name: g.Name(o.Name),
 		Aligned: o.Aligned, Outbound: o.Outbound, Resembles: g.Registrable(o.Resembles),
 	}
 	d.Full = below(o.Author.Domain, d.Author)
@@ -208,27 +209,8 @@ func (g *Digester) ours(id string) bool {
 
 const secondsPerDay = 24 * 60 * 60
 
-// DayOf counts days from 1970-01-01, UTC; 0 stands for "not known".
-func DayOf(t time.Time) uint16 {
-	if t.IsZero() {
-		return 0
-	}
-	return uint16(min(max(t.Unix()/secondsPerDay, 1), 1<<16-1))
-}
-
 // secondOf counts seconds from the beginning of the day, UTC.
 func secondOf(t time.Time) uint32 { return uint32(max(t.Unix(), 0) % secondsPerDay) }
-
-// TimeOf is the beginning of a day.
-func TimeOf(day uint16) time.Time {
-	if day == 0 {
-		return time.Time{}
-	}
-	return time.Unix(int64(day)*secondsPerDay, 0).UTC()
-}
-
-// EndOf is the end of a day: what was decided on a day counts on it.
-func EndOf(day uint16) time.Time { return TimeOf(day).Add(secondsPerDay * time.Second) }
 
 // Bound cuts a Digest that comes from outside to the limits that New ones keep.
 func (d *Digest) Bound() {

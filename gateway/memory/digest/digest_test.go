@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mxgate/gateway/calendar"
 	"mxgate/policy"
 	"mxgate/policy/mail"
 )
@@ -57,7 +58,7 @@ func TestADigestHoldsNoTextButDomains(t *testing.T) {
 		Accounts: []string{"DE89370400440532013000"}, Resembles: "www.like.example",
 	}
 	d := site(1).Digest(&o)
-	if d.Day != DayOf(day) || d.Second != 24*60*60-60 || d.ID == 0 || len(d.Cited) != 2 || d.Author != "partner.example" || d.Name == 0 || !d.Aligned || d.Outbound || d.Writer != 0 || !d.CitesOwn ||
+	if d.Day != calendar.DayOf(day) || d.Second != 24*60*60-60 || d.ID == 0 || len(d.Cited) != 2 || d.Author != "partner.example" || d.Name == 0 || !d.Aligned || d.Outbound || d.Writer != 0 || !d.CitesOwn ||
 		len(d.Recipients) != 2 || d.Recipients[0].Domain != "example.org" || d.Recipients[1].Domain != "" || len(d.Accounts) != 1 ||
 		d.Full != "mail.partner.example" || d.Resembles != "like.example" || d.Recipients[0].Full != "" ||
 		fmt.Sprint(d.Parties) != "[{third.example a.third.example}]" || fmt.Sprint(d.SignedBy) != "[signer.example]" {
@@ -90,10 +91,10 @@ func TestADigestIsBounded(t *testing.T) {
 }
 
 func TestDaysThereAndBack(t *testing.T) {
-	if d := TimeOf(DayOf(day)); !d.Equal(day.Truncate(24*time.Hour)) || !EndOf(DayOf(day)).Equal(d.AddDate(0, 0, 1)) {
+	if d := calendar.TimeOf(calendar.DayOf(day)); !d.Equal(day.Truncate(24*time.Hour)) || !calendar.EndOf(calendar.DayOf(day)).Equal(d.AddDate(0, 0, 1)) {
 		t.Errorf("%v", d)
 	}
-	if DayOf(time.Time{}) != 0 || !TimeOf(0).IsZero() || DayOf(time.Unix(-5, 0)) != 1 || DayOf(day.AddDate(1000, 0, 0)) != 65535 {
+	if calendar.DayOf(time.Time{}) != 0 || !calendar.TimeOf(0).IsZero() || calendar.DayOf(time.Unix(-5, 0)) != 1 || calendar.DayOf(day.AddDate(1000, 0, 0)) != 65535 {
 		t.Error("bounds")
 	}
 }
