@@ -29,6 +29,6 @@ func (s *scene) brands(author mail.Author) {
 			slices.ContainsFunc(t.Similar, func(f Similar) bool { return f.Target == d }) {
 			continue
 		}
-		s.bear(author, d, "label")
+		s.bear(author.Display, d, "label")
 	}
 }

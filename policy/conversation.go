@@ -33,7 +33,8 @@ type scene struct {
 	conv     thread.Conversation
 	author   mail.Domain // registrable; "" if there is none
 	name     string      // of the author, folded
-	person   bool        // it can be one person's
+	further  []string    // what else From shows as a name, folded
+	person   bool        // one of these can be one person's
 	parties  []scened
 	reserved int      // places among the parties, for those of Reply-To
 	crowd    []scened // those for whom there was no room among these
@@ -65,6 +66,11 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	}
 	s.name = FoldName(author.Display)
 	s.person = isPersonal(author.Display, s.name)
+	for _, other := range author.Names {
+		if folded := FoldName(other); folded != s.name && isPersonal(other, folded) {
+			s.further, s.person = append(s.further, folded), true
+		}
+	}
 	s.gather()
 	if s.conv.Unread == thread.MoreReplies {
 		e.Unscannable = thread.MoreReplies
@@ -185,7 +191,7 @@ func (s *scene) recall(ctx context.Context, tx *mail.Transaction, author mail.Au
 	if s.c.Memory == nil {
 		return nil
 	}
-	q := Question{At: tx.ReceivedAt, Author: author.Address, Name: s.name, Recipients: tx.Envelope.ForwardPaths,
+	q := Question{At: tx.ReceivedAt, Author: author.Address, Name: s.name, Names: s.further, Recipients: tx.Envelope.ForwardPaths,
 		Cited: s.conv.Cited, Accounts: s.conv.Accounts, Domains: make([]mail.Domain, len(s.parties))}
 	for i := range s.parties {
 		q.Domains[i] = s.parties[i].domain

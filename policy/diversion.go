@@ -24,7 +24,11 @@ func isPersonal(display, folded string) bool {
 // in what its recipients had before. An address of theirs in place of a name is
 // one, too.
 func (s *scene) names(author mail.Author) {
-	add := func(d mail.Domain, where string) { s.bear(author, d, where) }
+	shown := author.Display
+	if len(author.Names) > 0 {
+		shown = author.Names[0] // all that From shows
+	}
+	add := func(d mail.Domain, where string) { s.bear(shown, d, where) }
 	for _, d := range author.Candidates {
 		if d == author.Address.Domain {
 			continue
@@ -41,8 +45,10 @@ func (s *scene) names(author mail.Author) {
 		if p.Name == "" || p.Where == thread.ReplyTo {
 			continue
 		}
-		if FoldName(p.Name) == s.name {
-			add(lookalike.Registrable(p.Domain), string(p.Where))
+		if name := FoldName(p.Name); name == s.name {
+			s.bear(author.Display, lookalike.Registrable(p.Domain), string(p.Where))
+		} else if slices.Contains(s.further, name) {
+			s.bear(p.Name, lookalike.Registrable(p.Domain), string(p.Where))
 		}
 	}
 	for _, d := range s.recalled.Listed {
@@ -54,10 +60,10 @@ func (s *scene) names(author mail.Author) {
 }
 
 // bear notes that the author bears a name of d, once.
-func (s *scene) bear(author mail.Author, d mail.Domain, where string) {
+func (s *scene) bear(name string, d mail.Domain, where string) {
 	t := &s.e.Thread
 	if d != "" && d != s.author && !s.c.sameOwner(s.author, d) && len(t.Named) < maxNamed && !slices.ContainsFunc(t.Named, func(n Namesake) bool { return n.Domain == d }) {
-		t.Named = append(t.Named, Namesake{Plain(author.Display, maxNameShown), d, where})
+		t.Named = append(t.Named, Namesake{Plain(name, maxNameShown), d, where})
 	}
 }
 

@@ -29,7 +29,7 @@ func rank(pkg string) int {
 		return 7
 	case pkg == "mxgate/gateway/session", pkg == "mxgate/gateway/config": // above wire, relay and resolve: they use what stands there
 		return 6
-	case pkg == "mxgate/gateway/fault": // a hook for tests, below all that it makes fail
+	case pkg == "mxgate/gateway/fault", pkg == "mxgate/gateway/calendar": // fault: a hook for tests, below all that it makes fail
 		return 3
 	case pkg == "mxgate/gateway/ledger/ledgercheck", pkg == "mxgate/gateway/loadcheck", pkg == "mxgate/policy/corpustest/suites": // programs
 		return 9

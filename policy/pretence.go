@@ -109,14 +109,16 @@ func (c *Collector) impersonation(a mail.Author) *Impersonation {
 		return nil // a reason of its own
 	}
 	if len(c.People) > 0 && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
-		shown := showName(a.Display)
-		for i := range c.People {
-			p := &c.People[i]
-			theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
-				return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
-			})
-			if !theirs && shown.bears(p) {
-				return &Impersonation{Name: p.Name, Address: a.Address.String()}
+		for _, name := range slices.Concat([]string{a.Display}, a.Names) {
+			shown := showName(name)
+			for i := range c.People {
+				p := &c.People[i]
+				theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
+					return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
+				})
+				if !theirs && shown.bears(p) {
+					return &Impersonation{Name: p.Name, Address: a.Address.String()}
+				}
 			}
 		}
 	}

@@ -35,7 +35,10 @@ func (r *remembering) Recall(_ context.Context, q Question) (Recollection, error
 		return Recollection{}, r.err
 	}
 	author := lookalike.Registrable(q.Author.Domain)
-	out := Recollection{Since: r.since, Author: r.of(author), Named: r.names[q.Name]}
+	out := Recollection{Since: r.since, Author: r.of(author)}
+	for _, name := range append([]string{q.Name}, q.Names...) {
+		out.Named = append(out.Named, r.names[name]...)
+	}
 	for _, d := range q.Domains {
 		out.Domains = append(out.Domains, r.of(d))
 		for _, on := range r.on {
@@ -138,7 +141,7 @@ func (l letter) text() string {
 	field("To", or(l.to, "Bob <bob@example.com>"))
 	field("Cc", l.cc)
 	field("Reply-To", l.replyTo)
-	field("Message-ID", "<m9@"+l.from[strings.LastIndexByte(l.from, '@')+1:])
+	field("Message-ID", "<m9@"+strings.TrimSuffix(l.from[strings.LastIndexByte(l.from, '@')+1:], ">")+">")
 	field("References", l.cites)
 	field("Subject", or(l.subject, "Invoice 7"))
 	field("List-Id", l.list)
@@ -153,7 +156,7 @@ func tell(t *testing.T, l letter, change func(*Collector)) Evidence {
 	c.Lookalike = lookalike.NewIndex([]lookalike.Target{{Domain: "example.com", Tier: lookalike.Own}, {Domain: "bundesbank.de", Tier: lookalike.Protected}})
 	c.Protected = []mail.Domain{"example.com", "bundesbank.de"}
 	z := zone(t)
-	if domain := strings.Trim(l.from[strings.LastIndexByte(l.from, '@')+1:], "<> "); !l.forged {
+	if domain, _, _ := strings.Cut(l.from[strings.LastIndexByte(l.from, '@')+1:], ">"); !l.forged {
 		if d, err := mail.ParseDomain(domain); err == nil && d != "he1se.de" {
 			z.Add(string(d), "TXT", "v=spf1 ip4:203.0.113.66 -all")
 			z.Add("_dmarc."+string(d), "TXT", "v=DMARC1; p=reject")

@@ -33,6 +33,9 @@ func (k nearKey) own() nearKey {
 // maxAsked bounds the domains of a Question that are looked up.
 const maxAsked = 64
 
+// maxNames bounds the names beside the display name that are looked up.
+const maxNames = 32
+
 // nearOctets bounds the look-ups remembered, in memo's measure.
 const nearOctets = 16 << 20
 
@@ -81,7 +84,14 @@ func (s *Store) Recall(_ context.Context, q policy.Question) (policy.Recollectio
 	}
 	r.Near = s.neighbours(near, a)
 	r.Kin = s.kindred(r.Author.State, a)
-	r.Named, r.Listed = s.named(a), s.ram.listedAs(a.name)
+	for _, name := range a.names {
+		r.Named = s.named(r.Named, name, a)
+		for _, d := range s.ram.listedAs(name) {
+			if len(r.Listed) < table.MaxNamed && !slices.Contains(r.Listed, d) {
+				r.Listed = append(r.Listed, d)
+			}
+		}
+	}
 	return r, nil
 }
 
@@ -123,8 +133,8 @@ type asked struct {
 	at       time.Time
 	author   mail.Domain
 	full     mail.Domain // of the author, as it is shown
-	name     uint64
-	writers  []uint32 // of the members, those who wrote
+	names    []uint64    // that From shows, the display name first
+	writers  []uint32    // of the members, those who wrote
 	domains  []mail.Domain
 	ids      []uint64
 	accounts []uint64 // 0: none of its kind
@@ -144,7 +154,11 @@ var questions = sync.Pool{New: func() any { return new(asked) }}
 
 func (s *Store) prepare(a *asked, q *policy.Question) {
 	g := s.digester
-	a.at, a.author, a.name = q.At, g.Registrable(q.Author.Domain), g.Name(q.Name)
+	a.at, a.author, a.names = q.At, g.Registrable(q.Author.Domain), a.names[:0]
+	a.bears(g.Name(q.Name))
+	for _, name := range q.Names[:min(len(q.Names), maxNames)] {
+		a.bears(g.Name(name))
+	}
 	if a.full = a.author; q.Author.Domain != a.author {
 		a.full = mail.Domain(strings.Clone(string(q.Author.Domain))) // it is remembered
 	}
@@ -164,6 +178,13 @@ func (s *Store) prepare(a *asked, q *policy.Question) {
 	a.accounts = a.accounts[:0]
 	for _, iban := range q.Accounts[:min(len(q.Accounts), digest.MaxParties)] {
 		a.accounts = append(a.accounts, g.Account(iban))
+	}
+}
+
+// bears notes a name, if it is one.
+func (a *asked) bears(name uint64) {
+	if name != 0 {
+		a.names = append(a.names, name)
 	}
 }
 
@@ -252,16 +273,13 @@ func (s *Store) recallThread(a *asked, q *policy.Question) (r policy.RememberedT
 	return r
 }
 
-// named lists whose mail to one of the recipients bore the author's name.
-func (s *Store) named(a *asked) (all []mail.Domain) {
-	if a.name == 0 {
-		return nil
-	}
+// named adds those whose mail to one of the recipients bore a name.
+func (s *Store) named(all []mail.Domain, name uint64, a *asked) []mail.Domain {
 	for _, m := range a.mailboxes {
-		c, _ := s.ram.Names.Get(table.NameKey(a.name, m))
+		c, _ := s.ram.Names.Get(table.NameKey(name, m))
 		for _, id := range c.Domains {
-			if name := s.ram.nameOf(id); name != "" && len(all) < table.MaxNamed && !slices.Contains(all, name) {
-				all = append(all, name)
+			if d := s.ram.nameOf(id); d != "" && len(all) < table.MaxNamed && !slices.Contains(all, d) {
+				all = append(all, d)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ package mail
 type Author struct {
 	Address    Address  // the only author; zero if Ambiguous is set
 	Display    string   // display name of Address, decoded
+	Names      []string // the other names that From shows: of further mailboxes, of groups, before an unquoted comma
 	Candidates []Domain // every domain a mail client could show as the author's, in order, without repeats
 	Ambiguous  string   // why there is not exactly one author domain; "" if there is
 

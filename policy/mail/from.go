@@ -110,7 +110,12 @@ func anyAuthor(values []string, malformed string) Author {
 			return Author{Candidates: own.domains, Ambiguous: addressesOf(own.domains)}
 		}
 	}
-	return Author{Address: boxes[0].address, Display: boxes[0].display, Candidates: own.domains}
+	a := Author{Address: boxes[0].address, Display: boxes[0].display, Candidates: own.domains}
+	var manyNames bool
+	if a.Names, manyNames = otherNames(value, a.Display); manyNames {
+		return refuse(fmt.Sprintf("From shows more than %d names", maxNames))
+	}
+	return a
 }
 
 // mailbox is one address of the From field.
