@@ -227,10 +227,12 @@ func unscannable(_ *Rules, e *Evidence) (string, Disposition, bool) {
 		return "", Reject, false
 	case t.Unread == thread.MoreRecipients: // whoever is added to a conversation may stand behind them, whoever adds him
 		return "Not all recipients could be looked at: there are " + t.Unread + ".", Tag, true
-	case t.Unread == thread.MoreIDs || t.MemorySince.IsZero(): // ids hide nothing
+	case t.MemorySince.IsZero():
 		return "", Reject, false
-	case t.Joins && t.Payment.changes(): // whom he resembles may not have been read
+	case t.Joins && t.Payment.changes(): // whom he resembles may not have been read, or whose conversation it is
 		return fmt.Sprintf("The conversation was not read whole: %s; it brings somebody who is not known here, and speaks of payment.", t.Unread), Tag, true
+	case t.Unread == thread.MoreIDs: // alone they hide nothing that counts against him
+		return "", Reject, false
 	}
 	// What a stranger pads his mail with may hide what he quotes.
 	known := ""

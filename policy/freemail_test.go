@@ -33,6 +33,12 @@ func TestManyIDsAloneAreNoReasonToDoubtAStranger(t *testing.T) {
 	if v := Decide(&Rules{}, &e); v.Reason != Clean || e.Thread.Unread != thread.MoreIDs || e.Thread.Cited != 100 {
 		t.Errorf("%s: %s\n%+v", v.Reason, v.Sentence, e.Thread)
 	}
+	// What is cited among them may be a stolen conversation: beside money that counts.
+	l.body = "Our bank has changed. Please use the new account from now on.\r\n"
+	e = tell(t, l, with(correspondence()))
+	if v := Decide(&Rules{}, &e); v.Reason != Unscannable || v.Disposition != Tag {
+		t.Errorf("%s: %s\n%+v", v.Reason, v.Sentence, e.Thread)
+	}
 	l.body = strings.Repeat("All is well. ", 256<<10/10)
 	e = tell(t, l, with(correspondence()))
 	if v := Decide(&Rules{}, &e); v.Reason != Unscannable || e.Thread.Unread == thread.MoreIDs {

@@ -20,7 +20,7 @@ type Thread struct {
 	Personal    bool        `json:"personal,omitempty"`    // To or Cc name a recipient of the envelope
 	Cited       int         `json:"cited,omitempty"`       // how many ids it cites, at most 100
 	Unread      string      `json:"unread,omitempty"`      // the limit that kept some of it from being read or compared
-	Joins       bool        `json:"joins,omitempty"`       // somebody whom To, Cc or Reply-To show is not known here; noted only where there is Unread
+	Joins       bool        `json:"joins,omitempty"`       // the author, or somebody whom To, Cc or Reply-To show, is not known here; noted only where there is Unread
 	MemorySince time.Time   `json:"memory_since,omitzero"` // when our memory began; absent: we had none to ask
 	Author      KnownDomain `json:"author,omitzero"`       // what is remembered of the author domain; absent: not asked
 	Known       *Remembered `json:"known,omitempty"`       // the conversation that the ids lead to; absent: none is remembered

@@ -30,7 +30,8 @@ type name struct {
 // public suffix, a single label, an address literal, a malformed name.
 //
 // The private part of the public suffix list counts: a customer's name below
-// a hoster is a registration. The hoster's own name is one too.
+// a hoster is a registration, and below one of shared. The hoster's own name is one
+// too.
 func parse(d mail.Domain) (name, bool) {
 	s := strings.ToLower(string(d))
 	if len(s) > maxNameOctets || strings.Trim(s, "0123456789.") == "" || strings.ContainsFunc(s, outsideName) {
@@ -50,9 +51,15 @@ func parse(d mail.Domain) (name, bool) {
 		suffix = rest
 	}
 	front := s[:len(s)-len(suffix)-1]
+	registrable := s[strings.LastIndexByte(front, '.')+1:]
+	for shared[registrable] && registrable != s {
+		suffix = registrable
+		front = s[:len(s)-len(suffix)-1]
+		registrable = s[strings.LastIndexByte(front, '.')+1:]
+	}
 	n := name{
 		domain:      mail.Domain(s),
-		registrable: s[strings.LastIndexByte(front, '.')+1:],
+		registrable: registrable,
 		suffix:      suffix,
 		labels:      strings.Split(front, "."),
 	}

@@ -86,11 +86,11 @@ func readIBAN(text []byte) (iban string, end int, sure bool) {
 			return string(buf[:n]), i + 1, true
 		case c == '\n':
 			line = true
-		case c == '>' || c == '|':
+		case c == '>':
 			if !line {
 				return "", 0, true
 			}
-		case strings.IndexByte(" \t.-/_*'", c) < 0:
+		case strings.IndexByte(" \t.-/_*'|,:;()[]{}", c) < 0:
 			return "", 0, c < utf8.RuneSelf || c == other
 		}
 		if gap++; gap > maxGap {

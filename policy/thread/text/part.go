@@ -115,13 +115,26 @@ func (w *walker) takes(kind []byte) taking {
 	switch string(kind) {
 	case "text/html", "application/xhtml+xml", "text/enriched", "text/richtext":
 		return html
-	case "text/calendar", "text/csv", "text/vcard", "text/x-vcard", "text/css", "text/rfc822-headers", "text/rtf":
+	case "text/csv", "text/vcard", "text/x-vcard", "text/css", "text/rfc822-headers", "text/rtf":
 		return skip
 	}
 	if bytes.HasPrefix(kind, []byte("text/")) || bytes.IndexByte(kind, '/') < 0 {
 		return plain
 	}
+	if len(w.open) == 0 && len(w.attached) == 0 && encloses(kind) {
+		w.unread = "its text is enclosed in " + string(kind)
+	}
 	return skip
+}
+
+// encloses reports whether mail programs show the text of what such a message holds:
+// RFC 8551, Section 3.2, and MS-OXTNEF. We do not open it.
+func encloses(kind []byte) bool {
+	switch string(kind) {
+	case "application/pkcs7-mime", "application/x-pkcs7-mime", "application/ms-tnef", "application/vnd.ms-tnef":
+		return true
+	}
+	return false
 }
 
 func isMessage(kind []byte) bool {

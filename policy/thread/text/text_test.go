@@ -81,7 +81,7 @@ func TestPartsAreFound(t *testing.T) {
 		"alternatives":      {"Content-Type: multipart/alternative; boundary=\"b b\"\n\npreamble\n--b b\n\nplain\n--b b\nContent-Type: text/html\n\n<p>html\n--b b--\nepilogue\n", []string{"plain\n", "html\n"}},
 		"nested":            {two + "--b\nContent-Type: multipart/alternative; boundary=c\n\n--c\n\none\n--c--\n--b\n\ntwo\n--b--\n", []string{"one\n", "two\n"}},
 		"an outer boundary": {two + "--b\nContent-Type: multipart/alternative; boundary=c\n\n--c\n\none\n--b\n\ntwo\n", []string{"one\n", "two\n"}},
-		"attachments":       {two + "--b\nContent-Type: application/pdf\n\n%PDF\n--bx\n--b\nContent-Type: text/plain\nContent-Disposition: ATTACHMENT; filename=x\n\nno\n--b\nContent-Type: text/calendar\n\nno\n--b\n\nyes\n", []string{"yes\n"}},
+		"attachments":       {two + "--b\nContent-Type: application/pdf\n\n%PDF\n--bx\n--b\nContent-Type: text/plain\nContent-Disposition: ATTACHMENT; filename=x\n\nno\n--b\nContent-Type: text/csv\n\nno\n--b\n\nyes\n", []string{"yes\n"}},
 		"attached message":  {two + "--b\nContent-Type: message/rfc822\n\nFrom: a@b.example\nContent-Type: text/html\n\n<p>inner\n--b\n\nouter\n", []string{"h q From: a@b.example\nContent-Type: text/html\n", "q inner\n", "outer\n"}},
 		"an attached multipart": {two + "--b\nContent-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=c\n\n--c\n\ninner\n--c--\n--b\n\nouter\n",
 			[]string{"h q Content-Type: multipart/mixed; boundary=c\n", "q inner\n", "outer\n"}},
