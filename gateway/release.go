@@ -32,7 +32,11 @@ func OpenStore(cfg *config.Config) (*store.Store, error) {
 }
 
 func hasRun(cfg *config.Config) error {
-	if !store.Exists(cfg.DataDir) {
+	has, err := store.Exists(cfg.DataDir)
+	if err != nil {
+		return fmt.Errorf("%s: data_dir = %q: %w: it was cut, or the first start of the gateway was: restore it from a backup, or start the gateway, which makes a new one", cfg.File, cfg.DataDir, err)
+	}
+	if !has {
 		return fmt.Errorf("%s: data_dir: no mxgate data in %s: expected the data_dir of a gateway that has run; if it is new, start it once (mxgate serve -config %s)", cfg.File, cfg.DataDir, cfg.File)
 	}
 	return nil

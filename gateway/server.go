@@ -76,11 +76,11 @@ func (s *Server) open() error {
 	if err := wire.CleanSpool(s.store.SpoolDir()); err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.File, s.cfg.DataDir, err)
 	}
-	if orphans, err := s.store.Sweep(context.Background()); err != nil {
+	swept, err := s.store.Sweep(context.Background())
+	if err != nil {
 		return fmt.Errorf("%s: data_dir = %q: %w", s.cfg.File, s.cfg.DataDir, err)
-	} else if len(orphans) > 0 {
-		s.log.Warn("contents without a row in the database were set aside in data_dir/lost: an interrupted quarantine leaves one or two, many mean that the database was lost", "files", len(orphans))
 	}
+	s.tellSwept(swept)
 	if err := s.remember(); err != nil {
 		return err
 	}
@@ -98,6 +98,24 @@ func (s *Server) open() error {
 	}
 	s.registerReadings()
 	return nil
+}
+
+// tellSwept says what is not as it should be in the quarantine.
+func (s *Server) tellSwept(swept store.Swept) {
+	unknown := len(swept.Aside) + swept.Young
+	switch {
+	case swept.New && unknown > 0:
+		s.log.Error("the database is new, and there are messages that an older one must have held: if it was lost, stop the gateway, restore mxgate.db* and start again; what was set aside in data_dir/lost comes back then",
+			"messages", unknown, "set_aside", len(swept.Aside))
+	case len(swept.Aside) > 0:
+		s.log.Warn("contents without a row in the database were set aside in data_dir/lost: an interrupted quarantine leaves one or two, many mean that the database was lost or is of an older backup", "files", len(swept.Aside))
+	}
+	if len(swept.Back) > 0 {
+		s.log.Info("contents that had been set aside in data_dir/lost are back: the database knows them again", "files", len(swept.Back))
+	}
+	if swept.Missing > 0 {
+		s.log.Error("held messages have no content: the database was restored without all of blobs, and they cannot be released", "messages", swept.Missing)
+	}
 }
 
 // NewResolver asks server, ADDRESS or ADDRESS:PORT; if it is "", the servers that c

@@ -21,14 +21,26 @@ const (
 	asideTime    = "20060102T150405Z"
 )
 
+// usersName is the file that tools hold while they have the database open, together.
+// Who moves the database aside holds it alone, for SQLite opens a log by its name: a
+// tool that was just about to do so would write into that of another database. The
+// file is moved aside, too. As long as a tool holds it there, that tool may still
+// write to what was set aside.
+const (
+	usersName   = "memory.users"
+	usersSuffix = "-users"
+)
+
 // SetAside renames a damaged database and what SQLite has beside it, puts an empty
 // one in its place, and returns the new path of the old one, "" if there was none.
-// Unread lists it until Rescue has done with it. The key stays. Nobody may have the
-// memory open.
+// Unread lists it until Rescue has done with it. The key stays. It waits for tools that
+// have the memory open, for some seconds.
 //
 // Whatever ends it, nothing is lost, and the next one goes on where it was: until all
 // is done Open finds the damaged database, or none where one must be.
 func SetAside(dir string, now time.Time) (string, error) {
+	end, _ := alone(filepath.Join(dir, usersName), usersWait)
+	defer end()
 	path := filepath.Join(dir, databaseName)
 	fault := func(err error) error { return (&lite{path: path}).fault("set aside", err) }
 	at, err := timeAside(dir, now)
@@ -63,6 +75,9 @@ func SetAside(dir string, now time.Time) (string, error) {
 func moveAside(path, aside, fresh string) error {
 	if exists(path) {
 		if err := disk.CreateEmpty(fresh, aside+unreadSuffix); err != nil {
+			return err
+		}
+		if err := os.Rename(filepath.Join(filepath.Dir(path), usersName), aside+usersSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		if err := os.Rename(path, aside); err != nil {
@@ -135,8 +150,10 @@ func exists(path string) bool {
 
 // unmark says that no more decisions are to be had of a memory that was set aside.
 func unmark(aside string) error {
-	if err := os.Remove(aside + unreadSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
+	for _, suffix := range []string{unreadSuffix, usersSuffix} {
+		if err := os.Remove(aside + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

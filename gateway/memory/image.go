@@ -73,6 +73,7 @@ var errStarted = errors.New("memory: a gateway has just started on it; try again
 // is read as one that does not change: SQLite would make a log to look into.
 func readImage(c Config) (*Store, error) {
 	path := filepath.Join(c.Dir, databaseName)
+	defer using(c.Dir, false)()
 	found, err := lookAt(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -19,20 +19,55 @@ const lockName = "memory.lock"
 
 // serving takes the lock, if that is to be had.
 func serving(dir string) (unlock func()) {
-	for end := time.Now().Add(lockWait); ; time.Sleep(50 * time.Millisecond) {
-		if unlock, ok := tryLock(dir); ok || time.Now().After(end) {
-			return unlock
-		}
-	}
+	unlock, _ = await(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, syscall.LOCK_EX, lockWait)
+	return unlock
 }
 
 // tryLock takes the lock, unless somebody has it.
 func tryLock(dir string) (unlock func(), ok bool) {
-	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
+	return try(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, syscall.LOCK_EX)
+}
+
+// usersWait is how long one waits for the others. It then goes on: a tool opens its
+// log within moments, and what it writes later is read as soon as it has ended.
+var usersWait = 5 * time.Second
+
+// using is for a tool. One that only reads makes no file.
+func using(dir string, writes bool) (end func()) {
+	flags := os.O_RDONLY
+	if writes {
+		flags = os.O_CREATE | os.O_RDWR
+	}
+	end, _ = await(filepath.Join(dir, usersName), flags, syscall.LOCK_SH, usersWait)
+	return end
+}
+
+// alone waits until no tool has the database open whose users those are, or for so
+// long.
+func alone(users string, wait time.Duration) (end func(), ok bool) {
+	return await(users, os.O_CREATE|os.O_RDWR, syscall.LOCK_EX, wait)
+}
+
+func await(path string, flags, how int, wait time.Duration) (unlock func(), ok bool) {
+	for end := time.Now().Add(wait); ; time.Sleep(20 * time.Millisecond) {
+		if unlock, ok := try(path, flags, how); ok || time.Now().After(end) {
+			return unlock, ok
+		}
+		if _, err := os.Stat(path); err != nil {
+			return func() {}, false // there is none to wait for
+		}
+	}
+}
+
+func try(path string, flags, how int) (unlock func(), ok bool) {
+	f, err := os.OpenFile(path, flags, 0o600)
 	if err != nil {
 		return func() {}, false
 	}
-	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+	err = syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+	mine, errMine := f.Stat()
+	now, errNow := os.Stat(path)
+	if err != nil || errMine != nil || errNow != nil || !os.SameFile(mine, now) { // it was moved aside meanwhile
 		_ = f.Close() // nothing was written
 		return func() {}, false
 	}

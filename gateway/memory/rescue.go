@@ -37,7 +37,13 @@ func (s *Store) Rescue(aside string) (n int, err error) {
 	if aside == "" {
 		return 0, errors.New("memory: rescue: there is no file to read")
 	}
+	users := aside + usersSuffix
+	end, nobody := alone(users, rescueWait)
+	defer end()
 	all, said, later, unread := readAside(aside)
+	if !nobody && exists(users) {
+		later, unread = true, errors.Join(errors.New("a command has the memory open"), unread)
+	}
 	if len(all)+len(said) > 0 {
 		if n, err = s.db.rescue(all, said); err == nil {
 			err = s.do(context.Background(), s.readDecisions)

@@ -27,7 +27,7 @@ type Store struct {
 	beside   bool
 	digester *digest.Digester
 	db       database
-	unlock   func() // of the file that says who serves
+	unlock   func() // of the file that says who serves, or who works beside
 	onError  func(error)
 	limits   Limits
 	near     *memo.Memo[nearKey, []lookalike.Match]
@@ -73,14 +73,19 @@ func Open(c Config) (*Store, error) {
 		return nil, fmt.Errorf("memory: directory: %w", err)
 	}
 	c.Dir = dir
+	unlock := func() {}
+	if c.Beside && exists(dir) {
+		unlock = using(dir, true)
+	}
 	db, key, keyLost, err := layOut(dir, c.Beside)
 	if err != nil {
+		unlock()
 		return nil, err
 	}
 	s := &Store{
 		config: c, beside: c.Beside, digester: digest.New(key, c.Own), db: db, onError: c.OnError, limits: c.Limits.withDefaults(),
 		near:  memo.New[nearKey, []lookalike.Match](nearOctets, nearKey.own),
-		calls: make(chan call), closing: make(chan struct{}), unlock: func() {},
+		calls: make(chan call), closing: make(chan struct{}), unlock: unlock,
 	}
 	if c.Beside {
 		return s, nil

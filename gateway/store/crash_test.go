@@ -144,7 +144,7 @@ func checkLedger(t *testing.T, dir string, promised []string) {
 	slices.Sort(files)
 	slices.Sort(left)
 	if !slices.Equal(files, left) {
-		t.Errorf("files after Sweep (%d swept): %d, rows with content: %d", len(swept), len(left), len(files))
+		t.Errorf("files after Sweep (%+v): %d, rows with content: %d", swept, len(left), len(files))
 	}
 	if _, err := s.Entries(t.Context(), Filter{}); err != nil {
 		t.Error(err)

@@ -32,6 +32,8 @@ var (
 	ErrUncertain = errors.New("delivered, but not recorded as released")
 	// ErrNewerSchema says that a newer program has written the database.
 	ErrNewerSchema = errors.New("the database is of a newer mxgate")
+	// ErrEmpty says that the file of the database holds nothing.
+	ErrEmpty = errors.New("the database is empty")
 	// ErrClosed says that the store is closed.
 	ErrClosed = errors.New("store closed")
 

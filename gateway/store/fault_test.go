@@ -157,8 +157,8 @@ func TestAFaultAtAnyStepKeepsNothing(t *testing.T) {
 				if files := filesOf(t, s.dir); slices.Contains(files, id+".eml") != unsettled {
 					t.Errorf("files %q before Sweep", files)
 				}
-				if removed, err := s.Sweep(t.Context()); err != nil || len(removed) > 0 != unsettled {
-					t.Errorf("swept %q, %v", removed, err)
+				if swept, err := s.Sweep(t.Context()); err != nil || len(swept.Aside) > 0 != unsettled {
+					t.Errorf("%+v, %v", swept, err)
 				}
 				if files := filesOf(t, s.dir); slices.Contains(files, id+".eml") {
 					t.Errorf("files %q after Sweep", files)
@@ -203,9 +203,9 @@ func TestSweepLeavesWhatIsWantedOrYoung(t *testing.T) {
 	write(s.blobs.Path("young"), time.Minute)
 	write(s.dir+"/tmp/half.eml", 0)
 	write(s.dir+"/tmp/NOTES.txt", time.Hour)
-	removed, err := s.Sweep(t.Context())
-	if err != nil || len(removed) != 3 || removed[0] != "tmp/half.eml" {
-		t.Errorf("removed %q, %v", removed, err)
+	swept, err := s.Sweep(t.Context())
+	if err != nil || len(swept.Aside) != 2 || !slices.Equal(swept.Removed, []string{"tmp/half.eml"}) || swept.Young != 1 || !swept.New || swept.Missing != 0 {
+		t.Errorf("%+v, %v", swept, err)
 	}
 	files := filesOf(t, s.dir)
 	slices.Sort(files)
@@ -222,8 +222,8 @@ func TestSweepLeavesContentThatIsBeingWritten(t *testing.T) {
 	if _, err := w.Write([]byte("begin ")); err != nil { // returns when it was read
 		t.Fatal(err)
 	}
-	if removed, err := s.Sweep(t.Context()); err != nil || len(removed) != 0 {
-		t.Errorf("removed %q, %v", removed, err)
+	if swept, err := s.Sweep(t.Context()); err != nil || len(swept.Removed)+len(swept.Aside) != 0 {
+		t.Errorf("%+v, %v", swept, err)
 	}
 	if err := s.Quarantine(t.Context(), heldMessage("A"), strings.NewReader("other")); !errors.Is(err, ErrExists) {
 		t.Errorf("a second writer: %v", err)

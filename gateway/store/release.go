@@ -239,7 +239,8 @@ func (s *Store) moveHeld(tx *sql.Tx, id, by string, to State, claim string) (Hel
 		return Held{}, err
 	}
 	now := s.now()
-	stale := to == StateReleasing && h.State == StateReleasing && now.Sub(h.ChangedAt) >= claimTime
+	age := now.Sub(h.ChangedAt) // of a claim from the future, the clock was wrong
+	stale := to == StateReleasing && h.State == StateReleasing && (age >= claimTime || age < -claimTime)
 	if h.State != StateHeld && !stale && (h.State != StateReleased || to != StateDeleted) {
 		return Held{}, stateError(h)
 	}

@@ -394,3 +394,23 @@ func TestAReleaseInPartOutlivesItsProcess(t *testing.T) {
 		t.Errorf("%s: %v", state(t, s, "A"), err)
 	}
 }
+
+// The clock was ahead when the process died, and was set right.
+func TestAClaimFromTheFutureIsOfADeadProcess(t *testing.T) {
+	for name, end := range map[string]func(*Store) error{
+		"released": func(s *Store) error { return s.Release(t.Context(), "A", "otto", deliverOK) },
+		"expired": func(s *Store) error {
+			_, err := s.Expire(t.Context(), time.Time{}, time.Time{})
+			return err
+		},
+	} {
+		dir := t.TempDir()
+		s, other := openStore(t, dir), openStore(t, dir)
+		quarantine(t, s, "A", content)
+		s.now = func() time.Time { return time.Now().AddDate(1, 0, 0) }
+		err := s.Release(t.Context(), "A", "erika", delivers(func(context.Context, Held, *os.File) error { return end(other) }))
+		if !errors.Is(err, ErrUncertain) || state(t, other, "A") == StateReleasing || !strings.Contains(story(t, other, "A"), "mxgate release abandoned") {
+			t.Errorf("%s: %s, %s: %v", name, state(t, other, "A"), story(t, other, "A"), err)
+		}
+	}
+}

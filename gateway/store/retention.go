@@ -5,7 +5,10 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"time"
+
+	"mxgate/gateway/store/blob"
 )
 
 // Bounds of one change of Expire: live mail must not wait for it.
@@ -15,20 +18,39 @@ const (
 	expireBlobs = 100
 )
 
+// Swept is what Sweep found.
+type Swept struct {
+	blob.Swept
+	New     bool  // the database is new: contents that it does not know are all there is of another one
+	Missing int64 // messages that are held and have no content: it was not restored with the database
+}
+
 // Sweep clears what a crash left. Content that nobody is writing any more is
 // removed: nothing was promised for it. Content older than ten minutes whose
 // message has no row or is deleted is set aside in the directory "lost", where
 // Expire removes it: where the rows are gone because the database is, it is all
-// there is. It returns their former paths below the data directory. The server
-// calls it at its start; it may be called at any time.
-func (s *Store) Sweep(ctx context.Context) ([]string, error) {
-	return s.blobs.Sweep(ctx, s.now(), func(id string) (bool, error) {
+// there is. It comes back when there are rows again. The server calls it at its
+// start; it may be called at any time.
+func (s *Store) Sweep(ctx context.Context) (Swept, error) {
+	done := Swept{New: s.fresh}
+	var err error
+	if done.Swept, err = s.blobs.Sweep(ctx, s.now(), func(id string) (bool, error) {
 		h, err := s.Get(ctx, id)
 		if errors.Is(err, ErrNotFound) {
 			return false, nil
 		}
 		return h.State != StateDeleted, err
-	})
+	}); err != nil {
+		return done, err
+	}
+	rows, err := s.read.QueryContext(ctx, "SELECT id FROM quarantine WHERE state IN ('held', 'releasing')")
+	ids, err := collect(rows, err, scanID)
+	for _, id := range ids {
+		if _, errStat := os.Stat(s.blobs.Path(id)); errors.Is(errStat, os.ErrNotExist) {
+			done.Missing++
+		}
+	}
+	return done, err
 }
 
 // Expired counts what Expire removed.
@@ -109,7 +131,7 @@ func (s *Store) deleteRows(ctx context.Context, count *int64, query string, befo
 // another release could have. The history says that it may have been delivered.
 func (s *Store) abandonReleases(ctx context.Context) error {
 	return s.change(ctx, func(tx *sql.Tx) error {
-		ids, err := queryIDs(tx, "SELECT id FROM quarantine WHERE state = 'releasing' AND changed_at < ? LIMIT ?", nanos(s.now().Add(-abandonTime)), expireRows)
+		ids, err := queryIDs(tx, "SELECT id FROM quarantine WHERE state = 'releasing' AND (changed_at < ? OR changed_at > ?) LIMIT ?", nanos(s.now().Add(-abandonTime)), nanos(s.now().Add(abandonTime)), expireRows)
 		if err != nil {
 			return err
 		}
@@ -132,10 +154,12 @@ func (s *Store) abandoned(tx *sql.Tx, id string) error {
 
 func queryIDs(tx *sql.Tx, query string, args ...any) ([]string, error) {
 	rows, err := tx.Query(query, args...)
-	return collect(rows, err, func(row interface{ Scan(...any) error }) (id string, err error) {
-		err = row.Scan(&id)
-		return id, err
-	})
+	return collect(rows, err, scanID)
+}
+
+func scanID(row interface{ Scan(...any) error }) (id string, err error) {
+	err = row.Scan(&id)
+	return id, err
 }
 
 // expireContent deletes messages as Delete does, many in one commit.

@@ -13,25 +13,32 @@ import (
 //go:embed schema/*.sql
 var migrations embed.FS
 
-// migrate brings the database to the newest schema this program knows. The
-// number of applied steps is SQLite's user_version. A database of a newer
-// program is ErrNewerSchema: old code must not write to it.
-func migrate(db *sql.DB) error {
+// migrate brings the database to the newest schema this program knows, and reports
+// whether there was none before. The number of applied steps is SQLite's
+// user_version. A database of a newer program is ErrNewerSchema: old code must not
+// write to it.
+func migrate(db *sql.DB) (fresh bool, err error) {
 	steps, err := fs.Glob(migrations, "schema/*.sql")
 	if err != nil {
-		return fmt.Errorf("store: migrations: %w", err)
+		return false, fmt.Errorf("store: migrations: %w", err)
 	}
 	version, err := schemaVersion(db, len(steps))
 	if err != nil || version == len(steps) {
-		return err
+		return false, err
 	}
+	return version == 0, apply(db, steps)
+}
+
+// apply does the steps that were not done yet, at once.
+func apply(db *sql.DB, steps []string) error {
 	tx, err := db.Begin()
 	if err != nil {
 		return fault("migrate", err)
 	}
 	defer tx.Rollback() // after Commit it does nothing
 	// Read again under the write lock: another process may have been faster.
-	if version, err = schemaVersion(tx, len(steps)); err != nil {
+	version, err := schemaVersion(tx, len(steps))
+	if err != nil {
 		return err
 	}
 	for _, step := range steps[version:] {

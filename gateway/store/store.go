@@ -63,15 +63,23 @@ type Store struct {
 	slow    atomic.Bool             // somebody waited for the journal in vain, and it is still Behind
 	swept   atomic.Uint32           // the last day that believe believed
 
+	fresh      bool        // the database was made by this Open
 	reserveBad atomic.Bool // OnError was told that there can be no reserve
 
 	queue
 }
 
-// Exists reports whether a store was ever opened in dir.
-func Exists(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, databaseName))
-	return !errors.Is(err, os.ErrNotExist)
+// Exists reports whether a store was ever opened in dir. ErrEmpty: there is a
+// database in which nothing ever was.
+func Exists(dir string) (bool, error) {
+	info, err := os.Stat(filepath.Join(dir, databaseName))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return false, nil
+	case err == nil && info.Mode().IsRegular() && info.Size() == 0:
+		return false, fmt.Errorf("%w: %s", ErrEmpty, filepath.Join(dir, databaseName))
+	}
+	return true, nil
 }
 
 // Open opens the data directory dir, creating what is missing in it. Errors name
@@ -148,7 +156,7 @@ func (s *Store) connect() error {
 	}
 	s.write.SetMaxOpenConns(1)
 	if err = prepare(s.write); err == nil {
-		err = migrate(s.write)
+		s.fresh, err = migrate(s.write)
 	}
 	if err != nil {
 		return fmt.Errorf("store: database %s: %w", path, err)

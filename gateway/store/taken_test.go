@@ -64,7 +64,7 @@ func TestContentWithoutRowsIsSetAsideUntilItExpires(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = openStore(t, dir)
-	if swept, err := s.Sweep(t.Context()); err != nil || len(swept) != 1 {
+	if swept, err := s.Sweep(t.Context()); err != nil || len(swept.Aside) != 1 {
 		t.Fatal(swept, err)
 	}
 	aside := filepath.Join(dir, "lost", "A.eml")
@@ -81,5 +81,66 @@ func TestContentWithoutRowsIsSetAsideUntilItExpires(t *testing.T) {
 		if _, err := os.Stat(aside); (err == nil) != step.stays {
 			t.Errorf("expired before %v: %v", step.before, err)
 		}
+	}
+}
+
+// What was set aside while the database was lost is there again when that is restored.
+func TestContentComesBackWithItsRow(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	quarantine(t, s, "A", content)
+	quarantine(t, s, "B", content)
+	if swept, err := s.Sweep(t.Context()); err != nil || !swept.New || swept.Young+len(swept.Aside)+len(swept.Back) > 0 || swept.Missing != 0 {
+		t.Errorf("%+v, %v", swept, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	safe := filepath.Join(t.TempDir(), "safe.db")
+	if err := os.Rename(filepath.Join(dir, databaseName), safe); err != nil {
+		t.Fatal(err)
+	}
+	if has, err := Exists(dir); has || err != nil {
+		t.Error(has, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, databaseName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if has, err := Exists(dir); has || !errors.Is(err, ErrEmpty) {
+		t.Errorf("an empty file: %v, %v", has, err)
+	}
+	old := time.Now().Add(-time.Hour)
+	for id, at := range map[string]time.Time{"A": old, "B": time.Now()} {
+		if err := os.Chtimes(s.blobs.Path(id), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lost := openStore(t, dir)
+	if swept, err := lost.Sweep(t.Context()); err != nil || !swept.New || len(swept.Aside) != 1 || swept.Young != 1 {
+		t.Errorf("the database is lost: %+v, %v", swept, err)
+	}
+	if err := lost.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if has, err := Exists(dir); !has || err != nil {
+		t.Error(has, err)
+	}
+	if err := os.Rename(safe, filepath.Join(dir, databaseName)); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir)
+	if swept, err := s.Sweep(t.Context()); err != nil || swept.New || len(swept.Back) != 1 || len(swept.Aside) != 0 || swept.Missing != 0 {
+		t.Errorf("it is restored: %+v, %v", swept, err)
+	}
+	for _, id := range []string{"A", "B"} {
+		if got := readContent(t, s, id); got != content {
+			t.Errorf("%s: %q", id, got)
+		}
+	}
+	if err := os.Remove(s.blobs.Path("A")); err != nil {
+		t.Fatal(err)
+	}
+	if swept, err := s.Sweep(t.Context()); err != nil || swept.Missing != 1 {
+		t.Errorf("content is missing: %+v, %v", swept, err)
 	}
 }

@@ -15,34 +15,51 @@ import (
 // more than lies between Put and the commit of a row.
 const orphanAge = 10 * time.Minute
 
+// Swept is what Sweep did, in paths below the root.
+type Swept struct {
+	Removed []string // temporary files
+	Aside   []string // content that was set aside, by where it lay
+	Back    []string // content that was set aside before and is wanted again, by where it lay
+	Young   int      // contents that wanted does not know and that may yet be wanted
+}
+
 // Sweep clears what a crash left: it removes temporary files of no running Put of
 // this process, and sets content aside that is older than ten minutes and that
-// wanted does not know. A Put of another process whose file is swept fails: it has
-// promised nothing yet. The result names the files below the root.
-func (d *Dir) Sweep(ctx context.Context, now time.Time, wanted func(id string) (bool, error)) ([]string, error) {
-	removed, err := d.sweep(ctx, d.tmp(), os.Remove, func(id string, _ os.FileInfo) (bool, error) {
+// wanted does not know; what was set aside before and is known again, because a
+// database was restored, it puts back. A Put of another process whose file is swept
+// fails: it has promised nothing yet.
+func (d *Dir) Sweep(ctx context.Context, now time.Time, wanted func(id string) (bool, error)) (done Swept, err error) {
+	done.Removed, err = d.sweep(ctx, d.tmp(), os.Remove, func(id string, _ os.FileInfo) (bool, error) {
 		return d.isWriting(id), nil
 	})
 	if err != nil {
-		return removed, err
+		return done, err
+	}
+	if done.Back, err = d.sweepLost(ctx, d.putBack, func(id string, _ os.FileInfo) (bool, error) {
+		known, err := wanted(id)
+		return !known, err
+	}); err != nil {
+		return done, err
 	}
 	places, err := os.ReadDir(filepath.Join(d.root, "blobs"))
 	if err != nil {
-		return removed, fmt.Errorf("store: sweep: %w", err)
+		return done, fmt.Errorf("store: sweep: %w", err)
 	}
 	for _, place := range places {
 		more, err := d.sweep(ctx, filepath.Join(d.root, "blobs", place.Name()), d.setAside, func(id string, info os.FileInfo) (bool, error) {
-			if now.Sub(info.ModTime()) < orphanAge {
-				return true, nil
+			known, err := wanted(id)
+			if err == nil && !known && now.Sub(info.ModTime()) < orphanAge {
+				done.Young++
+				known = true
 			}
-			return wanted(id)
+			return known, err
 		})
-		removed = append(removed, more...)
+		done.Aside = append(done.Aside, more...)
 		if err != nil {
-			return removed, err
+			return done, err
 		}
 	}
-	return removed, nil
+	return done, nil
 }
 
 // sweep removes the files of one directory that are named like content and not
@@ -88,15 +105,32 @@ func (d *Dir) setAside(path string) error {
 	return os.Rename(path, filepath.Join(d.lost(), filepath.Base(path)))
 }
 
+// putBack is what undoes setAside.
+func (d *Dir) putBack(path string) error {
+	to := d.Path(strings.TrimSuffix(filepath.Base(path), ".eml"))
+	if _, err := os.Lstat(to); err == nil {
+		return fs.ErrNotExist // it has come back otherwise: nothing is done
+	}
+	if err := d.disk.Rename(path, to); err != nil {
+		return err
+	}
+	return d.disk.SyncDir(filepath.Dir(to))
+}
+
 func (d *Dir) lost() string { return filepath.Join(d.root, "lost") }
+
+// sweepLost is sweep for what was set aside, if there is any.
+func (d *Dir) sweepLost(ctx context.Context, discard func(path string) error, keep func(id string, info os.FileInfo) (bool, error)) ([]string, error) {
+	if _, err := os.Stat(d.lost()); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return d.sweep(ctx, d.lost(), discard, keep)
+}
 
 // ExpireLost removes what was set aside by Sweep and last written before the
 // given time.
 func (d *Dir) ExpireLost(ctx context.Context, before time.Time) error {
-	if _, err := os.Stat(d.lost()); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	_, err := d.sweep(ctx, d.lost(), os.Remove, func(_ string, info os.FileInfo) (bool, error) {
+	_, err := d.sweepLost(ctx, os.Remove, func(_ string, info os.FileInfo) (bool, error) {
 		return !info.ModTime().Before(before), nil
 	})
 	return err
