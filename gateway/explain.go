@@ -66,7 +66,7 @@ type Explained struct {
 	Unasked     string             `json:"unasked,omitempty"`   // what live mail is judged by as well and could not be asked here: SPF without a reverse-path
 	Handed      *Handed            `json:"handed,omitempty"`    // judged as it was handed to this gateway, or to a mail server of ours
 	Hint        string             `json:"hint,omitempty"`      // what may help, where the origin is not known
-	Hangs       *Hangs             `json:"hangs,omitempty"`     // the verdict hangs on the origin, which was not found: Disposition and Reason say that it is open
+	Hangs       *Hangs             `json:"hangs,omitempty"`     // the verdict hangs on what was not found: Disposition and Reason say that it is open
 
 	// For people; not in the JSON.
 	Verdict policy.Verdict `json:"-"`
@@ -189,10 +189,15 @@ func (x *Explainer) Explain(ctx context.Context, file string, n int, content []b
 		out.Memory.Asked = e.Thread.Author.Domain != ""
 	}
 	out.Verdict = policy.Decide(&x.rules, e)
-	if e.Origin.IP == "" && out.Handed == nil && (src.Name == "" || !x.asHanded(m)) {
-		if out.Hangs, err = x.hangs(ctx, tx, src, e, x.pathUnknown(e.ReversePath, m) == "", &out.Verdict); err != nil {
-			return out, err
-		}
+	pathKnown := x.pathUnknown(e.ReversePath, m) == ""
+	switch {
+	case e.Origin.IP == "" && out.Handed == nil && (src.Name == "" || !x.asHanded(m)):
+		out.Hangs, err = x.hangs(ctx, tx, src, e, pathKnown, &out.Verdict)
+	case e.Origin.IP != "" && !pathKnown && e.Author.Ambiguous == "":
+		out.Hangs, err = x.hangsOnPath(ctx, tx, src, given, e, &out.Verdict)
+	}
+	if err != nil {
+		return out, err
 	}
 	out.MessageID, out.Subject, out.To = m.First("Message-ID"), m.First("Subject"), m.First("To")
 	out.Disposition, out.Reason, out.Sentence, out.Findings = out.Verdict.Disposition, out.Verdict.Reason, out.Verdict.Sentence, out.Verdict.Findings

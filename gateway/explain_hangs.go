@@ -14,10 +14,11 @@ import (
 	"mxgate/policy/provider"
 )
 
-// Hangs says what a message would be judged as, once it were known who handed it to the
-// provider. Its names are a contract.
+// Hangs says what a message would be judged as, once that were known which its file does
+// not show. Its names are a contract.
 type Hangs struct {
-	Passes Outcome `json:"spf_passes"` // if the provider handed it over, and SPF passes for that address
+	On     string  `json:"on"`         // "origin": who handed it to the provider; "reverse-path"
+	Passes Outcome `json:"spf_passes"` // if the provider handed it over and SPF passes for that address, or it had a reverse-path of the author's domain
 	Else   Outcome `json:"else"`
 }
 
@@ -57,10 +58,41 @@ func (x *Explainer) hangs(ctx context.Context, tx *mail.Transaction, src provide
 	if err != nil {
 		return nil, err
 	}
+	h := x.leaveOpen("origin", e, passed, v)
+	if h != nil {
+		e.DMARC.Why += "; SPF had no address to judge"
+		v.Sentence = fmt.Sprintf("The file does not show who handed the mail to the provider, in a way that can be believed. Without that SPF says nothing, and the verdict hangs on it: %s if the provider handed it over and %s, else %s, as live mail with this trace is.",
+			h.Passes, passes, h.Else)
+		v.Findings[0].Sentence = v.Sentence
+	}
+	return h, nil
+}
+
+// hangsOnPath finds out whether v, on a message whose reverse-path is not in its file,
+// hangs on that: it is examined once more as if it had one of the author's domain. If
+// SPF passes for that, and it is judged otherwise then, v becomes open.
+func (x *Explainer) hangsOnPath(ctx context.Context, tx *mail.Transaction, src provider.Source, given policy.Given, e *policy.Evidence, v *policy.Verdict) (*Hangs, error) {
+	best := *tx
+	best.Envelope.ReversePath = mail.Address{Local: "postmaster", Domain: e.Author.Domain}
+	passed, err := x.collector.Collect(ctx, &best, src, given)
+	if err != nil || !passed.DMARC.SPFAligned {
+		return nil, err
+	}
+	h := x.leaveOpen("reverse-path", e, passed, v)
+	if h != nil {
+		v.Sentence = fmt.Sprintf("The file does not show the reverse-path, for which SPF is asked, and the verdict hangs on it: %s if it was of %s, for whom %s may send, else %s. -mail-from ADDRESS says it.", h.Passes, e.Author.Domain, e.Origin.IP, h.Else)
+		v.Findings[0].Sentence = v.Sentence
+	}
+	return h, nil
+}
+
+// leaveOpen makes v open where the message would be judged otherwise on better evidence,
+// with the findings that stand in either case; without one that decides as v does.
+func (x *Explainer) leaveOpen(on string, e, passed *policy.Evidence, v *policy.Verdict) *Hangs {
 	better := policy.Decide(&x.rules, passed)
-	h := Hangs{Outcome{better.Disposition, better.Reason}, Outcome{v.Disposition, v.Reason}}
+	h := Hangs{on, Outcome{better.Disposition, better.Reason}, Outcome{v.Disposition, v.Reason}}
 	if h.Passes == h.Else {
-		return nil, nil
+		return nil
 	}
 	stands := slices.DeleteFunc(slices.Clone(v.Findings), func(f policy.Finding) bool {
 		return f.Reason == policy.Clean || !slices.ContainsFunc(better.Findings, func(b policy.Finding) bool { return b.Reason == f.Reason })
@@ -68,15 +100,12 @@ func (x *Explainer) hangs(ctx context.Context, tx *mail.Transaction, src provide
 	for _, f := range stands {
 		if f.Disposition == v.Disposition { // held in either case
 			v.Reason, v.Sentence, v.Findings = f.Reason, f.Sentence, stands
-			return nil, nil
+			return nil
 		}
 	}
-	e.DMARC.Why += "; SPF had no address to judge"
 	v.Disposition, v.Reason, v.Lifted = policy.Defer, policy.AuthUnavailable, nil
-	v.Sentence = fmt.Sprintf("The file does not show who handed the mail to the provider, in a way that can be believed. Without that SPF says nothing, and the verdict hangs on it: %s if the provider handed it over and %s, else %s, as live mail with this trace is.",
-		h.Passes, passes, h.Else)
-	v.Findings = append([]policy.Finding{{Reason: v.Reason, Disposition: v.Disposition, Sentence: v.Sentence}}, stands...)
-	return &h, nil
+	v.Findings = append([]policy.Finding{{Reason: v.Reason, Disposition: v.Disposition}}, stands...)
+	return &h
 }
 
 // String is "RELAY (clean)".

@@ -230,8 +230,11 @@ func TestAHintIsGivenWhereTheOriginIsNotFound(t *testing.T) {
 			}
 		}
 	}
-	if r := g.file(cleanMail(), Question{}); r.Hint != "" || r.Handed != nil || r.Hangs != nil {
-		t.Errorf("as the provider handed it over: %q, %+v", r.Hint, r.Handed)
+	if r := g.file(cleanMail(), Question{}); r.Hint != "" || r.Handed != nil || r.Hangs == nil || r.Hangs.On != "reverse-path" {
+		t.Errorf("as the provider handed it over: %q, %+v, %+v", r.Hint, r.Handed, r.Hangs)
+	}
+	if r := g.file(cleanMail(), Question{MailSet: true, Mail: annas}); r.Hangs != nil || r.Reason != policy.Clean {
+		t.Errorf("with its reverse-path: %+v, %s", r.Hangs, r.Reason)
 	}
 	two := newStage(t, script{tail: otherSources})
 	if r := two.file(cleanMail(), Question{MailSet: true, Mail: annas}); r.Hangs == nil || !strings.Contains(r.Hint, `of source "the-provider": -source the-provider has`) {

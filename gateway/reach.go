@@ -24,8 +24,8 @@ import (
 // a warning, where the gateway starts all the same.
 func CheckReachable(ctx context.Context, cfg *config.Config) []config.Problem {
 	var problems []config.Problem
-	if err := checkDataDir(cfg.DataDir); err != nil {
-		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: err.Error()})
+	if missing, err := checkDataDir(cfg.DataDir); err != nil {
+		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: err.Error(), Warning: missing})
 	} else if err := (store.Config{Dir: cfg.DataDir}).Room(); err != nil {
 		problems = append(problems, config.Problem{Key: "data_dir", Value: strconv.Quote(cfg.DataDir), Expected: fmt.Sprintf("%v; until then mail that would be quarantined is deferred", err), Warning: true})
 	}
@@ -40,33 +40,37 @@ func CheckReachable(ctx context.Context, cfg *config.Config) []config.Problem {
 }
 
 // checkDataDir tells whether the gateway will be able to use dir, without
-// creating it: whoever checks may be another user than the one who serves.
-func checkDataDir(dir string) error {
+// creating it: whoever checks may be another user than the one who serves. missing
+// says that it is not there: a service manager may make it.
+func checkDataDir(dir string) (missing bool, err error) {
 	info, err := os.Stat(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		parent := filepath.Dir(filepath.Clean(dir))
 		if info, err := os.Stat(parent); err != nil || !info.IsDir() {
-			return fmt.Errorf("neither it nor %s exists: expected a directory, or one that mxgate may create there", parent)
+			return false, fmt.Errorf("neither it nor %s exists: expected a directory, or one that mxgate may create there", parent)
 		}
-		return nil // created at the start
+		if probe, err := os.MkdirTemp(parent, ".mxgate-check-*"); err == nil {
+			return false, os.Remove(probe) // created at the start
+		}
+		return true, fmt.Errorf("is not there, and this user may not make it in %s: create it for the user running mxgate (mode 0700), unless the service does it (StateDirectory of systemd)", parent)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if !info.IsDir() {
-		return errors.New("is no directory: expected one that the user running mxgate may write to")
+		return false, errors.New("is no directory: expected one that the user running mxgate may write to")
 	}
 	probe, err := os.CreateTemp(dir, ".check-*")
 	if owner, ok := disk.Denied(dir, err); ok {
-		return fmt.Errorf("%s (%v)", owner.Cures(), os.ErrPermission)
+		return false, fmt.Errorf("%s (%v)", owner.Cures(), os.ErrPermission)
 	}
 	if err != nil {
 		if at, ok := errors.AsType[*fs.PathError](err); ok {
 			err = at.Err // the path is named already
 		}
-		return fmt.Errorf("cannot be written to by this user (%w): expected a directory of the user running mxgate", err)
+		return false, fmt.Errorf("cannot be written to by this user (%w): expected a directory of the user running mxgate", err)
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	return false, errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
 // listenable finds listeners whose address this machine does not have. The ports are not

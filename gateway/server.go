@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -214,7 +215,10 @@ func (s *Server) reloadCertificate() {
 
 // bindHint says what to do about a port that may not be opened.
 func bindHint(err error) string {
-	if errors.Is(err, os.ErrPermission) {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return ": another program has it: an mxgate or a mail server that runs already (ss -ltnp tells which)"
+	case errors.Is(err, os.ErrPermission):
 		return ": ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities= in a systemd unit, or setcap), or another port"
 	}
 	return ""

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"os/signal"
+	"syscall"
 
 	"mxgate/cmd/mxgate/internal/demo"
 	"mxgate/cmd/mxgate/internal/terminal"
@@ -14,7 +17,8 @@ func runDemo(ctx context.Context, args []string, out, errOut io.Writer) int {
 	if code, ok := parseOnly(f, args); !ok {
 		return code
 	}
-	if err := demo.Run(ctx, demo.Options{Out: out, Color: terminal.Coloured(out), Keep: *keep}); err != nil {
+	signal.Ignore(syscall.SIGPIPE) // it goes on to the end, and leaves nothing, when nobody reads on
+	if err := demo.Run(ctx, demo.Options{Out: out, Color: terminal.Coloured(out), Keep: *keep}); err != nil && !errors.Is(err, syscall.EPIPE) {
 		return fail(errOut, err)
 	}
 	return exitFine

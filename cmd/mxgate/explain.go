@@ -136,13 +136,13 @@ type explaining struct {
 type result struct {
 	disposition policy.Disposition
 	reason      policy.Reason
-	open        bool // it hangs on the origin, which was not found
+	open        string // what it hangs on, which was not found; "" if it does not hang
 }
 
 // words are how a result is shown.
 func (r result) words() (disposition, reason string) {
-	if r.open {
-		return "OPEN", "the origin was not found"
+	if r.open != "" {
+		return "OPEN", "the " + r.open + " was not found"
 	}
 	return strings.ToUpper(r.disposition.String()), string(r.reason)
 }
@@ -211,7 +211,11 @@ func (e *explaining) one(ctx context.Context, file string, m archive.Message) er
 	}
 	e.total++
 	e.findings = e.findings || r.Disposition != policy.Relay
-	e.counts[result{r.Disposition, r.Reason, r.Hangs != nil}]++
+	open := ""
+	if r.Hangs != nil {
+		open = r.Hangs.On
+	}
+	e.counts[result{r.Disposition, r.Reason, open}]++
 	if e.json {
 		return json.NewEncoder(visible{e.out}).Encode(r)
 	}
@@ -246,7 +250,7 @@ func (e *explaining) verdict(r *gateway.Explained) error {
 	if r.Hangs == nil {
 		return policy.Explain(e.out, &r.Evidence, r.Verdict)
 	}
-	disposition, reason := result{open: true}.words()
+	disposition, reason := result{open: r.Hangs.On}.words()
 	return policy.ExplainAs(e.out, disposition+": "+reason, &r.Evidence, r.Verdict)
 }
 

@@ -51,3 +51,22 @@ func TestExplainLeavesOpenWhatHangsOnTheOrigin(t *testing.T) {
 		t.Errorf("the origin was given: %d\n%s", code, out)
 	}
 }
+
+// Without Return-Path nobody knows for whom SPF is asked. If the client may send for the
+// author, that is what the verdict hangs on; if not, it is none.
+func TestExplainLeavesOpenWhatHangsOnTheReversePath(t *testing.T) {
+	letter := "From: Anna <anna@partner.example>\r\nTo: bob@example.com\r\nSubject: x\r\n\r\nx\r\n"
+	files := map[string]string{"a.eml": letter, "b.eml": "Return-Path: <x@bulk.example>\r\n" + letter}
+	code, out, _ := explain(t, files, "-source", "mimecast", "-client", "192.0.2.10", "a.eml")
+	wantIn(t, strings.Join(strings.Fields(out), " "), "verdict: OPEN: the reverse-path was not found why The file does not show the reverse-path, for which SPF is asked, and the verdict hangs on it: RELAY (clean) if it was of partner.example, for whom 192.0.2.10 may send, else QUARANTINE (dmarc-fail). -mail-from ADDRESS says it.")
+	if code != exitFindings {
+		t.Errorf("%d", code)
+	}
+	_, out, _ = explain(t, files, "-source", "mimecast", "-client", "192.0.2.10", "-json", "a.eml")
+	wantIn(t, out, `"hangs":{"on":"reverse-path","spf_passes":{"disposition":"relay","reason":"clean"},"else":{"disposition":"quarantine","reason":"dmarc-fail"}}`)
+	for _, args := range [][]string{{"-client", "192.0.2.10", "-mail-from", "anna@partner.example", "a.eml"}, {"-client", "203.0.113.66", "a.eml"}, {"-client", "192.0.2.10", "b.eml"}} {
+		if _, out, _ := explain(t, files, append([]string{"-source", "mimecast"}, args...)...); strings.Contains(out, "OPEN") {
+			t.Errorf("%q:\n%s", args, out)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -45,7 +46,15 @@ type journalLine struct {
 	DurationNS   time.Duration   `json:"duration_ns"`
 	Path         string          `json:"path"`             // the way it came; "" if it never came to a verdict
 	Lifted       string          `json:"lifted,omitempty"` // which reasons do not count, and who is believed
+	Since        *journalSince   `json:"since_then,omitempty"`
 	Evidence     json.RawMessage `json:"evidence,omitempty"`
+}
+
+// journalSince is what became of a message after it was quarantined.
+type journalSince struct {
+	State store.State `json:"state"` // releasing, released or deleted
+	At    time.Time   `json:"at"`
+	By    string      `json:"by"`
 }
 
 func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
@@ -96,10 +105,14 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 		more := len(entries) > int(limit)
 		entries = entries[:min(len(entries), int(limit))]
 		slices.Reverse(entries) // newest last, where a terminal ends
+		ends, err := endsOf(ctx, st, entries)
+		if err != nil {
+			return err
+		}
 		if *asJSON {
-			err = printJournalJSON(out, entries)
+			err = printJournalJSON(out, entries, ends)
 		} else {
-			err = printJournal(out, entries, namedIn(filter)+" "+when)
+			err = printJournal(out, entries, ends, namedIn(filter)+" "+when)
 		}
 		if len(entries) == 0 && !given(f, "since") && !filter.Since.IsZero() && (filter.From != store.Mailboxes{} || filter.To != store.Mailboxes{}) {
 			fmt.Fprintln(errOut, "mxgate journal: -since WHEN looks further back, such as -since 2w")
@@ -109,6 +122,26 @@ func runJournal(ctx context.Context, args []string, out, errOut io.Writer) int {
 		}
 		return err
 	})
+}
+
+// endsOf tells of those that were quarantined what has become of them since. Those
+// that are held still, or whose record is gone, are left out.
+func endsOf(ctx context.Context, st *store.Store, entries []store.Entry) (map[string]store.Held, error) {
+	ends := map[string]store.Held{}
+	for _, e := range entries {
+		if e.Outcome != store.Quarantined {
+			continue
+		}
+		h, err := st.Get(ctx, e.ID)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return nil, err
+		case h.State != store.StateHeld:
+			ends[e.ID] = h
+		}
+	}
+	return ends, nil
 }
 
 // given reports whether a flag was set.
@@ -162,7 +195,7 @@ func unnamed(file, source string) error {
 }
 
 // printJournal shows entries, or that there are none of what was looked for.
-func printJournal(out io.Writer, entries []store.Entry, looked string) error {
+func printJournal(out io.Writer, entries []store.Entry, ends map[string]store.Held, looked string) error {
 	if len(entries) == 0 {
 		_, err := fmt.Fprintf(out, "nothing%s\n", looked)
 		return err
@@ -177,6 +210,9 @@ func printJournal(out io.Writer, entries []store.Entry, looked string) error {
 		note := e.Sentence
 		if !strings.Contains(note, e.ID) { // an error of ours ends with it
 			note = strings.TrimSpace(note + " (" + e.ID + ")")
+		}
+		if h, ok := ends[e.ID]; ok {
+			note += " Since then: " + standing(h) + "."
 		}
 		author := e.Author
 		if author == "" { // there was no header to read one in
@@ -207,7 +243,7 @@ func addrShown(a netip.Addr) string {
 	return a.String()
 }
 
-func printJournalJSON(out io.Writer, entries []store.Entry) error {
+func printJournalJSON(out io.Writer, entries []store.Entry, ends map[string]store.Held) error {
 	encoder := json.NewEncoder(visible{out})
 	for _, e := range entries {
 		line := journalLine{
@@ -221,6 +257,9 @@ func printJournalJSON(out io.Writer, entries []store.Entry) error {
 		}
 		if e.OriginIP.IsValid() {
 			line.OriginIP = e.OriginIP.String()
+		}
+		if h, ok := ends[e.ID]; ok {
+			line.Since = &journalSince{h.State, h.ChangedAt, h.ChangedBy}
 		}
 		if err := encoder.Encode(line); err != nil {
 			return err

@@ -252,7 +252,7 @@ func typedAs(typed string, d mail.Domain) mail.Domain {
 // readDomain reads the domain of an argument, of which the registrable one counts.
 func readDomain(text string) (mail.Domain, error) {
 	d, err := mail.ParseDomain(text)
-	if err != nil {
+	if err != nil || !strings.Contains(string(d), ".") {
 		return "", fmt.Errorf("%.100q: expected a domain such as partner.example", text)
 	}
 	r := lookalike.Registrable(d)

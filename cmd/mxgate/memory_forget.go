@@ -102,8 +102,11 @@ func (r *remembering) export(ctx context.Context, rest []string) int {
 		return exitFine
 	}
 	file, err := os.OpenFile(r.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		err = fmt.Errorf("%w: expected a FILE that is not there yet", err)
+	}
 	if err != nil {
-		return fail(r.errOut, fmt.Errorf("-o: %w: expected a FILE that is not there yet", err))
+		return fail(r.errOut, fmt.Errorf("-o: %w", err))
 	}
 	err = r.memory.Export(ctx, visible{file})
 	if closing := file.Close(); err == nil {

@@ -172,6 +172,24 @@ func TestJournalFilters(t *testing.T) {
 	}
 }
 
+// Where a message is now is asked of the journal, too.
+func TestTheJournalTellsWhatBecameOfAHeldMessage(t *testing.T) {
+	l := newLab(t, "127.0.0.1:1")
+	l.hold("held")
+	l.journal()
+	_, out, _ := mx(t, "journal", "-config", l.config, "-id", "held")
+	if strings.Contains(out, "Since then") {
+		t.Errorf("it is held still:\n%s", out)
+	}
+	if code, _, errOut := mx(t, "quarantine", "delete", "-config", l.config, "-by", "erika", "held"); code != exitFine {
+		t.Fatal(errOut)
+	}
+	_, out, _ = mx(t, "journal", "-config", l.config, "-id", "held")
+	wantIn(t, strings.Join(strings.Fields(out), " "), "Since then: deleted at 2", " by erika, only this record is left.")
+	_, out, _ = mx(t, "journal", "-config", l.config, "-json", "-id", "held")
+	wantIn(t, out, `"since_then":{"state":"deleted","at":"2`, `","by":"erika"}`)
+}
+
 func TestTheNamesOfJournalJSONAreStable(t *testing.T) {
 	l := newLab(t, "127.0.0.1:1")
 	l.journal()

@@ -136,6 +136,9 @@ func (c *Config) warnOfCertificate(k *strict.Problems, now time.Time) {
 	case left <= certificateNotice:
 		k.Add("tls.cert_file", quote(c.TLS.CertFile), "the certificate expires on %s, in %s", day, count(int(left/(24*time.Hour)), "day", "days"))
 	}
+	if err := leaf.VerifyHostname(c.Hostname); err != nil {
+		k.Add("tls.cert_file", quote(c.TLS.CertFile), "the certificate is not for %s: a provider that verifies it sends nothing, unless it reaches you under a name that it has", c.Hostname)
+	}
 	if now.Before(leaf.NotBefore) {
 		k.Add("tls.cert_file", quote(c.TLS.CertFile), "the certificate is not valid before %s: is the clock right?", leaf.NotBefore.UTC().Format(time.RFC3339))
 	}

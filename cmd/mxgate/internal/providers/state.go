@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"mxgate/gateway/disk"
 	"mxgate/policy/provider/ranges"
 )
 
@@ -37,6 +38,9 @@ func LoadState(dir string) (*ranges.State, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ranges.NewState(), nil
+	}
+	if owner, ok := disk.Denied(dir, err); ok {
+		return nil, fmt.Errorf("%s belongs to %s: run this as that user, e.g. %s mxgate ... (%w)", owner.Path, owner, owner.Sudo(), err)
 	}
 	if err != nil {
 		return nil, err

@@ -5,16 +5,14 @@ package terminal
 import (
 	"io"
 	"os"
+
+	"github.com/mattn/go-isatty"
 )
 
-// Is reports whether w is a character device: progress is for people.
+// Is reports whether w is a terminal: progress is for people.
 func Is(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return ok && isatty.IsTerminal(f.Fd())
 }
 
 // Coloured reports whether w takes colours: a terminal, unless NO_COLOR is set

@@ -62,7 +62,7 @@ func (j *judgement) gateway() {
 		case f.Is(gatewayPath):
 			j.gatewayFound(i, f.Value())
 		case f.Is(gatewayVerdict):
-			j.point("own-verdict", 0, i, "our gateway decided: %s", quoted(f.Value()))
+			j.point("own-verdict", 0, i, "our gateway decided: %s", quoted(strings.Join(strings.Fields(f.Value()), " ")))
 		}
 	}
 }
