@@ -24,6 +24,9 @@ const (
 // answer: target had part in the conversation that we remember. Who is not known here
 // is held, too, against who is quoted and known, or wrote under his name before.
 //
+// One harmless mail ends that somebody is a stranger, a handful that he is new. So who
+// is younger than whom he quotes is held against him still where he speaks of payment.
+//
 // What stands below a name is held against a participant whoever knows that name, and
 // though it had part itself: anybody may have a name below a service, and who has one
 // may have joined to be taken for its other customers. We have names below services,
@@ -31,18 +34,28 @@ const (
 func (s *scene) faint(full, target mail.Domain) (lookalike.Match, bool) {
 	t, r := &s.e.Thread, s.relation(target)
 	stranger := t.stranger(t.Author.State, t.Author.First, s.e.ReceivedAt)
-	if r != score.Thread && (!stranger || r != score.Corroborated && !slices.Contains(s.recalled.Named, target)) || lookalike.Distant(full, target) {
+	involved := r == score.Corroborated && s.younger(target) || stranger && (r == score.Corroborated || slices.Contains(s.recalled.Named, target))
+	if r != score.Thread && !involved || lookalike.Distant(full, target) {
 		return lookalike.Match{}, false
 	}
+	m, ok := lookalike.Match{}, false
 	if stranger || !withinAny(target, s.c.Own) {
-		if m, ok := lookalike.Below(full, target); ok {
-			return m, true
-		}
+		m, ok = lookalike.Below(full, target)
 	}
-	if t.Known != nil && t.Known.TookPart {
+	if !ok && (t.Known == nil || !t.Known.TookPart) {
+		m, ok = faintly(full, target)
+	}
+	if ok && r != score.Thread && !stranger && !s.asksForMoney() {
 		return lookalike.Match{}, false
 	}
-	return faintly(full, target)
+	return m, ok
+}
+
+// younger reports whether the author came after target, whom the message shows, and was
+// never answered.
+func (s *scene) younger(target mail.Domain) bool {
+	author, old := &s.e.Thread.Author, s.known(target)
+	return author.State != TwoWay && !old.First.IsZero() && author.First.Sub(old.First) >= fresh
 }
 
 // resembles compares d with somebody in whose place it may be shown.

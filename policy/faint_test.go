@@ -52,6 +52,12 @@ func TestFaintLikenessesCountInAConversation(t *testing.T) {
 		{"two letters, quoted", letter{from: "x@nordlihctbou.de", body: quote}, builder(), Tag},
 		{"two letters, cold", letter{from: "x@nordlihctbou.de", body: paying}, builder(), Relay},
 		{"two letters, seen before", letter{from: "x@nordlihctbou.de", cites: thread, body: paying}, known("nordlihctbou.de", KnownDomain{State: Seen, First: days(8)}), Tag},
+		{"two letters, quoted, after one harmless mail", letter{from: "x@nordlihctbou.de", body: paying + quote}, known("nordlihctbou.de", KnownDomain{State: Seen, First: days(8), Messages: 1}), Tag},
+		{"two letters, quoted, with the name, after one harmless mail", letter{from: "Ole Nord <ole@nordlihctbou.de>", body: paying + quote}, known("nordlihctbou.de", KnownDomain{State: Seen, First: days(8), Messages: 1}), Quarantine},
+		{"two letters, quoted, after a warm-up", letter{from: "Ole Nord <ole@nordlihctbou.de>", body: paying + quote}, known("nordlihctbou.de", KnownDomain{State: Established, First: days(60)}), Tag},
+		{"two letters, quoted, no payment, after one harmless mail", letter{from: "x@nordlihctbou.de", body: quote}, known("nordlihctbou.de", KnownDomain{State: Seen, First: days(8), Messages: 1}), Relay},
+		{"two letters, quoted, older than who is quoted", letter{from: "x@nordlihctbou.de", body: paying + quote}, known("nordlihctbou.de", KnownDomain{State: Established, First: days(175)}), Relay},
+		{"two letters, quoted, answered before", letter{from: "x@nordlihctbou.de", body: paying + quote}, known("nordlihctbou.de", KnownDomain{State: TwoWay, First: days(60)}), Relay},
 		{"two letters, known for long", letter{from: "x@nordlihctbou.de", cites: thread}, known("nordlihctbou.de", KnownDomain{State: Established, First: days(60)}), Relay},
 		{"two letters, after a warm-up", letter{from: "Ole Nord <ole@nordlihctbou.de>", cites: thread, body: paying}, known("nordlihctbou.de", KnownDomain{State: TwoWay, First: days(60)}), Quarantine},
 		{"two letters, known before the other", letter{from: "x@nordlihctbou.de", cites: thread, body: paying}, known("nordlihctbou.de", KnownDomain{State: TwoWay, First: days(179)}), Relay},
@@ -154,4 +160,19 @@ func (f *failing) Recall(ctx context.Context, q Question) (Recollection, error) 
 		return Recollection{}, f.cause
 	}
 	return f.remembering.Recall(ctx, q)
+}
+
+// Whom the site corresponds with is imitated no less by who quotes him, too.
+func TestToQuoteWhomOneImitatesMakesNothingMilder(t *testing.T) {
+	colleague := func() *remembering { // he never had mail from heise.de
+		r := correspondence()
+		k := r.known["heise.de"]
+		k.ToUs = 0
+		r.known["heise.de"] = k
+		return r
+	}
+	try(t, []tried{
+		{"cold", letter{from: "x@heise-pay.com", body: paying}, colleague(), Tag, Impostor},
+		{"with what was written to somebody else", letter{from: "x@heise-pay.com", subject: "Re: x", body: paying + pasted}, colleague(), Tag, Impostor},
+	})
 }

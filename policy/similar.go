@@ -54,6 +54,9 @@ func (s *scene) resembled(ctx context.Context, local string) error {
 		if acquainted && (r == score.Message || r == score.Correspondent || r == score.Site) {
 			r = score.Namesake
 		}
+		if r == score.Message && known.State == TwoWay && has(string(class), lookalike.Combo) && confidence < leastMessage {
+			r = score.Correspondent // to be quoted as well makes nobody less of one
+		}
 		// Everybody has mail from free mailboxes, and many names are near theirs.
 		if confidence < leastFor(r, string(class)) || freeMail[target] && (r == score.Correspondent || r == score.Site) && !disguised(class) {
 			return
