@@ -103,7 +103,7 @@ func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
 		if n := e.Thread.borrowed(e); n != nil {
 			return fmt.Sprintf("The name shown is %q, a name of %s in this conversation, but the mail is from %s.", n.Name, named(n.Domain), e.Author.Address), Tag, true
 		}
-		return "", Reject, false
+		return e.twin()
 	case i.Where != "":
 		return fmt.Sprintf("The mail is from %s, but its %s names %s, and nothing proves that.", i.Address, whereWords[i.Where], named(i.Domain)), Reject, true
 	case i.Domain != "":
@@ -111,6 +111,21 @@ func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	default:
 		return fmt.Sprintf("The name shown is that of %q, who is protected, but the address %s is not known to be theirs.", i.Name, i.Address), Reject, true
 	}
+}
+
+// twin is for who writes from a free mailbox in a conversation in which such a one had
+// part, and about another account than before: anna.bergg is not anna.berg.
+func (e *Evidence) twin() (string, Disposition, bool) {
+	t := &e.Thread
+	d := lookalike.Registrable(e.Author.Domain)
+	if e.Author.Ambiguous != "" || !t.anybodys(d) || !t.Payment.changes() {
+		return "", Reject, false
+	}
+	money := upperFirst(t.Payment.phrase())
+	if t.Twin {
+		return fmt.Sprintf("The mail quotes somebody of the author's name who has another mailbox of %s than %s. %s.", named(d), e.Author.Address, money), Tag, true
+	}
+	return fmt.Sprintf("The mail answers in a conversation in which a mailbox of %s had part, and anybody may have another one there: compare %s with the one that you know. %s.", named(d), e.Author.Address, money), Tag, true
 }
 
 // otherAuthorInside reports whether the signed part of mail shows another author

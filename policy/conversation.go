@@ -98,7 +98,7 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	s.added()
 	s.replies(author)
 	e.Thread.Joins = t.Unread != "" && (s.bringsStranger() || t.stranger(t.Author.State, t.Author.First, e.ReceivedAt))
-	if e.Thread.Joins || e.suspects() || slices.ContainsFunc(e.Thread.Similar, func(f Similar) bool { return f.Kin }) {
+	if e.Thread.Joins || t.anybodys(s.author) || e.suspects() || slices.ContainsFunc(e.Thread.Similar, func(f Similar) bool { return f.Kin }) {
 		s.words()
 	}
 	return nil

@@ -45,11 +45,18 @@ func (s *scene) names(author mail.Author) {
 		if p.Name == "" || p.Where == thread.ReplyTo {
 			continue
 		}
-		if name := FoldName(p.Name); name == s.name {
-			s.bear(author.Display, lookalike.Registrable(p.Domain), string(p.Where))
-		} else if slices.Contains(s.further, name) {
-			s.bear(p.Name, lookalike.Registrable(p.Domain), string(p.Where))
+		name, shown := FoldName(p.Name), author.Display
+		if name != s.name {
+			if !slices.Contains(s.further, name) {
+				continue
+			}
+			shown = p.Name
 		}
+		d := lookalike.Registrable(p.Domain)
+		if d == s.author && freeMail[d] && p.Where == thread.QuotedFrom && !strings.EqualFold(p.Address.Local, author.Address.Local) {
+			s.e.Thread.Twin = true
+		}
+		s.bear(shown, d, string(p.Where))
 	}
 	for _, d := range s.recalled.Listed {
 		add(d, "listed")

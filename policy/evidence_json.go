@@ -234,6 +234,7 @@ func (w *jsonWriter) thread(t *Thread) {
 	if len(t.Named) > 0 {
 		w.other("named", t.Named)
 	}
+	w.flag("twin", t.Twin)
 	w.flag("name_known", t.NameKnown)
 	if len(t.Similar) > 0 {
 		w.key("similar")

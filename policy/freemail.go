@@ -11,6 +11,13 @@ import (
 // know the others.
 func FreeMail(d mail.Domain) bool { return freeMail[lookalike.Registrable(d)] }
 
+// anybodys reports whether the author, of that registrable domain, has a free mailbox and
+// claims to be somebody of a conversation who has one there, too: it may be another one.
+// Whose mailbox was whose is not remembered.
+func (t *Thread) anybodys(author mail.Domain) bool {
+	return freeMail[author] && (t.Twin || t.Known != nil && t.Known.TookPart)
+}
+
 // freeMail lists domains under which anybody can have a mailbox. Who writes from
 // there is known by his address and not by the domain: it is nobody's party, it
 // is not new, and its signature proves no owner. Among themselves they resemble

@@ -45,3 +45,18 @@ func TestManyIDsAloneAreNoReasonToDoubtAStranger(t *testing.T) {
 		t.Errorf("%s: %s\n%+v", v.Reason, v.Sentence, e.Thread)
 	}
 }
+
+// Anybody may have a mailbox that differs in one letter from a partner's.
+func TestAFreeMailboxIsNotTheOneBesideIt(t *testing.T) {
+	const thread = "<q3@example.com>" // of mailboxes of gmail.com
+	quoted := strings.ReplaceAll(pasted, "Anna Berg <anna@heise.de>", "Max Mint <max.mint@gmail.com>")
+	try(t, []tried{
+		{"in the conversation, with money", letter{from: "Max Mint <max.mintt@gmail.com>", cites: thread, body: paying}, correspondence(), Tag, Impersonated},
+		{"in the conversation", letter{from: "Max Mint <max.mintt@gmail.com>", cites: thread}, correspondence(), Relay, Clean},
+		{"quoted, with money", letter{from: "Max Mint <max.mintt@gmail.com>", body: paying + quoted}, correspondence(), Tag, Impersonated},
+		{"quoted", letter{from: "Max Mint <max.mintt@gmail.com>", body: quoted}, correspondence(), Relay, Clean},
+		{"from the mailbox that is quoted, with money", letter{from: "Max Mint <Max.Mint@gmail.com>", body: paying + quoted}, correspondence(), Relay, Clean},
+		{"of another name, with money", letter{from: "Eva Muster <eva@gmail.com>", body: paying + quoted}, correspondence(), Relay, Clean},
+		{"in no conversation, with money", letter{from: "Max Mint <max.mintt@gmail.com>", body: paying}, correspondence(), Relay, Clean},
+	})
+}

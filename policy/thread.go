@@ -26,6 +26,7 @@ type Thread struct {
 	Known       *Remembered `json:"known,omitempty"`       // the conversation that the ids lead to; absent: none is remembered
 	Parties     []Party     `json:"parties,omitempty"`     // whose domains it shows, ours and the author's left out; at most 32
 	Named       []Namesake  `json:"named,omitempty"`       // others who bear the author's name; at most 8
+	Twin        bool        `json:"twin,omitempty"`        // it quotes somebody of the author's name with another mailbox of the same free service
 	NameKnown   bool        `json:"name_known,omitempty"`  // a recipient had mail of that name from the author domain before
 	Similar     []Similar   `json:"similar,omitempty"`     // whom the author domain resembles, the nearest first; at most 8
 	Added       []Similar   `json:"added,omitempty"`       // recipients in To and Cc who resemble somebody; at most 8
