@@ -101,7 +101,14 @@ func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
 			e.Author.Address, joinDomains(e.Author.Protected.Domains)), Tag, true
 	case i == nil:
 		if n := e.Thread.borrowed(e); n != nil {
-			return fmt.Sprintf("The name shown is %q, a name of %s in this conversation, but the mail is from %s.", n.Name, named(n.Domain), e.Author.Address), Tag, true
+			where := "in this conversation"
+			switch n.Where {
+			case "memory":
+				where = "in earlier mail to this recipient"
+			case "listed":
+				where = "as an administrator listed it"
+			}
+			return fmt.Sprintf("The name shown is %q, a name of %s %s, but the mail is from %s.", n.Name, named(n.Domain), where, e.Author.Address), Tag, true
 		}
 		return e.twin()
 	case i.Where != "":

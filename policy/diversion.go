@@ -61,6 +61,9 @@ func (s *scene) names(author mail.Author) {
 	for _, d := range s.recalled.Listed {
 		add(d, "listed")
 	}
+	if isOffice(shown) {
+		return // of how many houses it is, a recipient's mail does not tell
+	}
 	for _, d := range s.recalled.Named {
 		add(d, "memory")
 	}
