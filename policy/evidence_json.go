@@ -201,6 +201,7 @@ func (w *jsonWriter) thread(t *Thread) {
 	w.openAt("thread")
 	w.flag("reply", t.Reply)
 	w.flag("list", t.List)
+	w.flag("report", t.Report)
 	w.flag("personal", t.Personal)
 	w.count("cited", int64(t.Cited))
 	w.some("unread", t.Unread)

@@ -19,7 +19,7 @@ const leastStolen = 65
 
 func stolenThread(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	t := &e.Thread
-	if e.OwnDomain != "" || t.Known == nil || !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
+	if e.OwnDomain != "" || t.Known == nil || t.reports() || !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
 		return "", Quarantine, false
 	}
 	for i := range t.Similar {

@@ -17,6 +17,7 @@ import (
 type Thread struct {
 	Reply       bool        `json:"reply,omitempty"`       // it claims to answer or to forward something
 	List        bool        `json:"list,omitempty"`        // it claims to come through a mailing list
+	Report      bool        `json:"report,omitempty"`      // it claims to be the report of a mail system, and has the null reverse-path of one
 	Personal    bool        `json:"personal,omitempty"`    // To or Cc name a recipient of the envelope
 	Cited       int         `json:"cited,omitempty"`       // how many ids it cites, at most 100
 	Unread      string      `json:"unread,omitempty"`      // the limit that kept some of it from being read or compared
@@ -130,6 +131,13 @@ func (p *Payment) names() bool { return len(p.Accounts) > len(p.Known) }
 // changes reports whether it is about another account than before. Each first
 // invoice names one.
 func (p *Payment) changes() bool { return len(p.Changed) > 0 || len(p.Words) > 0 }
+
+// reports reports whether the message is, for all that it says, the report of a mail
+// system, which brings nothing else: of a tenant of a service, or a host, that has a name
+// like the author of the mail that was not delivered.
+func (t *Thread) reports() bool {
+	return t.Report && t.Payment.told() == "" && t.ReplyTo == nil && len(t.Named) == 0 && len(t.Added) == 0
+}
 
 // fresh is how long a domain is new: LOOKALIKE 5.
 const fresh = 7 * 24 * time.Hour

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 
+	"mxgate/policy/lookalike"
 	"mxgate/policy/score"
 )
 
@@ -59,8 +60,17 @@ func (e *Evidence) doubt(f *score.Facts, s *Similar) string {
 		return s.firstWords()
 	case e.abreast(s):
 		return fmt.Sprintf("both %s and %s had part in this conversation, and it speaks of no payment", named(s.Domain), named(s.Target))
+	case e.bothNew(s):
+		return fmt.Sprintf("neither %s nor %s has ever written to us, and a house that is new here may well have both", named(s.Domain), named(s.Target))
 	case e.sibling(s) && !f.Name && f.Payment == "" && !f.Intrudes:
 		return fmt.Sprintf("houses write from such names, we have had mail from this one since %s, and it speaks of no payment", day(s.Since))
 	}
 	return ""
+}
+
+// bothNew reports whether the memory, which is no longer new itself, knows neither of the
+// two, the message alone shows the other one, and nothing but a hyphen tells them apart: a
+// house has such names more often than a thief finds one whose partner never wrote to us.
+func (e *Evidence) bothNew(s *Similar) bool {
+	return s.Where == "author" && s.Relation == score.Message && s.Class == string(lookalike.Hyphen) && s.State == Unseen && s.TargetState == Unseen && !s.TargetVouched && !e.learns()
 }

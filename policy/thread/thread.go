@@ -24,6 +24,7 @@ type Conversation struct {
 	ID             string   // Message-ID without angle brackets; "" if there is none, or two, or it is malformed
 	Cited          []string // ids of References and In-Reply-To, without angle brackets and repeats: the first and the last 50; Unread says if there are more
 	Reply          bool     // it claims to be part of a conversation: ids cited, a prefix in Subject, or quoted headers in the text
+	Report         bool     // multipart/report: RFC 6522
 	List           bool     // List-Id, List-Post or Precedence: list
 	Parties        []Party  // everybody it shows beside From; at most MaxParties, no repeats of an address in one place
 	Crowd          []Party  // domains of To and Cc of which Parties has no address for want of room, each once and without its address; at most MaxCrowd
@@ -63,7 +64,7 @@ func Read(m *mail.Message) Conversation {
 	r.c.ID = messageID(r.header)
 	r.c.Cited, all = citedIDs(r.header)
 	r.c.Reply = len(r.c.Cited) > 0 || isReply(subject(r.header))
-	r.c.List = isList(r.header)
+	r.c.List, r.c.Report = isList(r.header), isReport(r.header)
 	for _, id := range r.c.Cited {
 		if d := idDomain(id); d != "" {
 			all = r.keepCited(d) && all
@@ -100,7 +101,7 @@ type reader struct {
 }
 
 // fieldNames are the fields that are read.
-var fieldNames = [...]string{"Message-ID", "References", "In-Reply-To", "Subject", "List-Id", "List-Post", "Precedence", "Reply-To", "Mail-Reply-To", "To", "Cc", "Mail-Followup-To"}
+var fieldNames = [...]string{"Message-ID", "References", "In-Reply-To", "Subject", "List-Id", "List-Post", "Precedence", "Reply-To", "Mail-Reply-To", "To", "Cc", "Mail-Followup-To", "Content-Type"}
 
 // begin readies r for m: of its fields, it picks those that are read.
 func (r *reader) begin(m *mail.Message) {
@@ -136,6 +137,17 @@ func isList(fields []mail.Field) bool {
 	for _, f := range fields {
 		if f.Is("List-Id") || f.Is("List-Post") || f.Is("Precedence") && strings.EqualFold(strings.TrimSpace(f.Value()), "list") {
 			return true
+		}
+	}
+	return false
+}
+
+// isReport reports whether the message says that it is a report of a mail system.
+func isReport(fields []mail.Field) bool {
+	for _, f := range fields {
+		if f.Is("Content-Type") {
+			kind, _, _ := strings.Cut(f.Value(), ";")
+			return strings.EqualFold(strings.TrimSpace(kind), "multipart/report")
 		}
 	}
 	return false
