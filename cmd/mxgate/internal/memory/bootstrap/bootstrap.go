@@ -200,10 +200,12 @@ const (
 // wrote in front of it.
 //
 // Our servers are hosts below our domains. What they say of their client counts as
-// long as they say that it was a machine of ours; the first client beyond has
-// written all that stands below, and must be the source.
+// long as they say that it was a machine of ours, by its address or by the name that
+// they found for it; the first client beyond has written all that stands below, and
+// must be the source.
 func (a *Archive) below(m *mail.Message, src provider.Source) (*mail.Message, border) {
-	for i, h := range received.Hops(m) {
+	hops := received.Hops(m)
+	for i, h := range hops {
 		by, err := mail.ParseDomain(h.By)
 		if err != nil || !a.ours(by) {
 			if i > 0 {
@@ -221,11 +223,19 @@ func (a *Archive) below(m *mail.Message, src provider.Source) (*mail.Message, bo
 		if !ip.IsValid() { // no client: it was handed over within the machine
 			local = !h.Ambiguous && h.Helo == "" && h.RDNS == "" || h.Proto == "LMTP"
 		}
-		if !local {
+		if !local && !(i+1 < len(hops) && a.isOurs(m, &h, hops[i+1].By)) {
 			return m, elsewhere
 		}
 	}
 	return m, elsewhere
+}
+
+// isOurs reports whether the client of a hop is the host of ours that wrote the next
+// line: a server looks up the name of an address, and whose address has a name of ours
+// is ours, unless the server says that it may be forged.
+func (a *Archive) isOurs(m *mail.Message, h *received.Hop, next string) bool {
+	name, err := mail.ParseDomain(h.RDNS)
+	return err == nil && a.ours(name) && strings.EqualFold(string(name), next) && !h.Ambiguous && !strings.Contains(m.Fields[h.Field].Value(), "may be forged")
 }
 
 // recipients are whom the message was for: of mail to us those of ours whom it

@@ -48,9 +48,10 @@ func read(t *testing.T, c Config, messages ...string) (*Archive, []policy.Observ
 
 func TestWhatTheProviderNotedAboveItsBorderProvesTheAuthor(t *testing.T) {
 	for name, m := range map[string]string{
-		"behind our server":              ownHop + results + providerHop + letter,
-		"behind two servers of ours":     inside + ownHop + results + providerHop + letter,
-		"with a name below the author's": ownHop + strings.ReplaceAll(results, "header.from=partner", "header.from=mail.partner") + providerHop + letter,
+		"behind our server":                      ownHop + results + providerHop + letter,
+		"behind a gateway with a public address": strings.ReplaceAll(inside, "10.0.0.5", "203.0.113.5") + strings.ReplaceAll(ownHop, "by mail.example.com", "by gate.example.com") + results + providerHop + letter,
+		"behind two servers of ours":             inside + ownHop + results + providerHop + letter,
+		"with a name below the author's":         ownHop + strings.ReplaceAll(results, "header.from=partner", "header.from=mail.partner") + providerHop + letter,
 	} {
 		a, learned := read(t, Config{}, m)
 		if a.Proven != 1 || len(learned) != 1 || a.Taught["partner.example"] != 1 {
@@ -70,18 +71,21 @@ func TestWhatMayHaveComeWithTheMessageProvesNobody(t *testing.T) {
 		doubt Doubt
 		text  string
 	}{
-		"no results":                          {NoResults, ownHop + providerHop + letter},
-		"below the border":                    {Unnoted, ownHop + providerHop + results + letter},
-		"a planted border, past the provider": {Elsewhere, strangerHop + results + providerHop + letter},
-		"planted hops of ours, too":           {Elsewhere, strangerHop + inside + ownHop + results + providerHop + letter},
-		"a client without an address":         {Elsewhere, nameless + ownHop + results + providerHop + letter},
-		"of another id":                       {Unnoted, ownHop + strings.ReplaceAll(results, "mx.provider", "mx.evil") + providerHop + letter},
-		"of our own gateway":                  {Unnoted, ownHop + strings.ReplaceAll(results, "mx.provider.example", "gate.example.com") + providerHop + letter},
-		"for another domain":                  {Failed, ownHop + strings.ReplaceAll(results, "=partner", "=evil") + providerHop + letter},
-		"a failure":                           {Failed, ownHop + strings.ReplaceAll(results, "pass", "fail") + providerHop + letter},
-		"two that differ":                     {Failed, ownHop + results + strings.ReplaceAll(results, "pass", "fail") + providerHop + letter},
-		"nothing but results":                 {Elsewhere, results + letter},
-		"a border that is known by name only": {Borderless, results + providerHop + letter},
+		"no results":                              {NoResults, ownHop + providerHop + letter},
+		"below the border":                        {Unnoted, ownHop + providerHop + results + letter},
+		"a planted border, past the provider":     {Elsewhere, strangerHop + results + providerHop + letter},
+		"planted hops of ours, too":               {Elsewhere, strangerHop + inside + ownHop + results + providerHop + letter},
+		"a public address without a name of ours": {Elsewhere, strings.ReplaceAll(inside, "(gate.example.com [10.0.0.5])", "(evil.example [203.0.113.66])") + strings.ReplaceAll(ownHop, "by mail.example.com", "by gate.example.com") + results + providerHop + letter},
+		"a name of ours that may be forged":       {Elsewhere, strings.ReplaceAll(inside, "[10.0.0.5])", "[203.0.113.66] (may be forged))") + strings.ReplaceAll(ownHop, "by mail.example.com", "by gate.example.com") + results + providerHop + letter},
+		"a name of ours, and a line of another":   {Elsewhere, strings.ReplaceAll(inside, "10.0.0.5", "203.0.113.66") + ownHop + results + providerHop + letter},
+		"a client without an address":             {Elsewhere, nameless + ownHop + results + providerHop + letter},
+		"of another id":                           {Unnoted, ownHop + strings.ReplaceAll(results, "mx.provider", "mx.evil") + providerHop + letter},
+		"of our own gateway":                      {Unnoted, ownHop + strings.ReplaceAll(results, "mx.provider.example", "gate.example.com") + providerHop + letter},
+		"for another domain":                      {Failed, ownHop + strings.ReplaceAll(results, "=partner", "=evil") + providerHop + letter},
+		"a failure":                               {Failed, ownHop + strings.ReplaceAll(results, "pass", "fail") + providerHop + letter},
+		"two that differ":                         {Failed, ownHop + results + strings.ReplaceAll(results, "pass", "fail") + providerHop + letter},
+		"nothing but results":                     {Elsewhere, results + letter},
+		"a border that is known by name only":     {Borderless, results + providerHop + letter},
 	} {
 		a, learned := read(t, Config{}, m.text)
 		if a.Counts.Unproven != 1 || len(learned) != 1 || learned[0].Aligned || len(a.Taught) != 0 || a.Unproven["partner.example"] != 1 || a.Doubts[m.doubt] != 1 {
