@@ -25,7 +25,7 @@ func serving(dir string) (unlock func()) {
 
 // tryLock takes the lock, unless somebody has it.
 func tryLock(dir string) (unlock func(), ok bool) {
-	return try(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, syscall.LOCK_EX)
+	return await(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, syscall.LOCK_EX, 0)
 }
 
 // usersWait is how long one waits for the others. It then goes on: a tool opens its
@@ -50,26 +50,26 @@ func alone(users string, wait time.Duration) (end func(), ok bool) {
 
 func await(path string, flags, how int, wait time.Duration) (unlock func(), ok bool) {
 	for end := time.Now().Add(wait); ; time.Sleep(20 * time.Millisecond) {
-		if unlock, ok := try(path, flags, how); ok || time.Now().After(end) {
+		unlock, ok, busy := try(path, flags, how)
+		if ok || !busy || time.Now().After(end) {
 			return unlock, ok
-		}
-		if _, err := os.Stat(path); err != nil {
-			return func() {}, false // there is none to wait for
 		}
 	}
 }
 
-func try(path string, flags, how int) (unlock func(), ok bool) {
+// try takes a lock. busy says that it may be to be had later: the others have it, or the
+// file was moved aside meanwhile.
+func try(path string, flags, how int) (unlock func(), ok, busy bool) {
 	f, err := os.OpenFile(path, flags, 0o600)
 	if err != nil {
-		return func() {}, false
+		return func() {}, false, false
 	}
 	err = syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 	mine, errMine := f.Stat()
 	now, errNow := os.Stat(path)
-	if err != nil || errMine != nil || errNow != nil || !os.SameFile(mine, now) { // it was moved aside meanwhile
+	if err != nil || errMine != nil || errNow != nil || !os.SameFile(mine, now) {
 		_ = f.Close() // nothing was written
-		return func() {}, false
+		return func() {}, false, true
 	}
-	return func() { _ = f.Close() }, true // closing releases
+	return func() { _ = f.Close() }, true, false // closing releases
 }
