@@ -138,7 +138,7 @@ func (r *releasing) deliver(ctx context.Context, h store.Held, content *os.File,
 	if err != nil {
 		return fmt.Errorf("next hop %q: %w", h.NextHop, err)
 	}
-	taken := len(h.Settled) > 0
+	taken := map[string]bool{}    // next hops that took it for somebody
 	refused := map[int]refusals{} // whole legs, by their index
 	var errs []error
 	settle := func(l *leg, not refusals) error {
@@ -154,7 +154,7 @@ func (r *releasing) deliver(ctx context.Context, h store.Held, content *os.File,
 		whole, all := errors.AsType[refusals](err)
 		switch {
 		case err == nil:
-			taken = true
+			taken[l.route.Name] = true
 			r.done.NextHops, r.done.Delivered = append(r.done.NextHops, l.route.Name), append(r.done.Delivered, to...)
 			if err := settle(l, not); err != nil {
 				return err
@@ -168,7 +168,7 @@ func (r *releasing) deliver(ctx context.Context, h store.Held, content *os.File,
 	for i := range legs {
 		switch {
 		case refused[i] == nil:
-		case !taken:
+		case !taken[legs[i].route.Name]: // its directory may be what is wrong
 			errs = append(errs, fmt.Errorf("next hop %s: %w", legs[i].route.Name, refused[i]))
 		default:
 			if err := settle(&legs[i], refused[i]); err != nil {

@@ -125,7 +125,9 @@ func impersonated(_ *Rules, e *Evidence) (string, Disposition, bool) {
 func (e *Evidence) twin() (string, Disposition, bool) {
 	t := &e.Thread
 	d := lookalike.Registrable(e.Author.Domain)
-	if e.Author.Ambiguous != "" || !t.anybodys(d) || !t.Payment.changes() {
+	p := &t.Payment
+	account := len(p.Changed) > 0 || len(p.Words) > 0 && p.names() // words alone are everybody's
+	if e.Author.Ambiguous != "" || !t.anybodys(d) || !account && !(t.Twin && p.changes()) {
 		return "", Reject, false
 	}
 	money := upperFirst(t.Payment.phrase())

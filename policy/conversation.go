@@ -60,7 +60,7 @@ func (c *Collector) conversation(ctx context.Context, e *Evidence, tx *mail.Tran
 	s := scene{c: c, e: e, m: tx.Message, conv: thread.Read(tx.Message)}
 	t := &e.Thread
 	t.Reply, t.List, t.Cited, t.Unread = s.conv.Reply, s.conv.List, len(s.conv.Cited), s.conv.Unread
-	t.Report = s.conv.Report && tx.Envelope.ReversePath.IsNull()
+	t.Report = s.conv.Report && tx.Envelope.ReversePath.IsNull() && isMailSystem(author.Address.Local)
 	t.Personal = s.personal(tx.Envelope.ForwardPaths)
 	if author.Ambiguous == "" {
 		s.author = lookalike.Registrable(author.Address.Domain)

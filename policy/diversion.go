@@ -53,7 +53,7 @@ func (s *scene) names(author mail.Author) {
 			shown = p.Name
 		}
 		d := lookalike.Registrable(p.Domain)
-		if d == s.author && freeMail[d] && p.Where == thread.QuotedFrom && !strings.EqualFold(p.Address.Local, author.Address.Local) {
+		if d == s.author && freeMail[d] && p.Where == thread.QuotedFrom && mailbox(p.Address) != mailbox(author.Address) {
 			s.e.Thread.Twin = true
 		}
 		s.bear(shown, d, string(p.Where))

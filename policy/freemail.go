@@ -18,6 +18,13 @@ func (t *Thread) anybodys(author mail.Domain) bool {
 	return freeMail[author] && (t.Twin || t.Known != nil && t.Known.TookPart)
 }
 
+// mailbox is a local part as services take it that know no dots in one, and nothing
+// behind a plus.
+func mailbox(a mail.Address) string {
+	local, _, _ := strings.Cut(strings.ToLower(a.Local), "+")
+	return strings.ReplaceAll(local, ".", "")
+}
+
 // freeMail lists domains under which anybody can have a mailbox. Who writes from
 // there is known by his address and not by the domain: it is nobody's party, it
 // is not new, and its signature proves no owner. Among themselves they resemble

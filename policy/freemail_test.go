@@ -51,7 +51,9 @@ func TestAFreeMailboxIsNotTheOneBesideIt(t *testing.T) {
 	const thread = "<q3@example.com>" // of mailboxes of gmail.com
 	quoted := strings.ReplaceAll(pasted, "Anna Berg <anna@heise.de>", "Max Mint <max.mint@gmail.com>")
 	try(t, []tried{
-		{"in the conversation, with money", letter{from: "Max Mint <max.mintt@gmail.com>", cites: thread, body: paying}, correspondence(), Tag, Impersonated},
+		{"in the conversation, with money", letter{from: "Max Mint <max.mintt@gmail.com>", cites: thread, body: paying + "IBAN " + otherAccount + "\r\n"}, correspondence(), Tag, Impersonated},
+		{"in the conversation, with words alone", letter{from: "Max Mint <max.mintt@gmail.com>", cites: thread, body: paying}, correspondence(), Relay, Clean},
+		{"quoted, with money, the same mailbox", letter{from: "Max Mint <maxmint+inv@gmail.com>", body: paying + quoted}, correspondence(), Relay, Clean},
 		{"in the conversation", letter{from: "Max Mint <max.mintt@gmail.com>", cites: thread}, correspondence(), Relay, Clean},
 		{"quoted, with money", letter{from: "Max Mint <max.mintt@gmail.com>", body: paying + quoted}, correspondence(), Tag, Impersonated},
 		{"quoted", letter{from: "Max Mint <max.mintt@gmail.com>", body: quoted}, correspondence(), Relay, Clean},

@@ -127,7 +127,7 @@ func (r *Rules) spared(e *Evidence, f *score.Facts, s *Similar, hidden bool) str
 		return "it came through " + strconv.Quote(by) + ", a forwarder of our rules"
 	case e.Thread.list():
 		return "it came through a mailing list"
-	case e.Thread.reports() && !f.Person:
+	case e.Thread.reports() && !f.Person && s != nil && !inLetters(s.Class):
 		return "it is the report of a mail system, and speaks of no payment"
 	case !hidden && e.namesOnly(f, s):
 		return "nobody here is known to write to " + named(s.Target) + ", and the mail claims no conversation and no money"

@@ -60,7 +60,7 @@ func TestWhoJoinsIsNobodyElse(t *testing.T) {
 		{"with the name", letter{from: "Ole Nord <ole@docs-share.com>", cites: built, body: paying}, joined(), Tag, Impersonated},
 		{"with a name of his own", letter{from: "Max Weber <max@docs-share.com>", cites: built, body: paying}, joined(), Relay, Clean},
 		{"with the name, known for long", letter{from: "Ole Nord <ole@docs-share.com>", cites: built, body: paying}, service(known, "docs-share.com"), Relay, Clean},
-		{"with the name, at a free mailbox of which others had part", letter{from: "Ole Nord <ole@gmail.com>", cites: built, body: paying}, builders(func(*remembering) {}, "gmail.com"), Tag, Impersonated},
+		{"with the name, at a free mailbox of which others had part", letter{from: "Ole Nord <ole@gmail.com>", cites: built, body: paying}, builders(func(*remembering) {}, "gmail.com"), Relay, Clean},
 
 		{"a service that is known, with the name and payment", letter{from: "Ole Nord <ole@nordlichtbau.docs-share.com>", cites: built, body: paying}, service(known), Quarantine, Impostor},
 		{"a service that is known, with payment", letter{from: "x@nordlichtbau.docs-share.com", cites: built, body: paying}, service(known), Tag, Impostor},

@@ -11,7 +11,7 @@ import (
 // observation is what may be learned from the message as far as the conversation
 // tells: what q asks about, and whom it is to.
 func (s *scene) observation(q Question) Observation {
-	o := Observation{At: q.At, ID: s.conv.ID, Author: q.Author, Name: q.Name, Recipients: q.Recipients, Cited: q.Cited, Accounts: q.Accounts, List: s.conv.List}
+	o := Observation{At: q.At, ID: s.conv.ID, Author: q.Author, Name: q.shown(), Recipients: q.Recipients, Cited: q.Cited, Accounts: q.Accounts, List: s.conv.List}
 	for _, p := range s.conv.Parties {
 		if (p.Where == thread.To || p.Where == thread.Cc) && p.Domain != "" && !slices.Contains(o.Parties, p.Domain) {
 			o.Parties = append(o.Parties, p.Domain)

@@ -7,13 +7,13 @@ import "strings"
 var offices = func() map[string]bool {
 	m := map[string]bool{}
 	for word := range strings.FieldsSeq(`
-		customer customers client service services support team desk help helpdesk care sales success account accounts accounting payable receivable
+		customer customers client service services support team desk help helpdesk care sales account accounts accounting payable receivable
 		billing invoice invoices payment payments finance office admin administrator administration webmaster postmaster mailer daemon no do not reply
 		noreply donotreply info information notification notifications newsletter news marketing hr human resources order orders ordering shop store
-		contact booking reservations reservation shipping logistics purchasing procurement press media it security system robot bot
+		contact booking reservations reservation shipping logistics purchasing procurement it
 		kundenservice kundendienst kundenbetreuung service buchhaltung finanzbuchhaltung vertrieb einkauf verkauf rechnung rechnungen
-		rechnungswesen bestellung bestellungen versand personal personalabteilung sekretariat zentrale nicht antworten
-		comptabilite facturation commande commandes clients ventes achats direction accueil ne pas repondre`) {
+		rechnungswesen bestellung bestellungen versand personalabteilung sekretariat zentrale nicht antworten
+		comptabilite facturation commande commandes clients ventes achats accueil ne pas repondre`) {
 		m[word] = true
 	}
 	return m

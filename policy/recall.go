@@ -30,6 +30,14 @@ type Question struct {
 	Accounts   []string       // IBANs with a valid checksum, in capitals without spaces
 }
 
+// shown is all that From shows as a name.
+func (q *Question) shown() string {
+	if len(q.Names) > 0 {
+		return q.Names[0]
+	}
+	return q.Name
+}
+
 // Recollection is the answer to a Question. Domains are registrable ones.
 type Recollection struct {
 	Thread    RememberedThread

@@ -55,3 +55,14 @@ func tellFrom(t *testing.T, l letter, bounce bool) Evidence {
 	}
 	return e
 }
+
+// What no mail system is called, or a disguise of letters, is no report.
+func TestWhatIsNoReportIsHeldAsBefore(t *testing.T) {
+	body := "--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: Anna Berg <anna@heise.de>\r\nTo: Bob <bob@example.com>\r\nSubject: Invoice 7\r\n\r\nHello.\r\n--b--\r\n"
+	for _, from := range []string{"MAILER-DAEMON@he1se.de", "anna@heise-mail.net"} {
+		e := tellFrom(t, letter{from: from, cites: stolen, fields: "MIME-Version: 1.0\r\nContent-Type: multipart/report; boundary=b\r\n", body: body}, true)
+		if v := decideAgain(t, Rules{}, e); v.Disposition != Quarantine {
+			t.Errorf("%s: %s %s: %s", from, v.Disposition, v.Reason, v.Sentence)
+		}
+	}
+}

@@ -19,12 +19,12 @@ const leastStolen = 65
 
 func stolenThread(_ *Rules, e *Evidence) (string, Disposition, bool) {
 	t := &e.Thread
-	if e.OwnDomain != "" || t.Known == nil || t.reports() || !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
+	if e.OwnDomain != "" || t.Known == nil || !t.stranger(t.Author.State, t.Author.First, e.ReceivedAt) {
 		return "", Quarantine, false
 	}
 	for i := range t.Similar {
 		s := &t.Similar[i]
-		if f := e.factsOf(e.facts(), s); e.tied(&f, s) {
+		if f := e.factsOf(e.facts(), s); e.tied(&f, s) || t.reports() && !inLetters(s.Class) {
 			continue
 		}
 		if t.intrudes(s.Target) && s.Confidence >= leastStolen && s.Class != string(lookalike.TLD) && !e.poses(s.Target) && e.excused(s.Domain, s.Target, s.SameOwner) == "" {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"time"
 
 	"mxgate/policy/mail"
@@ -132,11 +133,18 @@ func (p *Payment) names() bool { return len(p.Accounts) > len(p.Known) }
 // invoice names one.
 func (p *Payment) changes() bool { return len(p.Changed) > 0 || len(p.Words) > 0 }
 
+// isMailSystem reports whether a local part is that of a mail system: RFC 5321, Section
+// 4.5.1, the usual one, and that of Exchange.
+func isMailSystem(local string) bool {
+	local = strings.ToLower(local)
+	return local == "mailer-daemon" || local == "postmaster" || strings.HasPrefix(local, "microsoftexchange")
+}
+
 // reports reports whether the message is, for all that it says, the report of a mail
 // system, which brings nothing else: of a tenant of a service, or a host, that has a name
 // like the author of the mail that was not delivered.
 func (t *Thread) reports() bool {
-	return t.Report && t.Payment.told() == "" && t.ReplyTo == nil && len(t.Named) == 0 && len(t.Added) == 0
+	return t.Report && t.Unread == "" && t.Payment.told() == "" && len(t.Payment.Accounts) == 0 && t.ReplyTo == nil && len(t.Named) == 0 && len(t.Added) == 0
 }
 
 // fresh is how long a domain is new: LOOKALIKE 5.

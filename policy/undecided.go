@@ -60,7 +60,7 @@ func (e *Evidence) doubt(f *score.Facts, s *Similar) string {
 		return s.firstWords()
 	case e.abreast(s):
 		return fmt.Sprintf("both %s and %s had part in this conversation, and it speaks of no payment", named(s.Domain), named(s.Target))
-	case e.bothNew(s):
+	case e.bothNew(s) && (!f.Name || f.Payment == ""):
 		return fmt.Sprintf("neither %s nor %s has ever written to us, and a house that is new here may well have both", named(s.Domain), named(s.Target))
 	case e.sibling(s) && !f.Name && f.Payment == "" && !f.Intrudes:
 		return fmt.Sprintf("houses write from such names, we have had mail from this one since %s, and it speaks of no payment", day(s.Since))

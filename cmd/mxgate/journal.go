@@ -134,7 +134,7 @@ func endsOf(ctx context.Context, st *store.Store, entries []store.Entry) (map[st
 		}
 		h, err := st.Get(ctx, e.ID)
 		switch {
-		case errors.Is(err, store.ErrNotFound):
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt): // quarantine show tells of that
 		case err != nil:
 			return nil, err
 		case h.State != store.StateHeld:

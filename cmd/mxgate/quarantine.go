@@ -179,7 +179,8 @@ func (q *quarantining) release(ctx context.Context, ids []string) int {
 			fmt.Fprintf(q.errOut, "%s: not to %s\n", id, policy.Plain(refused.String(), 400))
 		}
 		if err == nil {
-			return q.maybeTwice(ctx, id)
+			q.maybeTwice(ctx, id)
+			return nil
 		}
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUncertain) {
 			return err
@@ -190,7 +191,11 @@ func (q *quarantining) release(ctx context.Context, ids []string) int {
 		case errGet != nil:
 			return errors.Join(err, errGet)
 		case h.State == store.StateHeld && errors.Is(err, store.ErrMaybe):
-			return fmt.Errorf("uncertain, still held: %s", strings.TrimPrefix(err.Error(), "store: release "+id+": "))
+			also := ""
+			if len(r.Delivered) > 0 {
+				also = "released to " + strings.Join(pathsOf(r.Delivered), ", ") + "; for the others "
+			}
+			return fmt.Errorf("%suncertain, still held: %s", also, strings.TrimPrefix(err.Error(), "store: release "+id+": "))
 		case h.State == store.StateHeld && len(r.Delivered) > 0:
 			return fmt.Errorf("released to %s, still held for the others: %s", strings.Join(pathsOf(r.Delivered), ", "), strings.TrimPrefix(err.Error(), "store: release "+id+": "))
 		case h.State == store.StateHeld:
@@ -201,10 +206,10 @@ func (q *quarantining) release(ctx context.Context, ids []string) int {
 }
 
 // maybeTwice says so where a release that came to no end may have delivered already.
-func (q *quarantining) maybeTwice(ctx context.Context, id string) error {
+func (q *quarantining) maybeTwice(ctx context.Context, id string) {
 	history, err := q.store.History(context.WithoutCancel(ctx), id)
-	if err != nil {
-		return err
+	if err != nil { // it is released all the same
+		fmt.Fprintf(q.errOut, "%s: its history cannot be read: %v\n", id, err)
 	}
 	for _, c := range slices.Backward(history) {
 		if c.MaybeDelivered() {
@@ -212,7 +217,6 @@ func (q *quarantining) maybeTwice(ctx context.Context, id string) error {
 			break
 		}
 	}
-	return nil
 }
 
 func (q *quarantining) remove(ctx context.Context, ids []string) int {

@@ -66,6 +66,10 @@ func SetAside(dir string, now time.Time) (string, error) {
 	if !exists(aside) {
 		return "", nil
 	}
+	// Last: who comes until then waits for us, and then for the file of the new one.
+	if err := os.Rename(filepath.Join(dir, usersName), aside+usersSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", fault(err)
+	}
 	return aside, nil
 }
 
@@ -75,9 +79,6 @@ func SetAside(dir string, now time.Time) (string, error) {
 func moveAside(path, aside, fresh string) error {
 	if exists(path) {
 		if err := disk.CreateEmpty(fresh, aside+unreadSuffix); err != nil {
-			return err
-		}
-		if err := os.Rename(filepath.Join(filepath.Dir(path), usersName), aside+usersSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		if err := os.Rename(path, aside); err != nil {

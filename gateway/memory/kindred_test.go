@@ -150,3 +150,34 @@ func TestWhoIsListedWithANameBearsIt(t *testing.T) {
 		t.Errorf("forgotten: %v", r.Listed)
 	}
 }
+
+// One harmless mail makes one name his own, and not every name beside it.
+func TestANameBesideHisOwnIsNotHis(t *testing.T) {
+	w := newWorld(t)
+	sent := func(day int, from, name string) {
+		o := w.from(day, from)
+		o.Name = policy.FoldName(name)
+		w.learn(o)
+	}
+	sent(0, "eva@acme.example", "Eva Muster")
+	sent(20, "x@thief.example", "Xy Team")
+	ask := func(names ...string) policy.Recollection {
+		q := policy.Question{At: day(22), Author: address(t, "x@thief.example"), Name: policy.FoldName(names[0]), Recipients: []mail.Address{address(t, "erika@example.org")}}
+		for _, n := range names[1:] {
+			q.Names = append(q.Names, policy.FoldName(n))
+		}
+		r, err := w.Recall(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if r := ask("Xy Team"); !slices.Equal(r.Named, []mail.Domain{"thief.example"}) {
+		t.Errorf("his own: %v", r.Named)
+	}
+	for _, names := range [][]string{{"Eva Muster", "Xy Team"}, {"Xy Team", "Eva Muster"}} {
+		if r := ask(names...); !slices.Equal(r.Named, []mail.Domain{"acme.example"}) {
+			t.Errorf("%q: %v", names, r.Named)
+		}
+	}
+}

@@ -36,16 +36,24 @@ var usersWait = 5 * time.Second
 func using(dir string, writes bool) (end func()) {
 	flags := os.O_RDONLY
 	if writes {
-		flags = os.O_CREATE | os.O_RDWR
+		flags |= os.O_CREATE
 	}
 	end, _ = await(filepath.Join(dir, usersName), flags, syscall.LOCK_SH, usersWait)
 	return end
 }
 
 // alone waits until no tool has the database open whose users those are, or for so
-// long.
+// long. It reports false only if one has.
 func alone(users string, wait time.Duration) (end func(), ok bool) {
-	return await(users, os.O_CREATE|os.O_RDWR, syscall.LOCK_EX, wait)
+	end, ok = await(users, os.O_CREATE|os.O_RDONLY, syscall.LOCK_EX, wait)
+	if !ok {
+		f, err := os.Open(users)
+		if err != nil {
+			return end, true // nobody can know
+		}
+		_ = f.Close() // nothing was written
+	}
+	return end, ok
 }
 
 func await(path string, flags, how int, wait time.Duration) (unlock func(), ok bool) {
@@ -63,6 +71,9 @@ func try(path string, flags, how int) (unlock func(), ok, busy bool) {
 	f, err := os.OpenFile(path, flags, 0o600)
 	if err != nil {
 		return func() {}, false, false
+	}
+	if flags&os.O_RDWR == 0 {
+		_ = f.Chmod(0o644) // memory.users: whoever works here, as root too, must be able to open it: the directory is the gateway's alone
 	}
 	err = syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 	mine, errMine := f.Stat()

@@ -84,14 +84,24 @@ func (s *Store) Recall(_ context.Context, q policy.Question) (policy.Recollectio
 	}
 	r.Near = s.neighbours(near, a)
 	r.Kin = s.kindred(r.Author.State, a)
+	var his []mail.Domain // who bears a name that the author bore before
 	for _, name := range a.names {
-		r.Named = s.named(r.Named, name, a)
+		switch bearers := s.named(nil, name, a); {
+		case slices.Contains(bearers, a.author):
+			his = append(his, bearers...)
+		default:
+			r.Named = append(r.Named, bearers...)
+		}
 		for _, d := range s.ram.listedAs(name) {
 			if len(r.Listed) < table.MaxNamed && !slices.Contains(r.Listed, d) {
 				r.Listed = append(r.Listed, d)
 			}
 		}
 	}
+	if len(r.Named) == 0 { // else there is one that is not his
+		r.Named = his
+	}
+	r.Named = r.Named[:min(len(r.Named), table.MaxNamed)]
 	return r, nil
 }
 

@@ -32,9 +32,14 @@ func (s *Store) believe(ctx context.Context) error {
 		if _, err := tx.Exec("UPDATE days SET swept = ?, jumped = ?", after.Swept, after.Jumped); err != nil {
 			return fault("note the day", err)
 		}
-		if known := before.Swept + calendar.MaxJump; agrees && before.Swept != 0 && today > known {
+		switch known := before.Swept + calendar.MaxJump; {
+		case !agrees || before.Swept == 0:
+		case today > known:
 			gap := calendar.TimeOf(today).Sub(calendar.TimeOf(before.Swept))
-			_, err := tx.Exec("UPDATE quarantine SET kept_from = coalesce(kept_from, received_at) + ? WHERE received_at < ? AND state <> 'deleted'", int64(gap), nanos(calendar.EndOf(known)))
+			_, err := tx.Exec("UPDATE quarantine SET kept_from = coalesce(kept_from, received_at) + ? WHERE coalesce(kept_from, received_at) < ? AND state <> 'deleted'", int64(gap), nanos(calendar.EndOf(known)))
+			return fault("keep what is held", err)
+		case today+calendar.MaxJump < before.Swept: // what was kept from a day that is yet to come is kept from today
+			_, err := tx.Exec("UPDATE quarantine SET kept_from = ?1 WHERE coalesce(kept_from, received_at) > ?1 AND state <> 'deleted'", nanos(calendar.EndOf(today)))
 			return fault("keep what is held", err)
 		}
 		return nil
@@ -44,7 +49,7 @@ func (s *Store) believe(ctx context.Context) error {
 	}
 	s.swept.Store(uint32(after.Swept))
 	if !agrees {
-		return fmt.Errorf("store: %w: it says %s, and the last day that was believed is %s; if it is right, nothing need be done", ErrClock,
+		return fmt.Errorf("store: %w: it says %s, and the last day that was believed is %s; if it is right, it is believed as soon as another day within a week says the same", ErrClock,
 			s.now().UTC().Format(time.DateOnly), calendar.TimeOf(after.Swept).Format(time.DateOnly))
 	}
 	return nil

@@ -102,3 +102,25 @@ func TestWhatCameWithAClockThatWasBehindIsKept(t *testing.T) {
 		}
 	}
 }
+
+// A clock that is wrong for so long that it is believed costs no more days than that.
+func TestAMessageIsNotKeptForTheJumpTwice(t *testing.T) {
+	for name, off := range map[string]int{"behind": -300, "ahead": 300} {
+		s := openStore(t, t.TempDir())
+		at := func(day int) time.Time { return noon.Add(time.Duration(day) * oneDay) }
+		tidied(t, s, noon)
+		keeps(t, s, "A", at(off))
+		for day := range 10 {
+			tidied(t, s, at(off+day))
+		}
+		gone := 0
+		for day := 10; day < 60 && gone == 0; day++ {
+			if n, _ := tidied(t, s, at(day)); n == 1 {
+				gone = day
+			}
+		}
+		if gone < 25 || gone > 50 { // 30 days, and some of doubt
+			t.Errorf("%s: deleted on day %d", name, gone)
+		}
+	}
+}

@@ -240,7 +240,7 @@ func (s *Store) moveHeld(tx *sql.Tx, id, by string, to State, claim string) (Hel
 	}
 	now := s.now()
 	age := now.Sub(h.ChangedAt) // of a claim from the future, the clock was wrong
-	stale := to == StateReleasing && h.State == StateReleasing && (age >= claimTime || age < -claimTime)
+	stale := to == StateReleasing && h.State == StateReleasing && (age >= claimTime || age < -abandonTime)
 	if h.State != StateHeld && !stale && (h.State != StateReleased || to != StateDeleted) {
 		return Held{}, stateError(h)
 	}

@@ -74,10 +74,10 @@ type Expired struct {
 // messages held by then are kept for the days that were jumped besides.
 func (s *Store) Expire(ctx context.Context, journalBefore, quarantineBefore time.Time) (Expired, error) {
 	var e Expired
-	if err := s.believe(ctx); err != nil {
+	if err := s.abandonReleases(ctx); err != nil {
 		return e, err
 	}
-	if err := s.abandonReleases(ctx); err != nil {
+	if err := s.believe(ctx); err != nil {
 		return e, err
 	}
 	if !journalBefore.IsZero() {
@@ -99,8 +99,10 @@ func (s *Store) Expire(ctx context.Context, journalBefore, quarantineBefore time
 		if err := s.expireContent(ctx, &e.Contents, quarantineBefore); err != nil {
 			return e, err
 		}
-		if err := s.blobs.ExpireLost(ctx, quarantineBefore); err != nil {
-			return e, err
+		if !s.fresh { // else it may be what an older database is restored for
+			if err := s.blobs.ExpireLost(ctx, quarantineBefore); err != nil {
+				return e, err
+			}
 		}
 	}
 	return e, s.giveBackPages(ctx)

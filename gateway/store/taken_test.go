@@ -71,6 +71,16 @@ func TestContentWithoutRowsIsSetAsideUntilItExpires(t *testing.T) {
 	if text, err := os.ReadFile(aside); err != nil || string(text) != "held" {
 		t.Errorf("set aside: %q, %v", text, err)
 	}
+	if _, err := s.Expire(t.Context(), time.Time{}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(aside); err != nil {
+		t.Errorf("while the database is new: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir)
 	for _, step := range []struct {
 		before time.Time
 		stays  bool

@@ -52,10 +52,16 @@ func parse(d mail.Domain) (name, bool) {
 	}
 	front := s[:len(s)-len(suffix)-1]
 	registrable := s[strings.LastIndexByte(front, '.')+1:]
-	for shared[registrable] && registrable != s {
-		suffix = registrable
-		front = s[:len(s)-len(suffix)-1]
-		registrable = s[strings.LastIndexByte(front, '.')+1:]
+	for at := strings.IndexByte(s, '.') + 1; at > 0 && len(s)-at >= len(registrable); at += strings.IndexByte(s[at:], '.') + 1 {
+		if !shared[s[at:]] {
+			continue
+		}
+		if own := s[strings.LastIndexByte(s[:at-1], '.')+1 : at-1]; !ownHosts[own] || shared[own+"."+s[at:]] {
+			suffix = s[at:]
+			front = s[:at-1]
+			registrable = s[len(front)-len(own):]
+		}
+		break
 	}
 	n := name{
 		domain:      mail.Domain(s),

@@ -1,5 +1,8 @@
 package lookalike
 
+// ownHosts are names below a shared domain that are the service's own.
+var ownHosts = map[string]bool{"mail": true, "email": true, "e": true, "em": true, "mg": true, "m": true, "news": true, "info": true, "support": true, "help": true, "app": true, "www": true, "notifications": true, "noreply": true}
+
 // shared are domains of services that write mail for each customer under a name below
 // theirs, and that the public suffix list does not hold: there a customer's name is
 // what a registration is elsewhere, and anybody may have one that resembles another's.

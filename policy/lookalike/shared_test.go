@@ -14,6 +14,9 @@ func TestACustomerOfAServiceIsARegistration(t *testing.T) {
 		"mail.onmicrosoft.com":      "mail.onmicrosoft.com",
 		"onmicrosoft.com":           "onmicrosoft.com",
 		"support.acme.zendesk.com":  "acme.zendesk.com",
+		"x.acme.my.salesforce.com":  "acme.my.salesforce.com",
+		"my.salesforce.com":         "salesforce.com",
+		"mail.slack.com":            "slack.com",
 		"zendesk.com":               "zendesk.com",
 		"mail.acme.com":             "acme.com",
 	} {

@@ -6,7 +6,7 @@ import (
 )
 
 // maxNames is how many names From may show. Beyond them it is ambiguous.
-const maxNames = 20
+const maxNames = 50
 
 // otherNames lists what value, a From field, shows as names beside display: a person
 // reads the name of a group and of a second mailbox as well, and takes "Mustermann,
@@ -19,7 +19,8 @@ func otherNames(value, display string) (names []string, more bool) {
 	}
 	var parts []string
 	shape := outline(value)
-	for start := 0; start < len(shape) && len(parts) <= maxNames; {
+	looks := 0 // at parts, with and without a name
+	for start := 0; start < len(shape) && len(parts) <= maxNames && looks <= 4*maxNames; looks++ {
 		end := start + partEnd(shape[start:])
 		if name := nameOf(value[start:end], shape[start:end]); name != "" {
 			parts = append(parts, name)
@@ -32,7 +33,7 @@ func otherNames(value, display string) (names []string, more bool) {
 	for _, part := range parts {
 		add(part)
 	}
-	return names, len(parts) > maxNames
+	return names, len(parts) > maxNames || looks > 4*maxNames
 }
 
 // partEnd returns the length of the first part of a list: as entryEnd, but the name

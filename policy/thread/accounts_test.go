@@ -260,3 +260,11 @@ func TestWhatFoldsToADigitMayBeANumber(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesAndNumbersAreNoAccounts(t *testing.T) {
+	for _, text := range []string{"I am free at 08:00, 09:30, 10:45, 12:30, 14:00 tomorrow.", "Article no:4006381300005", "de89,3704,0044,0532,0130,00"} {
+		if c := Read(message(t, "From: a@author.example\n\n"+text+"\n")); len(c.Accounts) != 0 {
+			t.Errorf("%s: %q", text, c.Accounts)
+		}
+	}
+}

@@ -63,6 +63,7 @@ func readIBAN(text []byte) (iban string, end int, sure bool) {
 	if kinds == "" {
 		return "", 0, true
 	}
+	upperCase := text[0] <= 'Z' && text[1] <= 'Z'
 	var buf [maxIBAN]byte
 	n, gap, line := 0, 0, false
 	text = text[:min(len(text), maxPrinted)]
@@ -90,7 +91,8 @@ func readIBAN(text []byte) (iban string, end int, sure bool) {
 			if !line {
 				return "", 0, true
 			}
-		case strings.IndexByte(" \t.-/_*'|,:;()[]{}", c) < 0:
+		case strings.IndexByte(",:;()[]{}|", c) >= 0 && upperCase: // "at 08:00, 09:30" is no account
+		case strings.IndexByte(" \t.-/_*'", c) < 0:
 			return "", 0, c < utf8.RuneSelf || c == other
 		}
 		if gap++; gap > maxGap {

@@ -34,7 +34,7 @@ func TestWordsForChangedPaymentDetails(t *testing.T) {
 		"Our new IBAN is":                                                       "new iban",
 		"From now on please remit to our bank account":                          "from now bank account",
 		"Effective immediately all payments go to: sort code 20-00-00":          "effective immediately sort code",
-		"Going forward, send USDT to our wallet address":                        "going forward usdt",
+		"Going forward, send USDT to our wallet address":                        "going forward wallet address",
 		"Bitte beachten Sie unsere neue Bankverbindung":                         "neue bankverbindung",
 		"Unsere Bankverbindung hat sich geändert":                               "bankverbindung geandert",
 		"Unsere Kontodaten haben sich geaendert":                                "kontodaten geaendert",

@@ -48,7 +48,7 @@ pt2 nova+conta outra+conta antiga+conta
 pl nowy. nowa. nowe. nowego. nowej. nowemu. nowym. nowych. nowymi. zmian zmien zaktualiz`
 
 const details = `
-en bank+account/detail/info/data/coord/instruct banking+detail/info/data/instruct/coord account+number/detail/info payment+detail/instruct remittance+detail/instruct/info/address wire+instruct/detail beneficiary. iban. sort+code routing+number usdt. wallet+address bitcoin+address/wallet ach+account/detail/routing/instruct/payment
+en bank+account/detail/info/data/coord/instruct banking+detail/info/data/instruct/coord account+number/detail/info payment+detail/instruct remittance+detail/instruct/info/address wire+instruct/detail beneficiary. iban. sort+code routing+number wallet+address bitcoin+address/wallet ach+account/detail/routing/instruct/payment
 de bankverbindung kontoverbindung bankdaten kontodaten bankkonto kontonummer geschaftskonto firmenkonto zahlungsdaten zahlungsinformation kontoinformation bankinformation bankdetail kontoangaben bankangaben iban.
 fr rib. coordonnees+bancaire compte+bancaire donnees+bancaire domiciliation+bancaire iban.
 no kontonummer kontonr. bankkonto bankforbindelse kontoopplysning bankopplysning betalingsopplysning betalingsinformasjon kontoinformasjon bankinformasjon bankdetalj iban.

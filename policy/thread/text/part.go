@@ -80,7 +80,7 @@ func (w *walker) endHeader() {
 	}
 	w.text = w.text[:0]
 	v := parseValue(w.fields[0])
-	w.take = w.takes(v.kind)
+	w.take, w.calendar = w.takes(v.kind), string(v.kind) == "text/calendar"
 	switch {
 	case w.take == plain || w.take == html:
 		w.charset = v.charset
@@ -121,10 +121,31 @@ func (w *walker) takes(kind []byte) taking {
 	if bytes.HasPrefix(kind, []byte("text/")) || bytes.IndexByte(kind, '/') < 0 {
 		return plain
 	}
-	if len(w.open) == 0 && len(w.attached) == 0 && encloses(kind) {
-		w.unread = "its text is enclosed in " + string(kind)
+	if encloses(kind) {
+		w.enclosed = string(kind)
 	}
 	return skip
+}
+
+// unescaped undoes, in its place, the folding and the escapes of an invitation: RFC 5545,
+// Sections 3.1 and 3.3.11.
+func unescaped(text []byte) []byte {
+	out := text[:0]
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '\n' && i+1 < len(text) && (text[i+1] == ' ' || text[i+1] == '\t'):
+			i++
+			continue
+		case c == '\\' && i+1 < len(text):
+			i++
+			if c = text[i]; c == 'n' || c == 'N' {
+				c = '\n'
+			}
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // encloses reports whether mail programs show the text of what such a message holds:
@@ -147,7 +168,11 @@ func (w *walker) endPart() {
 	case header:
 		w.endHeader()
 	case plain:
-		w.give(Part{Text: clean(utf8Text(w.charset, w.text))})
+		text := clean(utf8Text(w.charset, w.text))
+		if w.calendar {
+			text = unescaped(text)
+		}
+		w.give(Part{Text: text})
 	case html:
 		w.lines = appendHTML(w.lines[:0], clean(utf8Text(w.charset, w.text)))
 		w.give(Part{Text: w.lines})
@@ -164,5 +189,6 @@ func (w *walker) give(p Part) {
 		return
 	}
 	p.Quoted = len(w.attached) > 0
+	w.said = w.said || !p.Header && len(bytes.TrimSpace(p.Text)) > 0
 	w.do(p)
 }

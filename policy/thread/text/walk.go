@@ -62,6 +62,9 @@ func Each(m *mail.Message, do func(Part)) (unread string) {
 	if w.unread == "" {
 		w.endPart()
 	}
+	if w.unread == "" && !w.said && w.enclosed != "" {
+		w.unread = "its text is enclosed in " + w.enclosed
+	}
 	return w.unread
 }
 
@@ -97,13 +100,16 @@ type walker struct {
 	charset  string
 	text     []byte // decoded so far, of this part
 	lines    []byte // of HTML
+	calendar bool   // this part is an invitation
+	enclosed string // the type of a part that holds others we do not open; "" if there is none
+	said     bool   // there was text
 	keep     bool   // the header section being read is that of an attached message
 	inside   bool   // what comes next is the rest of a line longer than the block
 }
 
 func (w *walker) reset(do func(Part)) {
 	w.do, w.unread, w.open, w.attached = do, "", w.open[:0], w.attached[:0]
-	w.left, w.parts, w.inside = MaxOctets, 0, false
+	w.left, w.parts, w.inside, w.enclosed, w.said = MaxOctets, 0, false, "", false
 	w.sections, w.headers, w.looks = 0, 0, 0
 	w.startHeader(false)
 }

@@ -16,6 +16,7 @@ package bootstrap
 import (
 	"bytes"
 	"context"
+	"fmt"
 	netmail "net/mail"
 	"net/netip"
 	"slices"
@@ -231,11 +232,16 @@ func (a *Archive) below(m *mail.Message, src provider.Source) (*mail.Message, bo
 }
 
 // isOurs reports whether the client of a hop is the host of ours that wrote the next
-// line: a server looks up the name of an address, and whose address has a name of ours
-// is ours, unless the server says that it may be forged.
+// line. It is believed of Postfix's form alone, which names a client by its address only
+// where that name has the address, and nothing that the client says stands there.
 func (a *Archive) isOurs(m *mail.Message, h *received.Hop, next string) bool {
 	name, err := mail.ParseDomain(h.RDNS)
-	return err == nil && a.ours(name) && strings.EqualFold(string(name), next) && !h.Ambiguous && !strings.Contains(m.Fields[h.Field].Value(), "may be forged")
+	if err != nil || !a.ours(name) || !strings.EqualFold(string(name), next) || h.Ambiguous || strings.ContainsAny(h.Helo, "()[] \t") {
+		return false
+	}
+	form := fmt.Sprintf("from %s (%s [%s]) by ", h.Helo, h.RDNS, h.IP)
+	text := strings.Join(strings.Fields(m.Fields[h.Field].Value()), " ")
+	return strings.HasPrefix(text, form) || strings.HasPrefix(text, strings.TrimSuffix(form, "by ")+"(using TLS")
 }
 
 // recipients are whom the message was for: of mail to us those of ours whom it
