@@ -170,7 +170,7 @@ func (s *Store) expireContent(ctx context.Context, count *int64, before time.Tim
 		var ids []string
 		err := s.freeing(ctx, func(tx *sql.Tx) error {
 			var err error
-			ids, err = queryIDs(tx, "SELECT id FROM quarantine WHERE received_at < ?1 AND (kept_from IS NULL OR kept_from < ?1) AND state IN ('held', 'released') LIMIT ?2", nanos(before), expireBlobs)
+			ids, err = queryIDs(tx, "SELECT id FROM quarantine WHERE (kept_from IS NULL AND received_at < ?1 OR kept_from < ?1) AND state IN ('held', 'released') LIMIT ?2", nanos(before), expireBlobs)
 			if err != nil {
 				return err
 			}

@@ -17,3 +17,4 @@ PRAGMA writable_schema = RESET;
 CREATE VIEW changed AS SELECT kept_from, settled FROM quarantine;
 SELECT kept_from, settled FROM changed LIMIT 0;
 DROP VIEW changed;
+CREATE INDEX quarantine_kept ON quarantine (kept_from) WHERE kept_from IS NOT NULL; -- few rows
