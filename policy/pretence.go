@@ -109,17 +109,8 @@ func (c *Collector) impersonation(a mail.Author) *Impersonation {
 		return nil // a reason of its own
 	}
 	if len(c.People) > 0 && !withinAny(a.Address.Domain, c.Own) { // own domains: the spoof check
-		for _, name := range slices.Concat([]string{a.Display}, a.Names) {
-			shown := showName(name)
-			for i := range c.People {
-				p := &c.People[i]
-				theirs := slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
-					return strings.EqualFold(own.Local, a.Address.Local) && own.Domain == a.Address.Domain
-				})
-				if !theirs && shown.bears(p) {
-					return &Impersonation{Name: p.Name, Address: a.Address.String()}
-				}
-			}
+		if p := c.posesAs(a); p != nil {
+			return &Impersonation{Name: p.Name, Address: a.Address.String()}
 		}
 	}
 	for _, d := range a.Candidates {
@@ -128,6 +119,27 @@ func (c *Collector) impersonation(a mail.Author) *Impersonation {
 		}
 	}
 	return nil
+}
+
+// posesAs is the protected person whose name From shows, with an address that is not
+// theirs; nil if there is none.
+func (c *Collector) posesAs(a mail.Author) *Person {
+	for _, name := range slices.Concat([]string{a.Display}, a.Names) {
+		shown := showName(name)
+		for i := range c.People {
+			if p := &c.People[i]; shown.bears(p) && !p.has(a.Address) {
+				return p
+			}
+		}
+	}
+	return nil
+}
+
+// has reports whether an address is the person's.
+func (p *Person) has(a mail.Address) bool {
+	return slices.ContainsFunc(p.Addresses, func(own mail.Address) bool {
+		return strings.EqualFold(own.Local, a.Local) && own.Domain == a.Domain
+	})
 }
 
 func withinAny(d mail.Domain, parents []mail.Domain) bool {

@@ -45,7 +45,7 @@ type Recollection struct {
 	Domains   []KnownDomain // one for each of Question.Domains, in its order
 	Near      []Neighbour   // known domains that the author domain resembles, best first; at most 8
 	Kin       []Neighbour   // known domains that matter here and that the author domain resembles too little to be in Near: that counts beside a pretext alone; at most 8
-	Named     []mail.Domain // whose mail to one of the recipients bore one of these names; at most 4
+	Named     []mail.Domain // whose mail to one of the recipients bore one of these names; at most 4; the author is among them only if he bore each of them that others bore
 	Listed    []mail.Domain // whom an administrator listed under that name; at most 4
 	Decisions []Decision    // on the author domain, in force at Question.At
 	Since     time.Time     // when the memory began; zero if it is empty

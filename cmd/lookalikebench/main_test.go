@@ -55,20 +55,26 @@ func TestAQuickRunSaysHowItJudges(t *testing.T) {
 	}
 }
 
+// readReport reads a report that was written as JSON, of so many sections.
+func readReport(t *testing.T, file string, sections int) (r report.Report) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &r); err != nil || len(r.Sections) != sections {
+		t.Fatalf("%d sections, %v", len(r.Sections), err)
+	}
+	return r
+}
+
 // What a quick run finds makes CI red, and a clock on a busy machine may not.
 func TestAQuickRunHoldsNothingAgainstTheClock(t *testing.T) {
 	o := options{quick: true, corpora: corpustest.Path(t, ""), json: filepath.Join(t.TempDir(), "r.json")}
 	if _, err := run(t.Context(), o, []string{"speed"}, io.Discard, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(o.json)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r report.Report
-	if err := json.Unmarshal(data, &r); err != nil || len(r.Sections) != 3 {
-		t.Fatalf("%d sections, %v", len(r.Sections), err)
-	}
+	r := readReport(t, o.json, 3)
 	for _, s := range r.Sections {
 		for _, b := range s.Bars {
 			t.Errorf("%s: %s %s", s.Title, b.What, b.Want)
@@ -83,14 +89,7 @@ func TestEveryFormIsWritten(t *testing.T) {
 	if _, err := run(t.Context(), o, []string{"names"}, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(o.json)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r report.Report
-	if err := json.Unmarshal(data, &r); err != nil || len(r.Sections) != 4 {
-		t.Errorf("%d sections, %v", len(r.Sections), err)
-	}
+	readReport(t, o.json, 4)
 	markdown, err := os.ReadFile(o.markdown)
 	if err != nil || !strings.Contains(string(markdown), "| class | n |") || !strings.Contains(out.String(), "UDRP") {
 		t.Errorf("%v\n%s", err, markdown)

@@ -187,19 +187,19 @@ func (q *quarantining) release(ctx context.Context, ids []string) int {
 		}
 		// What counts is where the message is now.
 		h, errGet := q.store.Get(context.WithoutCancel(ctx), id)
+		why, to := strings.TrimPrefix(err.Error(), "store: release "+id+": "), strings.Join(pathsOf(r.Delivered), ", ")
 		switch {
 		case errGet != nil:
 			return errors.Join(err, errGet)
 		case h.State == store.StateHeld && errors.Is(err, store.ErrMaybe):
-			also := ""
-			if len(r.Delivered) > 0 {
-				also = "released to " + strings.Join(pathsOf(r.Delivered), ", ") + "; for the others "
+			if to != "" {
+				return fmt.Errorf("released to %s; for the others uncertain, still held: %s", to, why)
 			}
-			return fmt.Errorf("%suncertain, still held: %s", also, strings.TrimPrefix(err.Error(), "store: release "+id+": "))
-		case h.State == store.StateHeld && len(r.Delivered) > 0:
-			return fmt.Errorf("released to %s, still held for the others: %s", strings.Join(pathsOf(r.Delivered), ", "), strings.TrimPrefix(err.Error(), "store: release "+id+": "))
+			return fmt.Errorf("uncertain, still held: %s", why)
+		case h.State == store.StateHeld && to != "":
+			return fmt.Errorf("released to %s, still held for the others: %s", to, why)
 		case h.State == store.StateHeld:
-			return fmt.Errorf("not released, still held: %s", strings.TrimPrefix(err.Error(), "store: release "+id+": "))
+			return fmt.Errorf("not released, still held: %s", why)
 		}
 		return already(h, err)
 	})

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -175,7 +176,11 @@ func TestANameBesideHisOwnIsNotHis(t *testing.T) {
 	if r := ask("Xy Team"); !slices.Equal(r.Named, []mail.Domain{"thief.example"}) {
 		t.Errorf("his own: %v", r.Named)
 	}
-	for _, names := range [][]string{{"Eva Muster", "Xy Team"}, {"Xy Team", "Eva Muster"}} {
+	many := []string{"Xy Team"}
+	for i := range 49 { // as many as From may show
+		many = append(many, fmt.Sprint("Nobody Known ", i))
+	}
+	for _, names := range [][]string{{"Eva Muster", "Xy Team"}, {"Xy Team", "Eva Muster"}, append(many, "Eva Muster")} {
 		if r := ask(names...); !slices.Equal(r.Named, []mail.Domain{"acme.example"}) {
 			t.Errorf("%q: %v", names, r.Named)
 		}

@@ -33,8 +33,9 @@ func (k nearKey) own() nearKey {
 // maxAsked bounds the domains of a Question that are looked up.
 const maxAsked = 64
 
-// maxNames bounds the names beside the display name that are looked up.
-const maxNames = 32
+// maxNames bounds the names beside the display name that are looked up: more than
+// mail.ParseAuthor tells, or a name could be hidden behind others.
+const maxNames = 64
 
 // nearOctets bounds the look-ups remembered, in memo's measure.
 const nearOctets = 16 << 20

@@ -37,11 +37,10 @@ func (s *Store) Rescue(aside string) (n int, err error) {
 	if aside == "" {
 		return 0, errors.New("memory: rescue: there is no file to read")
 	}
-	users := aside + usersSuffix
-	end, nobody := alone(users, rescueWait)
+	end, nobody := alone(aside+usersSuffix, rescueWait)
 	defer end()
 	all, said, later, unread := readAside(aside)
-	if !nobody && exists(users) {
+	if !nobody {
 		later, unread = true, errors.Join(errors.New("a command has the memory open"), unread)
 	}
 	if len(all)+len(said) > 0 {

@@ -49,7 +49,7 @@ func (s *Store) believe(ctx context.Context) error {
 	}
 	s.swept.Store(uint32(after.Swept))
 	if !agrees {
-		return fmt.Errorf("store: %w: it says %s, and the last day that was believed is %s; if it is right, it is believed as soon as another day within a week says the same", ErrClock,
+		return fmt.Errorf("store: %w: it says %s, and the last day that was believed is %s; if it is right, it is believed as soon as the next day says the same, or a week of days where it went back", ErrClock,
 			s.now().UTC().Format(time.DateOnly), calendar.TimeOf(after.Swept).Format(time.DateOnly))
 	}
 	return nil

@@ -160,7 +160,6 @@ func (r *release) note(ctx context.Context, d Delivered) error {
 	settled := slices.Concat(r.h.Settled, d.Settled)
 	slices.Sort(settled)
 	settled = slices.Compact(settled)
-	text, _ := json.Marshal(settled) // of numbers it cannot fail
 	var changes []Change
 	for _, refused := range d.Refused {
 		changes = append(changes, Change{What: "recipient refused", Detail: refused})
@@ -174,7 +173,7 @@ func (r *release) note(ctx context.Context, d Delivered) error {
 	default:
 		to = StateReleasing
 	}
-	if r.unnoted = r.settle(ctx, to, string(text), changes...); r.unnoted == nil {
+	if r.unnoted = r.settle(ctx, to, settled, changes...); r.unnoted == nil {
 		r.h.Settled = settled
 	}
 	return r.unnoted
@@ -195,25 +194,25 @@ func (r *release) giveBack(ctx context.Context, err error) error {
 	if errors.Is(err, ErrMaybe) {
 		what = releaseUncertain
 	}
-	var settled any // NULL as long as nobody is
-	if len(r.h.Settled) > 0 {
-		text, _ := json.Marshal(r.h.Settled)
-		settled = string(text)
-	}
-	return r.settle(ctx, StateHeld, settled, Change{What: what, Detail: err.Error()})
+	return r.settle(ctx, StateHeld, r.h.Settled, Change{What: what, Detail: err.Error()})
 }
 
 // settle writes down what became of a claim, and says it in the history. It does
 // so even if ctx has ended: deliver has happened. It may use the reserve: what is
 // not written down is delivered again.
-func (r *release) settle(ctx context.Context, to State, settled any, changes ...Change) error {
+func (r *release) settle(ctx context.Context, to State, settled []int, changes ...Change) error {
 	s, claim := r.s, ""
+	var text any // NULL as long as nobody is
+	if len(settled) > 0 {
+		list, _ := json.Marshal(settled) // of numbers it cannot fail
+		text = string(list)
+	}
 	if to == StateReleasing {
 		claim = r.claim
 	}
 	return s.freeing(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
 		res, err := tx.Exec("UPDATE quarantine SET state = ?, changed_at = ?, changed_by = ?, claim = ?, settled = ? WHERE id = ? AND state = 'releasing' AND claim = ?",
-			string(to), nanos(s.now()), r.by, claim, settled, r.h.ID, r.claim)
+			string(to), nanos(s.now()), r.by, claim, text, r.h.ID, r.claim)
 		if err != nil {
 			return fault("settle "+r.h.ID, err)
 		}

@@ -70,7 +70,7 @@ type Expired struct {
 // works in small steps between live commits; what is counted is done, also on error.
 //
 // ErrClock: the clock went more than a week ahead or back since it was last called,
-// and nothing was done. Ahead, the next day is believed, back, the next week. The
+// and nothing was removed. Ahead, the next day is believed, back, the next week. The
 // messages held by then are kept for the days that were jumped besides.
 func (s *Store) Expire(ctx context.Context, journalBefore, quarantineBefore time.Time) (Expired, error) {
 	var e Expired
